@@ -1,0 +1,161 @@
+//! The request targets of the protocol: `/:db/connect?v=&id=&t=` and its siblings, and why a connection is refused.
+
+use percent_encoding::percent_decode_str;
+
+use super::{MAX_DB_NAME_LEN, MAX_ID_LEN, MIN_ID_LEN, PROTOCOL_MAJOR};
+
+/// The query parameters that the protocol knows. Absent ones are `None`; unknown ones are ignored, as clients may add some.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// `v`: the client's protocol version.
+    pub version: Option<String>,
+    /// `id`: the client's id.
+    pub id: Option<String>,
+    /// `t`: the token. Clients without one send the word `undefined`.
+    pub token: Option<String>,
+    /// `msg`: a message's id (`/receive`) or text (`/send` in development).
+    pub message: Option<String>,
+}
+
+impl Query {
+    /// Reads `a=b&c=d`. The first of equal names counts. Values may be raw or percent-encoded.
+    pub fn parse(query: &str) -> Self {
+        let mut parsed = Self::default();
+        for pair in query.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let slot = match name {
+                "v" => &mut parsed.version,
+                "id" => &mut parsed.id,
+                "t" => &mut parsed.token,
+                "msg" => &mut parsed.message,
+                _ => continue,
+            };
+            slot.get_or_insert_with(|| decode(value));
+        }
+        parsed
+    }
+
+    /// The client's id, if it is one that the protocol allows.
+    pub fn valid_id(&self) -> Result<&str, Refusal> {
+        match self.id.as_deref() {
+            Some(id) if (MIN_ID_LEN..=MAX_ID_LEN).contains(&id.len()) && !id.contains(char::is_control) => Ok(id),
+            other => Err(Refusal::InvalidId(printable(other.unwrap_or_default()))),
+        }
+    }
+
+    /// Checks that the client speaks this major version of the protocol.
+    pub fn check_version(&self) -> Result<(), Refusal> {
+        let version = self.version.as_deref().unwrap_or_default();
+        match version.split('.').next() {
+            Some(PROTOCOL_MAJOR) => Ok(()),
+            _ => Err(Refusal::UnsupportedVersion(printable(version))),
+        }
+    }
+}
+
+/// Why a WebSocket connection is refused. The published clients look for the number in the error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The client's major version is not the server's.
+    UnsupportedVersion(String),
+    /// The id is missing, too short or too long.
+    InvalidId(String),
+    /// A token is configured, and the client's differs.
+    Unauthorized,
+}
+
+impl Refusal {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::UnsupportedVersion(_) => 409,
+            Self::InvalidId(_) => 500,
+            Self::Unauthorized => 403,
+        }
+    }
+
+    /// The response's body: the original's words.
+    pub fn body(&self) -> String {
+        match self {
+            Self::UnsupportedVersion(version) => {
+                format!("409 Unsupported client IPC version \"{version}\". Update acebase-ipc-server package")
+            }
+            Self::InvalidId(id) => {
+                format!("500 Invalid IPC client id \"{id}\": it must have {MIN_ID_LEN} to {MAX_ID_LEN} characters")
+            }
+            Self::Unauthorized => "403 Unauthorized".into(),
+        }
+    }
+}
+
+/// A path of the protocol, split: `/<db>/<action>`.
+pub fn split_path(path: &str) -> Option<(String, &str)> {
+    let (db, action) = path.strip_prefix('/')?.split_once('/')?;
+    let db = decode(db);
+    let is_name = !db.is_empty() && db.len() <= MAX_DB_NAME_LEN && !db.contains(char::is_control);
+    is_name.then_some((db, action))
+}
+
+/// Percent-decodes; what does not decode to UTF-8 is taken as it stands.
+fn decode(text: &str) -> String {
+    match percent_decode_str(text).decode_utf8() {
+        Ok(decoded) => decoded.into_owned(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// A client's word as it may be repeated to it: short, and without control characters.
+fn printable(text: &str) -> String {
+    const MAX_CHARS: usize = 64;
+    text.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_arrive_raw_or_encoded() {
+        for raw in ["v=1.0.0&id=[master]&t=undefined", "v=1.0.0&id=%5Bmaster%5D&t=undefined"] {
+            let query = Query::parse(raw);
+            assert_eq!(query.valid_id(), Ok("[master]"));
+            assert_eq!(query.token.as_deref(), Some("undefined"));
+        }
+    }
+
+    #[test]
+    fn the_major_version_decides() {
+        assert!(Query::parse("v=1.9.3").check_version().is_ok());
+        assert!(Query::parse("v=1").check_version().is_ok());
+        for wrong in ["v=2.0.0", "v=10.0.0", "v=", ""] {
+            let refusal = Query::parse(wrong).check_version().unwrap_err();
+            assert_eq!(refusal.status(), 409);
+        }
+    }
+
+    #[test]
+    fn short_missing_and_endless_ids_are_refused() {
+        let endless = format!("id={}", "x".repeat(MAX_ID_LEN + 1));
+        for wrong in ["", "id=", "id=abcd", "id=ab%0Acdef", endless.as_str()] {
+            let refusal = Query::parse(wrong).valid_id().unwrap_err();
+            assert_eq!(refusal.status(), 500);
+            assert!(refusal.body().starts_with("500 Invalid IPC client id"), "{}", refusal.body());
+        }
+    }
+
+    #[test]
+    fn a_broken_escape_is_taken_as_it_stands() {
+        assert_eq!(Query::parse("id=100%-sure").id.as_deref(), Some("100%-sure"));
+        assert_eq!(Query::parse("id=%ff%fe-abc").id.as_deref(), Some("%ff%fe-abc"));
+    }
+
+    #[test]
+    fn a_path_is_a_database_and_an_action() {
+        assert_eq!(split_path("/mydb_data/connect"), Some(("mydb_data".into(), "connect")));
+        assert_eq!(split_path("/__proto__/send"), Some(("__proto__".into(), "send")));
+        assert_eq!(split_path("/%2e%2e%2fx/clients"), Some(("../x".into(), "clients")));
+        assert_eq!(split_path("//connect"), None);
+        assert_eq!(split_path("/connect"), None);
+        assert_eq!(split_path(&format!("/{}/connect", "x".repeat(MAX_DB_NAME_LEN + 1))), None);
+    }
+}
