@@ -1,0 +1,209 @@
+//! The seam between the post office and whoever knows what its mail says.
+//!
+//! The hub routes texts without reading them. A [`Coordinator`] may read them, keep some back, answer some itself and
+//! decide how long a lost connection's session is kept. It is asked at every step of a peer's life, never does I/O, never
+//! waits, and gets the time as an argument; what it wants done it writes down as [`Action`]s, which the hub carries out in
+//! order, at once. This module knows nothing of AceBase: `crate::coordination` implements it.
+
+use bytes::Bytes;
+
+/// Milliseconds on a monotonic clock that starts with the hub.
+pub type Millis = u64;
+
+/// Whom a message is for, as its sender addressed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address<'a> {
+    /// `to:<id>;…`: one peer.
+    Peer(&'a str),
+    /// `to:all;…`, or no address at all: every other peer of the database.
+    Others,
+}
+
+/// What becomes of a message that the coordinator has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The hub delivers it as addressed (after the actions that came with it).
+    Forward,
+    /// The coordinator keeps, answers or swallows it: the hub delivers nothing itself.
+    Taken,
+}
+
+/// Why a peer's connection is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Loss {
+    /// The peer sent a WebSocket close frame.
+    Closed,
+    /// The stream ended without a close frame (FIN): what a dying process leaves behind.
+    Fin,
+    /// The connection was reset (RST).
+    Reset,
+    /// Keepalive or user timeout: the other host does not answer. Its process may still be running.
+    Unreachable,
+    /// The peer did not read fast enough: its outbox passed its bound.
+    Slow,
+    /// The peer broke the WebSocket protocol or sent a message that is too large or not UTF-8.
+    Violation,
+    /// The server's own side closed it, through its API.
+    Kicked,
+}
+
+/// What the hub does with the session of a lost connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Keep the session and its outbox: the peer may be back. The coordinator says [`Action::End`] when it must not wait on.
+    Keep,
+    /// The peer has left: remove it and tell the others.
+    End,
+}
+
+/// What the hub does with a connection of an id whose session it still has (connected, or kept).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Return {
+    /// The same peer is back: hand its session, with all undelivered messages, to the new connection. Nobody is told.
+    Resume,
+    /// It cannot be told yet whether this is the same process. The hub shuts the outbox's gate: only
+    /// [`Action::Probe`]s pass until [`Action::Identified`].
+    Identify,
+    /// Another peer under the same id: end the old session (`disconnect:`), then begin a new one (`connect:`).
+    Renew,
+}
+
+/// What a coordinator asks of the hub.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Put a text into a peer's outbox. A peer that the hub does not have is no error.
+    Post { to: String, text: Bytes },
+    /// As `Post`, past the shut gate of a peer that is being identified.
+    Probe { to: String, text: Bytes },
+    /// From now on keep what this peer was sent until its kernel has acknowledged it, so that a resumed session loses nothing.
+    Retain { peer: String },
+    /// The peer behind a shut gate is known. `same`: it gets all that was kept for it, then what came since its return.
+    /// Otherwise what was kept is dropped, the others are told `disconnect:`, `connect:`, and it gets what came since its return.
+    Identified { peer: String, same: bool },
+    /// A kept session is over: remove the peer and tell the others.
+    End { peer: String },
+    /// Something that the server's owner may want to see.
+    Note(Note),
+}
+
+/// Something worth telling the server's owner; becomes an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Note {
+    /// What happened.
+    pub kind: NoteKind,
+    /// The peer that it is about.
+    pub peer: String,
+    /// One sentence for a person: what happened and, for warnings, what to do.
+    pub detail: String,
+}
+
+/// The kinds of [`Note`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoteKind {
+    /// A peer was introduced to the others.
+    Introduced,
+    /// A lost connection's session is kept for a while.
+    SessionKept,
+    /// The peer came back and its session went on.
+    SessionResumed,
+    /// A request waits for a master.
+    RequestHeld,
+    /// A request was given to the next master.
+    RequestReplayed,
+    /// A request was answered with `ok:false` on the master's behalf.
+    RequestFailed,
+    /// A lock of a peer that is gone was released on its behalf.
+    LockReleased,
+    /// A new master has taken over.
+    MasterChanged,
+    /// Two live masters fight over the master's id. A warning.
+    MasterContested,
+}
+
+/// Reads a database's traffic and keeps its promises. One instance a database.
+///
+/// The hub guarantees: calls come one at a time; `joined` comes before anything else about a peer; after `lost` with
+/// [`Fate::Keep`] comes `returned` or `ended`; after [`Fate::End`], [`Action::End`] or [`Return::Renew`] comes `ended`.
+pub trait Coordinator: Send {
+    /// May a connection with this id be upgraded? `Err` is a sentence for the refusal's body (status 503).
+    fn admit(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) -> Result<(), String>;
+
+    /// A new session has begun; the others have been told `connect:` and the peer its `welcome:`.
+    fn joined(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>);
+
+    /// A peer sent `body` (valid UTF-8, the address taken off).
+    fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, now: Millis, out: &mut Vec<Action>) -> Verdict;
+
+    /// A peer's connection is gone.
+    fn lost(&mut self, peer: &str, loss: Loss, now: Millis, out: &mut Vec<Action>) -> Fate;
+
+    /// An id whose session the hub still has connected again.
+    fn returned(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) -> Return;
+
+    /// A session is over and the others have been told. `undelivered`: texts that were in its outbox, oldest first.
+    fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, now: Millis, out: &mut Vec<Action>);
+
+    /// When `tick` wants to be called next, if at all.
+    fn deadline(&self) -> Option<Millis>;
+
+    /// Does what is due.
+    fn tick(&mut self, now: Millis, out: &mut Vec<Action>);
+
+    /// Who holds and who waits for which lock.
+    fn locks(&self) -> Vec<Lock>;
+
+    /// Counts for a status page.
+    fn status(&self) -> Status;
+
+    /// Nothing is outstanding: the database may be forgotten once its last peer has left.
+    fn is_idle(&self) -> bool;
+}
+
+/// The state of one lock, as far as the hub has seen it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LockState {
+    /// Requested, not granted yet.
+    Waiting,
+    /// Granted by the present master.
+    Held,
+    /// Granted by a former master and not released yet: it still fences conflicting requests.
+    Fenced,
+}
+
+/// One row of the lock table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lock {
+    /// The master's number for it; absent while it waits.
+    pub id: Option<u64>,
+    /// The peer that holds it or waits for it.
+    pub peer: String,
+    /// The database path, without a leading slash.
+    pub path: String,
+    /// AceBase's transaction id: locks of one transaction never conflict.
+    pub tid: String,
+    /// A write lock (else a read lock).
+    pub write: bool,
+    /// The client's own words on what it is for.
+    pub comment: String,
+    /// Waiting, held or fenced.
+    pub state: LockState,
+    /// When it entered this state.
+    pub since: Millis,
+    /// When the master lets it expire, in milliseconds since the Unix epoch, if known.
+    pub expires: Option<u64>,
+}
+
+/// Counts for a status page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// A master is connected and identified.
+    pub master_present: bool,
+    /// Requests that wait for a master, or behind a fence.
+    pub held_requests: usize,
+    /// Requests that a master has and has not answered yet.
+    pub delivered_requests: usize,
+    /// Bytes of both.
+    pub request_bytes: usize,
+    /// Sessions kept for peers that may be back.
+    pub kept_sessions: usize,
+}

@@ -1,0 +1,350 @@
+//! One database: its peers, their joining, leaving and coming back. Routing of messages is in `turn`.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    Office, Refused,
+    coordinator::{Coordinator, Fate, Lock, Loss, Millis, Return, Status},
+    event::Event,
+    leave_reason,
+    outbox::Outbox,
+    parcels::Parcels,
+    transport::{LinkId, Transport},
+    turn::{Mail, Turn},
+    unix_millis,
+};
+use crate::protocol::{self, Text, close::CloseReason};
+
+/// No deadline.
+const NEVER: Millis = Millis::MAX;
+
+/// See the module's description.
+pub(super) struct Database {
+    name: Arc<str>,
+    office: Arc<Office>,
+    state: Mutex<State>,
+    /// The state's deadline, readable without its lock.
+    deadline: AtomicU64,
+}
+
+/// What a database's lock protects.
+pub(super) struct State {
+    pub(super) peers: HashMap<Arc<str>, Peer>,
+    pub(super) coordinator: Option<Box<dyn Coordinator>>,
+    pub(super) parcels: Parcels,
+}
+
+/// One peer's session.
+pub(super) struct Peer {
+    pub(super) outbox: Arc<Outbox>,
+    /// The connection; `None` while a lost one's session is kept.
+    pub(super) link: Option<LinkId>,
+    /// Why the connection was lost, while the session is kept.
+    pub(super) loss: Loss,
+    /// Milliseconds since the Unix epoch.
+    pub(super) connected: u64,
+}
+
+/// A connected peer, as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The client's id.
+    pub id: Arc<str>,
+    /// When its session began, in milliseconds since the Unix epoch.
+    pub connected: u64,
+    /// Bytes that wait in its outbox.
+    pub queued: usize,
+    /// Its connection is lost and its session is kept.
+    pub away: bool,
+}
+
+/// One connection's hold on its session.
+#[derive(Clone)]
+pub struct PeerHandle {
+    id: Arc<str>,
+    link: Option<LinkId>,
+    database: Arc<Database>,
+}
+
+impl PeerHandle {
+    /// Routes messages that the peer sent, in order, in one turn.
+    pub fn receive(&self, messages: impl Iterator<Item = Text>) {
+        self.database.turn(|turn| {
+            if turn.is_of(&self.id, self.link) {
+                for message in messages {
+                    turn.receive(&self.id, &message);
+                }
+                turn.flush_broadcast(&self.id);
+            }
+        });
+    }
+
+    /// The connection is gone.
+    pub fn lost(&self, loss: Loss) {
+        self.database.turn(|turn| {
+            if turn.is_of(&self.id, self.link) {
+                turn.lose(&self.id, loss);
+            }
+        });
+    }
+
+    /// The peer's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The database's name.
+    pub fn database(&self) -> &str {
+        &self.database.name
+    }
+}
+
+impl Database {
+    pub(super) fn new(name: Arc<str>, office: Arc<Office>) -> Self {
+        let coordinator = office.settings.coordinators.as_ref().map(|make| make());
+        let state = State { peers: HashMap::new(), coordinator, parcels: Parcels::default() };
+        Self { name, office, state: Mutex::new(state), deadline: AtomicU64::new(NEVER) }
+    }
+
+    pub(super) fn admit(&self, id: &str) -> Result<(), Refused> {
+        let mut admitted = Ok(());
+        self.turn(|turn| admitted = turn.admit(id));
+        admitted.map_err(Refused::ByCoordinator)
+    }
+
+    /// Takes a connection. The returned mail must be rung once no lock is held.
+    pub(super) fn connect(
+        self: &Arc<Self>,
+        id: &str,
+        link: LinkId,
+        make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
+    ) -> (PeerHandle, Mail) {
+        let id: Arc<str> = id.into();
+        let mail = self.turn_quietly(|turn| {
+            let max_payload = turn.office.settings.announced_payload;
+            let back = turn.returning(&id);
+            match back {
+                Some(Return::Resume) => turn.resume(&id, link, make, max_payload, false),
+                Some(Return::Identify) => turn.resume(&id, link, make, max_payload, true),
+                Some(Return::Renew) => {
+                    turn.replace(&id);
+                    turn.join(&id, link, make, max_payload);
+                }
+                None => turn.join(&id, link, make, max_payload),
+            }
+        });
+        (PeerHandle { id, link: Some(link), database: self.clone() }, mail)
+    }
+
+    pub(super) fn peer(self: &Arc<Self>, id: &str) -> Option<PeerHandle> {
+        let state = self.state.lock();
+        let (id, _) = state.peers.get_key_value(id)?;
+        Some(PeerHandle { id: id.clone(), link: None, database: self.clone() })
+    }
+
+    pub(super) fn take_parcel(&self, id: &str, message: &str) -> Option<Text> {
+        self.state.lock().parcels.take(message, id, self.office.now())
+    }
+
+    pub(super) fn clients(&self) -> Vec<Client> {
+        let state = self.state.lock();
+        let client = |(id, peer): (&Arc<str>, &Peer)| Client {
+            id: id.clone(),
+            connected: peer.connected,
+            queued: peer.outbox.waiting_bytes(),
+            away: peer.link.is_none(),
+        };
+        state.peers.iter().map(client).collect()
+    }
+
+    pub(super) fn send(&self, id: &str, text: Text) -> bool {
+        let mut known = false;
+        self.turn(|turn| known = turn.post(id, &text));
+        known
+    }
+
+    pub(super) fn kick(&self, id: &str) -> bool {
+        let mut known = false;
+        self.turn(|turn| known = turn.kick(id));
+        known
+    }
+
+    pub(super) fn locks(&self) -> Vec<Lock> {
+        self.state.lock().coordinator.as_ref().map(|coordinator| coordinator.locks()).unwrap_or_default()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.state.lock().coordinator.as_ref().map(|coordinator| coordinator.status()).unwrap_or_default()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Millis> {
+        Some(self.deadline.load(Ordering::Relaxed)).filter(|deadline| *deadline != NEVER)
+    }
+
+    pub(super) fn tick(&self) {
+        self.turn(|turn| turn.tick());
+    }
+
+    pub(super) fn trim(&self) {
+        for peer in self.state.lock().peers.values() {
+            peer.outbox.trim();
+        }
+    }
+
+    /// No peer, and nothing outstanding.
+    pub(super) fn is_forgettable(&self) -> bool {
+        let state = self.state.lock();
+        state.peers.is_empty()
+            && state.coordinator.as_ref().is_none_or(|coordinator| coordinator.is_idle())
+            && state.parcels.deadline().is_none()
+    }
+
+    /// Ends all sessions because the server stops.
+    pub(super) fn close(&self) {
+        let peers = std::mem::take(&mut self.state.lock().peers);
+        for (id, peer) in peers {
+            if let Some(transport) = peer.outbox.transport() {
+                transport.close(CloseReason::Shutdown);
+            }
+            let reason = CloseReason::Shutdown.label();
+            self.office.tell(Event::Disconnect { db: self.name.clone(), id, reason });
+        }
+    }
+
+    /// One turn: what `work` does happens in one go; then the transports that got mail are told.
+    fn turn(&self, work: impl FnOnce(&mut Turn<'_>)) {
+        self.turn_quietly(work).ring();
+    }
+
+    fn turn_quietly(&self, work: impl FnOnce(&mut Turn<'_>)) -> Mail {
+        let mut state = self.state.lock();
+        let mut turn = Turn::new(&mut state, &self.office, &self.name);
+        work(&mut turn);
+        let mail = turn.finish();
+        self.note_deadline(&state);
+        mail
+    }
+
+    fn note_deadline(&self, state: &State) {
+        let coordinator = state.coordinator.as_ref().and_then(|coordinator| coordinator.deadline());
+        let deadline = [coordinator, state.parcels.deadline()].into_iter().flatten().min();
+        // An empty database wants one more tick, to be forgotten.
+        let deadline = deadline.or_else(|| state.peers.is_empty().then_some(0)).unwrap_or(NEVER);
+        if deadline < self.deadline.swap(deadline, Ordering::Relaxed) {
+            (self.office.alarm)();
+        }
+    }
+}
+
+impl Turn<'_> {
+    fn is_of(&self, id: &str, link: Option<LinkId>) -> bool {
+        self.state.peers.get(id).is_some_and(|peer| link.is_none() || peer.link == link)
+    }
+
+    fn admit(&mut self, id: &str) -> Result<(), String> {
+        self.coordinate(|coordinator, now, actions| coordinator.admit(id, now, actions)).unwrap_or(Ok(()))
+    }
+
+    fn returning(&mut self, id: &Arc<str>) -> Option<Return> {
+        self.state.peers.contains_key(id).then(|| {
+            self.coordinate(|coordinator, now, actions| coordinator.returned(id, now, actions)).unwrap_or(Return::Renew)
+        })
+    }
+
+    fn join(
+        &mut self,
+        id: &Arc<str>,
+        link: LinkId,
+        make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
+        max_payload: usize,
+    ) {
+        let outbox = Arc::new(Outbox::new(self.office.settings.max_queue));
+        outbox.attach(link, make(outbox.clone()), &protocol::welcome(max_payload), false);
+        self.touch(&outbox);
+        self.notify_others(id, &protocol::connect_notice(id));
+        let peer = Peer { outbox, link: Some(link), loss: Loss::Fin, connected: unix_millis() };
+        self.state.peers.insert(id.clone(), peer);
+        self.office.tell(Event::Connect { db: self.name.clone(), id: id.clone() });
+        self.coordinate(|coordinator, now, actions| coordinator.joined(id, now, actions));
+        self.carry_out();
+    }
+
+    fn resume(
+        &mut self,
+        id: &Arc<str>,
+        link: LinkId,
+        make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
+        max_payload: usize,
+        gated: bool,
+    ) {
+        let Some(peer) = self.state.peers.get_mut(id) else { return };
+        peer.link = Some(link);
+        let outbox = peer.outbox.clone();
+        // The old connection may still look alive: its other end is gone, or another process has come in its place.
+        if let Some(old) = outbox.detach() {
+            old.close(CloseReason::Replaced);
+        }
+        outbox.attach(link, make(outbox.clone()), &protocol::welcome(max_payload), gated);
+        self.touch(&outbox);
+        self.carry_out();
+    }
+
+    fn replace(&mut self, id: &Arc<str>) {
+        let Some(peer) = self.state.peers.get(id) else { return };
+        if let Some(transport) = peer.outbox.transport() {
+            transport.close(CloseReason::Replaced);
+        }
+        self.end(id, CloseReason::Replaced.label());
+        self.carry_out();
+    }
+
+    fn kick(&mut self, id: &str) -> bool {
+        let Some((id, peer)) = self.state.peers.get_key_value(id) else { return false };
+        let (id, transport) = (id.clone(), peer.outbox.transport());
+        if let Some(transport) = transport {
+            transport.close(CloseReason::Kicked);
+        }
+        self.lose(&id, Loss::Kicked);
+        true
+    }
+
+    /// A peer's connection is gone: its session is kept or ends.
+    pub(super) fn lose(&mut self, id: &Arc<str>, loss: Loss) {
+        let fate =
+            self.coordinate(|coordinator, now, actions| coordinator.lost(id, loss, now, actions)).unwrap_or(Fate::End);
+        match fate {
+            Fate::End => self.end(id, leave_reason(loss)),
+            Fate::Keep => {
+                if let Some(peer) = self.state.peers.get_mut(id) {
+                    (peer.link, peer.loss) = (None, loss);
+                    peer.outbox.detach();
+                }
+            }
+        }
+        self.carry_out();
+    }
+
+    /// Removes a peer and tells the others.
+    pub(super) fn end(&mut self, id: &Arc<str>, reason: &'static str) {
+        let Some(peer) = self.state.peers.remove(id) else { return };
+        self.notify_others(id, &protocol::disconnect_notice(id));
+        self.office.tell(Event::Disconnect { db: self.name.clone(), id: id.clone(), reason });
+        // What is left of a connection that is being closed is still sent; of a kept session it goes to the coordinator.
+        let undelivered = if peer.link.is_none() { peer.outbox.take_undelivered() } else { Vec::new() };
+        self.coordinate(|coordinator, now, actions| coordinator.ended(id, undelivered, now, actions));
+    }
+
+    fn tick(&mut self) {
+        self.state.parcels.expire(self.now);
+        self.coordinate(|coordinator, now, actions| coordinator.tick(now, actions));
+        self.carry_out();
+    }
+}

@@ -1,0 +1,37 @@
+//! What the hub tells its owner. Plain data and a trait: who listens (JavaScript, a test, nobody) is not known here.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::coordinator::Note;
+
+/// Something happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A peer has joined.
+    Connect { db: Arc<str>, id: Arc<str> },
+    /// A peer has left; `reason` is one word of [`crate::hub::leave_reason`]'s.
+    Disconnect { db: Arc<str>, id: Arc<str>, reason: &'static str },
+    /// A peer sent a message (its text, without the address). Only while messages are wanted.
+    Message { db: Arc<str>, id: Arc<str>, text: Bytes },
+    /// The coordinator did something.
+    Note { db: Arc<str>, note: Note },
+    /// Something is not as it should be, and the server goes on.
+    Warning { code: &'static str, message: String },
+    /// A part of the server failed; the server goes on.
+    Error { message: String },
+}
+
+/// Gets the events. Called from the server's threads, also while locks are held: must not block and must not call back.
+pub trait Observer: Send + Sync {
+    /// Takes one event.
+    fn event(&self, event: Event);
+}
+
+/// Listens to nothing.
+pub struct Deaf;
+
+impl Observer for Deaf {
+    fn event(&self, _: Event) {}
+}

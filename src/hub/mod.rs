@@ -1,0 +1,253 @@
+//! The post office: which databases and peers there are, and whose outbox a message goes into.
+//!
+//! Plain and synchronous: no I/O, no waiting, no clock but the one it is given. It routes texts without reading them; who
+//! reads them implements [`coordinator::Coordinator`]. Connections are known as [`transport::Transport`]s only.
+//!
+//! Locks are taken in this order and held for one turn at most: the map of databases, one database, one outbox.
+
+pub mod coordinator;
+mod database;
+pub mod event;
+mod outbox;
+mod parcels;
+pub mod transport;
+mod turn;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use parking_lot::Mutex;
+
+pub use database::{Client, PeerHandle};
+pub use outbox::{Drain, Outbox, Pushed};
+pub use parcels::PARCEL_LIFETIME;
+
+use coordinator::{Coordinator, Lock, Loss, Millis, Status};
+use database::Database;
+use event::{Event, Observer};
+use transport::{LinkId, Transport};
+
+use crate::protocol::{Text, close::CloseReason};
+
+/// Makes a coordinator for a new database.
+pub type CoordinatorFactory = Box<dyn Fn() -> Box<dyn Coordinator> + Send + Sync>;
+
+/// What the hub needs to be told.
+pub struct Settings {
+    /// Bytes that one peer's outbox may hold.
+    pub max_queue: usize,
+    /// Longest text, in UTF-16 units, that is not a large message.
+    pub max_payload: usize,
+    /// The limit announced to clients in `welcome:`, in UTF-16 units.
+    pub announced_payload: usize,
+    /// Announce large messages with `get:` instead of pushing them.
+    pub download_large: bool,
+    /// Who reads the messages, if anybody.
+    pub coordinators: Option<CoordinatorFactory>,
+}
+
+/// All databases, and what they share.
+pub struct Hub {
+    office: Arc<Office>,
+    databases: Mutex<HashMap<Arc<str>, Arc<Database>>>,
+}
+
+/// What all databases share.
+struct Office {
+    settings: Settings,
+    observer: Arc<dyn Observer>,
+    started: Instant,
+    links: AtomicU64,
+    wants_messages: AtomicBool,
+    is_closed: AtomicBool,
+    /// Called when a deadline comes nearer.
+    alarm: Box<dyn Fn() + Send + Sync>,
+}
+
+/// The hub does not take a connection.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Refused {
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The coordinator says no, and why.
+    #[error("{0}")]
+    ByCoordinator(String),
+}
+
+impl Hub {
+    /// An empty hub. `alarm` is called (under locks; it must only set a flag) when [`Hub::next_deadline`] comes nearer.
+    pub fn new(settings: Settings, observer: Arc<dyn Observer>, alarm: Box<dyn Fn() + Send + Sync>) -> Self {
+        let office = Office {
+            settings,
+            observer,
+            started: Instant::now(),
+            links: AtomicU64::new(0),
+            wants_messages: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+            alarm,
+        };
+        Self { office: Arc::new(office), databases: Mutex::default() }
+    }
+
+    /// Whether a connection of this id would be taken. Asked before the upgrade, so that a refusal can be an HTTP response.
+    pub fn admit(&self, db: &str, id: &str) -> Result<(), Refused> {
+        self.find(db).map_or(Ok(()), |database| database.admit(id))
+    }
+
+    /// Takes a connection: begins a session, or hands a kept one over. `make` builds the transport around the outbox; it
+    /// is not called when the hub is closed.
+    pub fn connect(
+        &self,
+        db: &str,
+        id: &str,
+        make: impl FnOnce(LinkId, Arc<Outbox>) -> Arc<dyn Transport>,
+    ) -> Result<PeerHandle, Refused> {
+        let link = LinkId(self.office.links.fetch_add(1, Ordering::Relaxed));
+        // The map stays locked until the peer is in, so that the database is not forgotten meanwhile.
+        let mut databases = self.databases.lock();
+        if self.office.is_closed.load(Ordering::Relaxed) {
+            return Err(Refused::Stopping);
+        }
+        let database = match databases.get(db) {
+            Some(database) => database.clone(),
+            None => {
+                let name: Arc<str> = db.into();
+                let database = Arc::new(Database::new(name.clone(), self.office.clone()));
+                databases.insert(name, database.clone());
+                database
+            }
+        };
+        let (handle, mail) = database.connect(id, link, |outbox| make(link, outbox));
+        drop(databases);
+        mail.ring();
+        Ok(handle)
+    }
+
+    /// A session that is not tied to a socket: for messages that come by `POST`. `None`: no such peer.
+    pub fn peer(&self, db: &str, id: &str) -> Option<PeerHandle> {
+        self.find(db)?.peer(id)
+    }
+
+    /// Takes a large message that waits for a peer.
+    pub fn take_parcel(&self, db: &str, id: &str, message: &str) -> Option<Text> {
+        self.find(db)?.take_parcel(id, message)
+    }
+
+    /// The connected peers of a database.
+    pub fn clients(&self, db: &str) -> Vec<Client> {
+        self.find(db).map(|database| database.clients()).unwrap_or_default()
+    }
+
+    /// Sends a text to one peer, from the server's owner. `false`: no such peer.
+    pub fn send(&self, db: &str, id: &str, text: Text) -> bool {
+        self.find(db).is_some_and(|database| database.send(id, text))
+    }
+
+    /// Closes a peer's connection, for the server's owner. `false`: no such peer.
+    pub fn kick(&self, db: &str, id: &str) -> bool {
+        self.find(db).is_some_and(|database| database.kick(id))
+    }
+
+    /// The lock table of a database.
+    pub fn locks(&self, db: &str) -> Vec<Lock> {
+        self.find(db).map(|database| database.locks()).unwrap_or_default()
+    }
+
+    /// Counts for a status page; `None` for a database without peers.
+    pub fn status(&self, db: &str) -> Option<Status> {
+        self.find(db).map(|database| database.status())
+    }
+
+    /// Names of the databases that have peers.
+    pub fn databases(&self) -> Vec<Arc<str>> {
+        self.databases.lock().keys().cloned().collect()
+    }
+
+    /// Whether `Message` events are wanted. Off, they cost nothing.
+    pub fn want_messages(&self, wanted: bool) {
+        self.office.wants_messages.store(wanted, Ordering::Relaxed);
+    }
+
+    /// Milliseconds since the hub was made.
+    pub fn now(&self) -> Millis {
+        self.office.now()
+    }
+
+    /// When [`Hub::tick`] is due next.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        self.databases.lock().values().filter_map(|database| database.deadline()).min()
+    }
+
+    /// Does what is due, and lets go of what is no longer needed.
+    pub fn tick(&self) {
+        for database in self.all() {
+            database.tick();
+        }
+        self.databases.lock().retain(|_, database| !database.is_forgettable());
+    }
+
+    /// Lets outboxes drop what has been acknowledged. Called every second or so.
+    pub fn trim(&self) {
+        for database in self.all() {
+            database.trim();
+        }
+    }
+
+    /// Ends all sessions and closes all connections, saying that the server stops. No connection is taken afterwards.
+    pub fn close(&self) {
+        let mut databases = self.databases.lock();
+        self.office.is_closed.store(true, Ordering::Relaxed);
+        let databases = std::mem::take(&mut *databases);
+        for database in databases.into_values() {
+            database.close();
+        }
+    }
+
+    fn find(&self, db: &str) -> Option<Arc<Database>> {
+        self.databases.lock().get(db).cloned()
+    }
+
+    fn all(&self) -> Vec<Arc<Database>> {
+        self.databases.lock().values().cloned().collect()
+    }
+}
+
+impl Office {
+    fn now(&self) -> Millis {
+        millis(self.started.elapsed())
+    }
+
+    fn tell(&self, event: Event) {
+        self.observer.event(event);
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub fn unix_millis() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map(millis).unwrap_or_default()
+}
+
+/// A duration in whole milliseconds.
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// One word for why a peer has left, for events and metrics.
+pub fn leave_reason(loss: Loss) -> &'static str {
+    match loss {
+        Loss::Closed => "closed",
+        Loss::Fin => "fin",
+        Loss::Reset => "reset",
+        Loss::Unreachable => "unreachable",
+        Loss::Slow => CloseReason::Slow.label(),
+        Loss::Violation => "violation",
+        Loss::Kicked => CloseReason::Kicked.label(),
+    }
+}

@@ -1,0 +1,22 @@
+//! How the hub reaches a peer's connection, without knowing what one is.
+//!
+//! This is the seam for peers that are not connected to this process: whatever implements [`Transport`] can carry mail.
+
+use crate::protocol::close::CloseReason;
+
+/// Tells connections of one hub apart, also those of the same client id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LinkId(pub u64);
+
+/// Carries a peer's mail from its outbox to the peer. None of these may block, nor call back into the hub.
+pub trait Transport: Send + Sync {
+    /// There is mail in the outbox: send what can be sent now, and the rest as soon as possible.
+    fn flush(&self);
+
+    /// Say why, and end the connection once the outbox is empty (or at once, where that cannot be).
+    fn close(&self, reason: CloseReason);
+
+    /// How many bytes of the outbox's stream the peer's kernel has acknowledged since this transport was attached.
+    /// `None` where that cannot be known: then all that was sent counts as delivered.
+    fn acknowledged(&self) -> Option<u64>;
+}
