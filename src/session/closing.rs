@@ -1,0 +1,68 @@
+//! How a connection ends: what is in the outbox is sent, the reason is said, and the other side gets a moment to agree.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use socket2::SockRef;
+use tokio::{io::AsyncReadExt, net::tcp::OwnedReadHalf, time::timeout};
+
+use super::link::Link;
+use crate::{
+    hub::Drain,
+    protocol::{close::CloseReason, frame},
+};
+
+/// How long a closed connection waits for the other side's end, in milliseconds: a round trip and a busy client.
+pub const LINGER: Duration = Duration::from_millis(500);
+
+/// Closes a connection that the hub has been told of. `reason`: the server's side closes it.
+pub async fn close(
+    reader: &mut OwnedReadHalf,
+    link: &Link,
+    answered: bool,
+    reason: Option<CloseReason>,
+    flush_timeout: Duration,
+) {
+    let Some(reason) = reason else {
+        if answered {
+            // The answer to the peer's close frame is on its way.
+            let _ = timeout(flush_timeout, send_rest(reader, link)).await;
+        }
+        return;
+    };
+    if reason == CloseReason::Slow {
+        return reset(reader);
+    }
+    let mut closing = BytesMut::new();
+    frame::put_close(&mut closing, reason);
+    if !link.push_close(&closing) {
+        // Another connection has taken the outbox over, perhaps in the middle of a frame.
+        return reset(reader);
+    }
+    if timeout(flush_timeout, send_rest(reader, link)).await.is_err() {
+        return reset(reader);
+    }
+    link.say_goodbye();
+    let _ = SockRef::from(reader.as_ref()).shutdown(std::net::Shutdown::Write);
+    let _ = timeout(LINGER, read_to_end(reader)).await;
+}
+
+/// Writes until the outbox is empty or the socket is broken.
+async fn send_rest(reader: &OwnedReadHalf, link: &Link) {
+    while let Drain::Blocked = link.drain() {
+        if reader.as_ref().writable().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads and forgets, so that the close frame is not lost to a reset because of unread bytes.
+async fn read_to_end(reader: &mut OwnedReadHalf) {
+    let mut sink = [0; 4096];
+    while matches!(reader.read(&mut sink).await, Ok(1..)) {}
+}
+
+/// Drops the connection and what the kernel still has for it.
+fn reset(reader: &OwnedReadHalf) {
+    let _ = SockRef::from(reader.as_ref()).set_linger(Some(Duration::ZERO));
+}

@@ -1,0 +1,188 @@
+//! The writing half of a connection: carries an outbox to a socket, called from whichever task has put mail into it.
+
+use std::{
+    io::{self, IoSlice},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
+};
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use rustls::ServerConnection;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::{
+    tcp_info,
+    tls::{Plain, Tls},
+};
+use crate::{
+    hub::{
+        Drain, Outbox, Pushed,
+        transport::{LinkId, Transport},
+    },
+    protocol::close::CloseReason,
+};
+
+/// See the module's description.
+pub struct Link {
+    id: LinkId,
+    outbox: Arc<Outbox>,
+    socket: OwnedWriteHalf,
+    tls: Option<Box<Mutex<Tls>>>,
+    /// Bytes written to the socket before this link: the HTTP response, the TLS handshake.
+    written_before: u64,
+    /// The socket takes no more: the session waits until it does.
+    is_blocked: AtomicBool,
+    close_reason: Mutex<Option<CloseReason>>,
+    /// The session's task.
+    task: AtomicWaker,
+}
+
+impl Link {
+    /// A link between an outbox and a socket.
+    pub fn new(
+        id: LinkId,
+        outbox: Arc<Outbox>,
+        socket: OwnedWriteHalf,
+        tls: Option<ServerConnection>,
+        written_before: u64,
+    ) -> Self {
+        Self {
+            id,
+            outbox,
+            socket,
+            tls: tls.map(|connection| Box::new(Mutex::new(Tls::new(connection)))),
+            written_before,
+            is_blocked: AtomicBool::new(false),
+            close_reason: Mutex::new(None),
+            task: AtomicWaker::new(),
+        }
+    }
+
+    /// The session's task is woken by this waker when it has to write on or to close.
+    pub fn register(&self, waker: &Waker) {
+        self.task.register(waker);
+    }
+
+    /// Why the server's side wants the connection closed, if it does.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        *self.close_reason.lock()
+    }
+
+    /// The socket has taken no more.
+    pub fn is_blocked(&self) -> bool {
+        self.is_blocked.load(Ordering::Acquire)
+    }
+
+    /// Writes on after the socket has become writable.
+    pub fn write_on(&self) {
+        let drained = self.drain();
+        self.is_blocked.store(matches!(drained, Drain::Blocked), Ordering::Release);
+    }
+
+    /// Sends control frames.
+    pub fn send_control(&self, frames: &[u8]) {
+        if !frames.is_empty() {
+            match self.outbox.push_control(self.id, frames) {
+                Some(Pushed::Overflow) => self.close(CloseReason::Slow),
+                _ => self.flush(),
+            }
+        }
+    }
+
+    /// Decrypts what was read. `None`: the connection is plain.
+    pub fn decrypt(&self, bytes: &[u8]) -> Option<Result<Plain, rustls::Error>> {
+        self.tls.as_ref().map(|tls| tls.lock().decrypt(bytes))
+    }
+
+    /// Writes what TLS itself has to say.
+    pub fn write_tls(&self) {
+        let Some(tls) = &self.tls else { return };
+        if let Err(Drain::Blocked) = tls.lock().write(&mut |bytes| self.socket.try_write(bytes)) {
+            self.block();
+        }
+    }
+
+    /// Says that nothing more will be written, in TLS's words where there is TLS.
+    pub fn say_goodbye(&self) {
+        if let Some(tls) = &self.tls {
+            tls.lock().send_close_notify();
+            self.write_tls();
+        }
+    }
+
+    /// Puts a close frame behind all that is in the outbox. `false`: the outbox belongs to another connection now.
+    pub fn push_close(&self, frame: &[u8]) -> bool {
+        self.outbox.push_control(self.id, frame).is_some()
+    }
+
+    /// Lets go of the outbox: the connection is over.
+    pub fn release(&self) {
+        self.outbox.release(self.id);
+    }
+
+    /// Writes what the socket takes.
+    pub fn drain(&self) -> Drain {
+        let drained = match &self.tls {
+            None => self.outbox.write_with(self.id, |slices| self.write(slices)),
+            Some(tls) => self.drain_tls(&mut tls.lock()),
+        };
+        self.outbox.trim_if_due();
+        drained
+    }
+
+    fn drain_tls(&self, tls: &mut Tls) -> Drain {
+        let drained = tls.drain(&self.outbox, self.id, |bytes| self.socket.try_write(bytes));
+        if tls.remembers_much() {
+            self.acknowledged_tls(tls);
+        }
+        drained
+    }
+
+    fn acknowledged_tls(&self, tls: &mut Tls) -> Option<u64> {
+        Some(tls.acknowledged(self.acknowledged_bytes()?))
+    }
+
+    /// Bytes of this link that the other side's kernel has acknowledged, encrypted ones with TLS.
+    fn acknowledged_bytes(&self) -> Option<u64> {
+        Some(tcp_info::bytes_acknowledged(self.socket.as_ref())?.saturating_sub(self.written_before))
+    }
+
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [one] => self.socket.try_write(one),
+            several => self.socket.try_write_vectored(several),
+        }
+    }
+
+    fn block(&self) {
+        self.is_blocked.store(true, Ordering::Release);
+        self.task.wake();
+    }
+}
+
+impl Transport for Link {
+    fn flush(&self) {
+        if self.is_blocked() || self.close_reason() == Some(CloseReason::Slow) {
+            return;
+        }
+        if let Drain::Blocked = self.drain() {
+            self.block();
+        }
+    }
+
+    fn close(&self, reason: CloseReason) {
+        self.close_reason.lock().get_or_insert(reason);
+        self.task.wake();
+    }
+
+    fn acknowledged(&self) -> Option<u64> {
+        match &self.tls {
+            None => self.acknowledged_bytes(),
+            Some(tls) => self.acknowledged_tls(&mut tls.lock()),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! One connected peer: reads its WebSocket messages and gives them to the hub, writes its outbox to its socket.
+//!
+//! A session is one small task. It reads what the socket has, routes all of it in one turn, and lets the receivers' links
+//! write at once. It knows the hub and the wire; not HTTP, not how the socket was accepted, not what messages say.
+
+mod closing;
+mod decoder;
+mod link;
+mod tcp_info;
+mod tls;
+
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::{TcpStream, tcp::OwnedReadHalf},
+    sync::OwnedSemaphorePermit,
+};
+
+use crate::{
+    hub::{Hub, PeerHandle, Refused, coordinator::Loss},
+    protocol::{Text, close::CloseReason},
+};
+use decoder::{Decoded, Decoder};
+use link::Link;
+
+pub use closing::LINGER;
+
+/// Bytes read from a socket at a time. Shared by all sessions of a thread, so it may be generous.
+const READ_LEN: usize = 128 * 1024;
+
+/// Reads of one session before others get a turn.
+const READS_PER_POLL: usize = 4;
+
+thread_local! {
+    /// The buffer that sockets are read into; empty until first used, and while in use.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The list of messages of one read, kept to save its allocation.
+    static MESSAGES: Cell<Vec<Text>> = const { Cell::new(Vec::new()) };
+}
+
+/// A connection right after its upgrade.
+pub struct Connection {
+    /// The socket.
+    pub socket: TcpStream,
+    /// The TLS state, with `ssl`.
+    pub tls: Option<rustls::ServerConnection>,
+    /// What was read behind the upgrade request already.
+    pub read_ahead: Bytes,
+    /// Bytes that were written to the socket so far.
+    pub written: u64,
+    /// The connection's place among `maxConnections`, given back when the session ends.
+    pub permit: Option<OwnedSemaphorePermit>,
+}
+
+/// What one peer's session is held to.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longest text of a frame, in UTF-16 units, as announced in `welcome:`.
+    pub max_payload: usize,
+    /// Longest message in bytes.
+    pub max_message_size: usize,
+    /// How long a closing session may take to send what is in its outbox.
+    pub flush_timeout: std::time::Duration,
+}
+
+/// Why a session's reading ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The connection is gone, or the peer has closed it.
+    Lost(Loss),
+    /// The server's side closes it.
+    Close(CloseReason),
+}
+
+/// Serves a peer until its connection ends. Returns when the socket is closed.
+///
+/// # Errors
+/// The hub is closed: the connection is dropped.
+pub async fn run(hub: &Hub, db: &str, id: &str, connection: Connection, limits: Limits) -> Result<(), Refused> {
+    let (reader, writer) = connection.socket.into_split();
+    let (tls, written) = (connection.tls, connection.written);
+    let mut link = None;
+    let peer = hub.connect(db, id, |link_id, outbox| {
+        let made = Arc::new(Link::new(link_id, outbox, writer, tls, written));
+        link = Some(made.clone());
+        made
+    })?;
+    let Some(link) = link else { return Ok(()) };
+    let decoder = Decoder::new(limits.max_payload, limits.max_message_size, connection.read_ahead);
+    let mut session = Session { peer, reader, link, decoder, _permit: connection.permit };
+    let ending = poll_fn(|cx| session.poll(cx)).await;
+    session.end(ending, limits.flush_timeout).await;
+    Ok(())
+}
+
+struct Session {
+    peer: PeerHandle,
+    reader: OwnedReadHalf,
+    link: Arc<Link>,
+    decoder: Decoder,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Session {
+    /// Also where a session's task is aborted or panics, the hub learns that the peer is gone.
+    fn drop(&mut self) {
+        self.peer.lost(Loss::Reset);
+        self.link.release();
+    }
+}
+
+impl Session {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        self.link.register(cx.waker());
+        if let Some(reason) = self.link.close_reason() {
+            return Poll::Ready(Ending::Close(reason));
+        }
+        self.poll_write(cx);
+        if let Some(ending) = self.read_ahead() {
+            return Poll::Ready(ending);
+        }
+        for _ in 0..READS_PER_POLL {
+            if let Some(ending) = ready!(self.poll_read(cx)) {
+                return Poll::Ready(ending);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Goes on writing where the socket had taken no more. A broken socket shows when it is read.
+    fn poll_write(&mut self, cx: &mut Context<'_>) {
+        while self.link.is_blocked() && self.reader.as_ref().poll_write_ready(cx).is_ready() {
+            self.link.write_on();
+        }
+    }
+
+    /// Reads once what the socket has, and routes it.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
+        let mut scratch = SCRATCH.take();
+        if scratch.is_empty() {
+            scratch.resize(READ_LEN, 0);
+        }
+        let mut buffer = ReadBuf::new(&mut scratch);
+        let polled = Pin::new(&mut self.reader).poll_read(cx, &mut buffer);
+        let len = buffer.filled().len();
+        let ending = match polled {
+            Poll::Ready(Ok(())) if len == 0 => Poll::Ready(Some(Ending::Lost(Loss::Fin))),
+            Poll::Ready(Ok(())) => Poll::Ready(self.take_in(&mut scratch, len)),
+            Poll::Ready(Err(error)) => Poll::Ready(Some(Ending::Lost(loss_of(&error)))),
+            Poll::Pending => Poll::Pending,
+        };
+        SCRATCH.set(scratch);
+        ending
+    }
+
+    /// Routes what came with the upgrade request.
+    fn read_ahead(&mut self) -> Option<Ending> {
+        let mut ahead = self.decoder.take_read_ahead()?;
+        let len = ahead.len();
+        self.decode(&mut ahead, len)
+    }
+
+    fn take_in(&mut self, scratch: &mut Vec<u8>, len: usize) -> Option<Ending> {
+        match self.link.decrypt(&scratch[..len]) {
+            None => self.decode(scratch, len),
+            Some(Ok(mut plain)) => {
+                let len = plain.bytes.len();
+                let ending = self.decode(&mut plain.bytes, len);
+                self.link.write_tls();
+                ending.or(plain.ended.then_some(Ending::Lost(Loss::Fin)))
+            }
+            Some(Err(_)) => {
+                // An alert may be waiting to be sent.
+                self.link.write_tls();
+                Some(Ending::Lost(Loss::Violation))
+            }
+        }
+    }
+
+    fn decode(&mut self, bytes: &mut Vec<u8>, len: usize) -> Option<Ending> {
+        let mut messages = MESSAGES.take();
+        let decoded = self.decoder.decode(bytes, len, &mut messages);
+        if !messages.is_empty() {
+            self.peer.receive(messages.drain(..));
+        }
+        MESSAGES.set(messages);
+        self.link.send_control(&self.decoder.take_replies());
+        match decoded {
+            Decoded::More => None,
+            Decoded::Closed => Some(Ending::Lost(Loss::Closed)),
+            Decoded::Broken(reason) => Some(Ending::Close(reason)),
+        }
+    }
+
+    /// Tells the hub, then ends the connection properly.
+    async fn end(&mut self, ending: Ending, flush_timeout: std::time::Duration) {
+        let reason = match ending {
+            Ending::Lost(loss) => {
+                self.peer.lost(loss);
+                None
+            }
+            Ending::Close(reason) => {
+                self.peer.lost(Loss::Violation);
+                Some(reason)
+            }
+        };
+        let answered = ending == Ending::Lost(Loss::Closed);
+        closing::close(&mut self.reader, &self.link, answered, reason, flush_timeout).await;
+    }
+}
+
+/// What a read error says about the other side.
+fn loss_of(error: &io::Error) -> Loss {
+    use io::ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
+    match error.kind() {
+        TimedOut | HostUnreachable | NetworkUnreachable => Loss::Unreachable,
+        _ => Loss::Reset,
+    }
+}
