@@ -1,0 +1,77 @@
+//! HTTP/1.1 on the hub's port: the protocol's routes, and the upgrade to WebSocket.
+//!
+//! hyper reads requests and writes responses; this module decides what they mean. It knows the hub and sessions, not
+//! listeners, TLS or configuration files.
+
+pub mod access;
+mod body;
+mod reply;
+mod routes;
+pub mod stream;
+mod upgrade;
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    hub::{Hub, event::Observer},
+    session,
+};
+use access::Access;
+use stream::Stream;
+
+/// hyper's read buffer may not be smaller (8 KiB); it holds a request's head.
+const MIN_READ_BUFFER: usize = 8 * 1024;
+
+/// Headers of a request. Clients send about ten.
+const MAX_HEADERS: usize = 64;
+
+/// What every request may need.
+pub struct Context {
+    /// The post office.
+    pub hub: Arc<Hub>,
+    /// Who may come in.
+    pub access: Access,
+    /// Limits of WebSocket sessions.
+    pub limits: session::Limits,
+    /// Most bytes of a request's head.
+    pub max_header_size: usize,
+    /// How long a request's head may take.
+    pub handshake_timeout: Duration,
+    /// `GET /:db/send` is allowed (NODE_ENV=development).
+    pub development: bool,
+    /// Told of refusals and faults.
+    pub observer: Arc<dyn Observer>,
+    /// Cancelled when the server stops.
+    pub shutdown: CancellationToken,
+    /// All tasks of connections, so that a stop can wait for them.
+    pub tasks: TaskTracker,
+}
+
+/// Serves the requests of one connection, until it ends or becomes a WebSocket (which has a task of its own).
+pub async fn serve(stream: Stream, context: Arc<Context>) {
+    let service = service_fn(|request| {
+        let context = context.clone();
+        async move { Ok::<_, std::convert::Infallible>(routes::handle(request, &context).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(context.handshake_timeout)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(context.max_header_size)
+        .max_buf_size(context.max_header_size.max(MIN_READ_BUFFER))
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    // An error here is the peer's: a malformed request has been answered, a broken connection cannot be.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = context.shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Responses.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    header::{self, HeaderValue},
+};
+
+/// A response with a whole body.
+pub type Reply = Response<Full<Bytes>>;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// A plain text response.
+pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    typed(status, TEXT, body.into())
+}
+
+/// `200` with JSON.
+pub fn json(body: impl Into<Bytes>) -> Reply {
+    typed(StatusCode::OK, JSON, body.into())
+}
+
+/// A response after which the connection is closed: the rest of the request is not read.
+pub fn closing(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    with(text(status, body), header::CONNECTION, HeaderValue::from_static("close"))
+}
+
+/// Adds a header.
+pub fn with(mut reply: Reply, name: header::HeaderName, value: HeaderValue) -> Reply {
+    reply.headers_mut().insert(name, value);
+    reply
+}
+
+/// 401.
+pub fn unauthorized() -> Reply {
+    closing(StatusCode::UNAUTHORIZED, "401 Unauthorized")
+}
+
+/// 404.
+pub fn not_found() -> Reply {
+    text(StatusCode::NOT_FOUND, "404 Not found")
+}
+
+/// 405, and the method that would do.
+pub fn method_not_allowed(allowed: &'static str) -> Reply {
+    let reply = text(StatusCode::METHOD_NOT_ALLOWED, format!("405 Method not allowed. Use {allowed}"));
+    with(reply, header::ALLOW, HeaderValue::from_static(allowed))
+}
+
+fn typed(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Reply {
+    let mut reply = Response::new(Full::new(body));
+    *reply.status_mut() = status;
+    with(reply, header::CONTENT_TYPE, content_type)
+}

@@ -1,0 +1,107 @@
+//! Which request does what.
+
+use std::{iter, sync::Arc};
+
+use hyper::{Method, Request, StatusCode, body::Incoming};
+use serde::Serialize;
+
+use super::{
+    Context, body,
+    reply::{self, Reply},
+    upgrade,
+};
+use crate::{
+    hub::PeerHandle,
+    protocol::{
+        Text,
+        query::{self, Query},
+    },
+};
+
+/// Answers one request.
+pub async fn handle(request: Request<Incoming>, context: &Arc<Context>) -> Reply {
+    if !context.access.allows_origin(request.headers()) {
+        return reply::closing(
+            StatusCode::FORBIDDEN,
+            "403 Web pages may not reach this server. List the page's origin in allowedOrigins if this one may",
+        );
+    }
+    let Some((db, action)) = query::split_path(request.uri().path()) else {
+        return reply::not_found();
+    };
+    let query = Query::parse(request.uri().query().unwrap_or_default());
+    match (action, request.method()) {
+        ("connect", &Method::GET) => upgrade::connect(request, &db, &query, context),
+        ("send", &Method::POST) => send(request, &db, &query, context).await,
+        ("send", &Method::GET) if context.development => send_from_query(&db, query, context),
+        ("receive", &Method::GET) => receive(&db, &query, context),
+        ("clients", &Method::GET) => clients(&request, &db, &query, context),
+        ("connect" | "receive" | "clients", _) => reply::method_not_allowed("GET"),
+        ("send", _) => reply::method_not_allowed("POST"),
+        _ => reply::not_found(),
+    }
+}
+
+/// The body is one message of a connected client.
+async fn send(request: Request<Incoming>, db: &str, query: &Query, context: &Context) -> Reply {
+    let Some(peer) = sender(db, query, context) else {
+        return reply::unauthorized();
+    };
+    match body::read_text(request.into_body(), context.limits.max_message_size).await {
+        Ok(message) => deliver(&peer, message),
+        Err(refusal) => refusal,
+    }
+}
+
+/// The message is in the query. For trying things out, in development only.
+fn send_from_query(db: &str, query: Query, context: &Context) -> Reply {
+    match sender(db, &query, context) {
+        Some(peer) => deliver(&peer, query.message.unwrap_or_default().into()),
+        None => reply::unauthorized(),
+    }
+}
+
+fn sender(db: &str, query: &Query, context: &Context) -> Option<PeerHandle> {
+    if !context.access.allows_token(query.token.as_deref()) {
+        return None;
+    }
+    context.hub.peer(db, query.id.as_deref()?)
+}
+
+fn deliver(peer: &PeerHandle, message: Text) -> Reply {
+    peer.receive(iter::once(message));
+    reply::text(StatusCode::OK, "ok")
+}
+
+/// Hands a large message out, once for each addressee.
+fn receive(db: &str, query: &Query, context: &Context) -> Reply {
+    if sender(db, query, context).is_none() {
+        return reply::unauthorized();
+    }
+    let (Some(id), Some(message)) = (&query.id, &query.message) else {
+        return reply::not_found();
+    };
+    match context.hub.take_parcel(db, id, message) {
+        Some(text) => reply::text(StatusCode::OK, text),
+        None => reply::not_found(),
+    }
+}
+
+/// Who is connected to a database.
+fn clients(request: &Request<Incoming>, db: &str, query: &Query, context: &Context) -> Reply {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        id: &'a str,
+        connected: u64,
+    }
+
+    if !context.access.allows_request(query.token.as_deref(), request.headers()) {
+        return reply::unauthorized();
+    }
+    let clients = context.hub.clients(db);
+    let rows: Vec<_> = clients.iter().map(|client| Row { id: &client.id, connected: client.connected }).collect();
+    match serde_json::to_vec(&rows) {
+        Ok(body) => reply::json(body),
+        Err(_) => reply::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal error"),
+    }
+}

@@ -1,0 +1,143 @@
+//! A connection's byte stream, plain or TLS, as hyper drives it until the upgrade, and as it is taken apart after it.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::OwnedSemaphorePermit,
+};
+use tokio_rustls::server::TlsStream;
+
+use crate::session::Connection;
+
+/// See the module's description.
+pub struct Stream {
+    transport: Layer,
+    /// The connection's place among `maxConnections`.
+    permit: OwnedSemaphorePermit,
+}
+
+enum Layer {
+    Plain(Counted),
+    Tls(Box<TlsStream<Counted>>),
+}
+
+impl Stream {
+    /// A plain connection.
+    pub fn plain(socket: TcpStream, permit: OwnedSemaphorePermit) -> Self {
+        Self { transport: Layer::Plain(Counted::new(socket)), permit }
+    }
+
+    /// A TLS connection whose handshake is done.
+    pub fn tls(stream: TlsStream<Counted>, permit: OwnedSemaphorePermit) -> Self {
+        Self { transport: Layer::Tls(Box::new(stream)), permit }
+    }
+
+    /// Takes it apart for a session. `read_ahead`: what hyper read behind the request.
+    pub fn into_connection(self, read_ahead: Bytes) -> Connection {
+        let (counted, tls) = match self.transport {
+            Layer::Plain(counted) => (counted, None),
+            Layer::Tls(stream) => {
+                let (counted, tls) = stream.into_inner();
+                (counted, Some(tls))
+            }
+        };
+        Connection { socket: counted.socket, tls, read_ahead, written: counted.written, permit: Some(self.permit) }
+    }
+}
+
+/// A socket that counts what is written to it: acknowledgements are counted from a connection's first byte on.
+pub struct Counted {
+    socket: TcpStream,
+    written: u64,
+}
+
+impl Counted {
+    /// Counts from now on.
+    pub fn new(socket: TcpStream) -> Self {
+        Self { socket, written: 0 }
+    }
+
+    fn count(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(written)) = polled {
+            self.written += written as u64;
+        }
+        polled
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.count(polled)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.count(polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+/// Calls the same method of whichever stream it is.
+macro_rules! either {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match &mut $self.get_mut().transport {
+            Layer::Plain($stream) => {
+                let $stream = Pin::new($stream);
+                $call
+            }
+            Layer::Tls($stream) => {
+                let $stream = Pin::new($stream.as_mut());
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_write(cx, buf))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_shutdown(cx))
+    }
+}

@@ -1,0 +1,82 @@
+//! `GET /:db/connect`: from an HTTP request to a session.
+
+use std::sync::Arc;
+
+use hyper::{
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::{self, HeaderValue},
+    upgrade::OnUpgrade,
+};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+
+use super::{
+    Context,
+    reply::{self, Reply},
+    stream::Stream,
+};
+use crate::{
+    guard::guard,
+    protocol::query::{Query, Refusal},
+    session,
+};
+
+/// Answers an upgrade request; with `101` a session begins on the connection.
+pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context: &Arc<Context>) -> Reply {
+    if !request.headers().contains_key(header::UPGRADE) {
+        return upgrade_required();
+    }
+    let id = match admitted_id(query, context) {
+        Ok(id) => id.to_owned(),
+        Err(refusal) => return refused(&refusal),
+    };
+    let on_upgrade = hyper::upgrade::on(&mut request);
+    let response = match switching_protocols(&request) {
+        Ok(response) => response,
+        Err(refusal) => return refusal,
+    };
+    if let Err(reason) = context.hub.admit(db, &id) {
+        return reply::closing(StatusCode::SERVICE_UNAVAILABLE, format!("503 {reason}"));
+    }
+    let (db, shared) = (db.to_owned(), context.clone());
+    let session = async move { begin_session(on_upgrade, &db, &id, &shared).await };
+    context.tasks.spawn(guard(context.observer.clone(), "session", session));
+    response
+}
+
+fn admitted_id<'a>(query: &'a Query, context: &Context) -> Result<&'a str, Refusal> {
+    query.check_version()?;
+    let id = query.valid_id()?;
+    if context.access.allows_token(query.token.as_deref()) { Ok(id) } else { Err(Refusal::Unauthorized) }
+}
+
+fn refused(refusal: &Refusal) -> Reply {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    reply::closing(status, refusal.body())
+}
+
+/// tungstenite checks the handshake and computes the accept key.
+fn switching_protocols(request: &Request<Incoming>) -> Result<Reply, Reply> {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.version_mut() = request.version();
+    *head.headers_mut() = request.headers().clone();
+    let response: Response<_> = create_response_with_body(&head, Default::default)
+        .map_err(|error| reply::closing(StatusCode::BAD_REQUEST, format!("400 Not a WebSocket handshake: {error}")))?;
+    Ok(response)
+}
+
+fn upgrade_required() -> Reply {
+    let reply = reply::text(StatusCode::UPGRADE_REQUIRED, "426 This is a WebSocket endpoint");
+    reply::with(reply, header::UPGRADE, HeaderValue::from_static("websocket"))
+}
+
+/// Takes the connection from hyper and serves it until it ends.
+async fn begin_session(on_upgrade: OnUpgrade, db: &str, id: &str, context: &Context) {
+    // Failing here means that the connection is gone already.
+    let Ok(upgraded) = on_upgrade.await else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
+    let connection = parts.io.into_inner().into_connection(parts.read_buf);
+    let _ = session::run(&context.hub, db, id, connection, context.limits).await;
+}
