@@ -1,0 +1,168 @@
+//! Accepts connections: TCP options, the bound on their number, the TLS handshake; then HTTP has them.
+
+use std::{io, sync::Arc, time::Duration};
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    guard::guard,
+    http::{
+        self, Context,
+        stream::{Counted, Stream},
+    },
+    hub::event::Event,
+};
+
+/// How long accepting pauses when the process has no file descriptors left: some connections end meanwhile.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Unanswered keepalive probes after which a host counts as dead.
+const KEEP_ALIVE_PROBES: u32 = 3;
+
+/// First byte of a TLS handshake record.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// What each accepted connection gets.
+pub struct Acceptor {
+    /// HTTP's context.
+    pub context: Arc<Context>,
+    /// With TLS.
+    pub tls: Option<TlsAcceptor>,
+    /// Free places for connections.
+    pub places: Arc<Semaphore>,
+    /// Idle time before TCP asks whether the other host is alive; 0: never.
+    pub keep_alive: Duration,
+    /// How long sent data may stay unacknowledged; 0: as long as the system says.
+    pub user_timeout: Duration,
+    /// TCP_NODELAY.
+    pub no_delay: bool,
+}
+
+impl Acceptor {
+    /// Accepts until the server stops. Dropping the future closes the port.
+    pub async fn run(self: Arc<Self>, listener: TcpListener) {
+        let mut is_exhausted = false;
+        loop {
+            match listener.accept().await {
+                Ok((socket, _)) => {
+                    is_exhausted = false;
+                    self.clone().admit(socket);
+                }
+                Err(error) if concerns_one_connection(&error) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut is_exhausted, true) {
+                        let advice = "Accepting pauses until some are closed; raise the limit of open files (ulimit -n)";
+                        self.warn("accept-failed", format!("Cannot accept connections: {error}. {advice}"));
+                    }
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn admit(self: Arc<Self>, socket: TcpStream) {
+        let observer = self.context.observer.clone();
+        let tasks = self.context.tasks.clone();
+        match self.places.clone().try_acquire_owned() {
+            Ok(permit) => {
+                tasks.spawn(guard(observer, "connection", async move { self.serve(socket, permit).await }));
+            }
+            Err(_) => {
+                self.warn("too-many-connections", "A connection was refused: maxConnections is reached".into());
+                let refusal = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+                let _ = socket.try_write(refusal);
+            }
+        }
+    }
+
+    async fn serve(&self, socket: TcpStream, permit: OwnedSemaphorePermit) {
+        if self.set_options(&socket).is_err() {
+            // The other side is gone already.
+            return;
+        }
+        if let Some(stream) = self.stream(socket, permit).await {
+            http::serve(stream, self.context.clone()).await;
+        }
+    }
+
+    fn set_options(&self, socket: &TcpStream) -> io::Result<()> {
+        socket.set_nodelay(self.no_delay)?;
+        let socket = SockRef::from(socket);
+        if !self.keep_alive.is_zero() {
+            let keep_alive = TcpKeepalive::new().with_time(self.keep_alive);
+            #[cfg(any(target_os = "linux", target_os = "macos", windows))]
+            let keep_alive = keep_alive.with_interval((self.keep_alive / KEEP_ALIVE_PROBES).max(Duration::from_secs(1)));
+            #[cfg(any(target_os = "linux", target_os = "macos"))]
+            let keep_alive = keep_alive.with_retries(KEEP_ALIVE_PROBES);
+            socket.set_tcp_keepalive(&keep_alive)?;
+        }
+        #[cfg(target_os = "linux")]
+        if !self.user_timeout.is_zero() {
+            socket.set_tcp_user_timeout(Some(self.user_timeout))?;
+        }
+        Ok(())
+    }
+
+    async fn stream(&self, socket: TcpStream, permit: OwnedSemaphorePermit) -> Option<Stream> {
+        let Some(tls) = &self.tls else { return Some(Stream::plain(socket, permit)) };
+        match timeout(self.context.handshake_timeout, self.handshake(tls, socket)).await {
+            Ok(stream) => Some(Stream::tls(stream?, permit)),
+            Err(_) => None,
+        }
+    }
+
+    async fn handshake(
+        &self,
+        tls: &TlsAcceptor,
+        socket: TcpStream,
+    ) -> Option<tokio_rustls::server::TlsStream<Counted>> {
+        let mut first = [0];
+        if socket.peek(&mut first).await.ok()? == 1 && first[0] != TLS_HANDSHAKE {
+            self.refuse_plain(socket).await;
+            return None;
+        }
+        match tls.accept(Counted::new(socket)).await {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                self.warn("tls-handshake", format!("A TLS handshake failed: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A client that speaks plain HTTP to the TLS port is told so, instead of getting bytes that mean nothing to it.
+    async fn refuse_plain(&self, mut socket: TcpStream) {
+        let message = "Plain HTTP was sent to the TLS port. Clients must use ssl: true, and a maxPayload that spares them \
+                       plain POSTs (leave the option out)";
+        self.warn("plain-http-on-tls-port", message.into());
+        let body = "400 This port speaks TLS: use https and wss";
+        let response = format!(
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        // What the client has sent must be read, or the close would reset the connection and lose the response.
+        let mut unread = [0; 16 * 1024];
+        let _ = socket.try_read(&mut unread);
+        let _ = socket.write_all(response.as_bytes()).await;
+        let _ = socket.shutdown().await;
+        let _ = socket.try_read(&mut unread);
+    }
+
+    fn warn(&self, code: &'static str, message: String) {
+        self.context.observer.event(Event::Warning { code, message });
+    }
+}
+
+/// Errors of `accept` that say something of the connection, not of the listener.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,137 @@
+//! All settings of a server, with their defaults, and what else they could not be.
+
+use std::time::Duration;
+
+use crate::tls::TlsOptions;
+
+/// 16 KiB, in UTF-16 units: the original's. Clients POST what is longer.
+pub const DEFAULT_MAX_PAYLOAD: usize = 16 * 1024;
+
+/// 100 MiB, in bytes: the largest frame that the published clients read (`ws` refuses more).
+pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 100 * 1024 * 1024;
+
+/// 128 MiB, in bytes, for each peer: one largest message, and some seconds of a busy cluster's traffic.
+pub const DEFAULT_MAX_QUEUE: usize = 128 * 1024 * 1024;
+
+/// Connections at once. More than a cluster has, fewer than would use up a common limit of 64 Ki descriptors.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 60_000;
+
+/// 16 KiB, in bytes: a request's head. Clients send about 300.
+pub const DEFAULT_MAX_HEADER_SIZE: usize = 16 * 1024;
+
+/// How long TLS and a request's head may take: clients need a few round trips, and may be busy starting up.
+pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Idle time before TCP asks whether the other host is alive. A dead one is found in twice that.
+pub const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long sent data may stay unacknowledged before the connection counts as dead.
+pub const DEFAULT_USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a stop waits for outboxes to be sent. With the closing handshake it stays below 2 s.
+pub const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_millis(1_000);
+
+/// Runtime threads. One: on two cores a second one gains nothing and costs latency (see docs/performance.md).
+pub const DEFAULT_THREADS: usize = 1;
+
+/// What becomes of messages that are longer than `maxPayload`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LargeMessages {
+    /// Sent whole over the socket: the published clients read frames of 100 MiB.
+    #[default]
+    Push,
+    /// Announced with `get:`, fetched from `/receive`: the original's way, which the published clients cannot go.
+    Download,
+}
+
+/// See the module's description.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen. `None`: all interfaces; `localhost`: both loopbacks; else a name or an address.
+    pub host: Option<String>,
+    /// The port; 0: any free one.
+    pub port: u16,
+    /// Certificate and key, for TLS.
+    pub tls: Option<TlsOptions>,
+    /// Longest text of one frame, in UTF-16 units. `None`: the default, or with TLS `max_message_size`.
+    pub max_payload: Option<usize>,
+    /// What clients must know.
+    pub token: Option<Secret>,
+    /// Longest message in bytes, however it comes.
+    pub max_message_size: usize,
+    /// Bytes that may wait for one peer.
+    pub max_queue: usize,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Bytes of a request's head.
+    pub max_header_size: usize,
+    /// How long TLS and a request's head may take, each.
+    pub handshake_timeout: Duration,
+    /// Idle time before TCP asks whether the other host is alive; 0: never.
+    pub keep_alive: Duration,
+    /// How long sent data may stay unacknowledged; 0: as long as the system says.
+    pub user_timeout: Duration,
+    /// How long a stop waits for outboxes to be sent.
+    pub flush_timeout: Duration,
+    /// TCP_NODELAY.
+    pub no_delay: bool,
+    /// Runtime threads.
+    pub threads: usize,
+    /// Push or announce large messages.
+    pub large_messages: LargeMessages,
+    /// Web pages' origins that may connect.
+    pub allowed_origins: Vec<String>,
+    /// `GET /:db/send` is allowed (NODE_ENV=development).
+    pub development: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: None,
+            port: 0,
+            tls: None,
+            max_payload: None,
+            token: None,
+            max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
+            max_queue: DEFAULT_MAX_QUEUE,
+            max_connections: DEFAULT_MAX_CONNECTIONS,
+            max_header_size: DEFAULT_MAX_HEADER_SIZE,
+            handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
+            keep_alive: DEFAULT_KEEP_ALIVE,
+            user_timeout: DEFAULT_USER_TIMEOUT,
+            flush_timeout: DEFAULT_FLUSH_TIMEOUT,
+            no_delay: true,
+            threads: DEFAULT_THREADS,
+            large_messages: LargeMessages::default(),
+            allowed_origins: Vec::new(),
+            development: false,
+        }
+    }
+}
+
+impl Config {
+    /// Longest text that is not a large message, in UTF-16 units.
+    pub fn effective_max_payload(&self) -> usize {
+        self.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD)
+    }
+
+    /// What `welcome:` announces. With TLS clients must never POST, since they would do it in plain HTTP.
+    pub fn announced_max_payload(&self) -> usize {
+        match (self.max_payload, &self.tls) {
+            (Some(max_payload), _) => max_payload,
+            (None, Some(_)) => self.max_message_size,
+            (None, None) => DEFAULT_MAX_PAYLOAD,
+        }
+    }
+}
+
+/// A string that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}

@@ -1,0 +1,133 @@
+//! Binds the listening sockets that a configuration asks for.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs},
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that the kernel completes before they are accepted. The kernel lowers it to its own limit.
+const BACKLOG: i32 = 4096;
+
+/// Tries to find a port that is free on both loopbacks.
+const PORT_TRIES: usize = 16;
+
+/// Binds. With several addresses and port 0, all get the same port.
+pub fn bind(host: Option<&str>, port: u16) -> io::Result<Vec<TcpListener>> {
+    match host {
+        None => bind_all_interfaces(port),
+        Some("localhost") => bind_same_port(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], port),
+        Some(name) => bind_same_port(&resolve(name)?, port),
+    }
+}
+
+/// One socket for both families; where there is no IPv6, one for IPv4.
+fn bind_all_interfaces(port: u16) -> io::Result<Vec<TcpListener>> {
+    let both = bind_one(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port), false);
+    match both {
+        Err(error) if is_no_such_address(&error) => {
+            Ok(vec![bind_one(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port), true)?])
+        }
+        other => Ok(vec![other?]),
+    }
+}
+
+fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    if let Ok(address) = bare.parse() {
+        return Ok(vec![address]);
+    }
+    let mut addresses: Vec<IpAddr> = (name, 0).to_socket_addrs()?.map(|address| address.ip()).collect();
+    addresses.sort();
+    addresses.dedup();
+    Ok(addresses)
+}
+
+fn bind_same_port(addresses: &[IpAddr], port: u16) -> io::Result<Vec<TcpListener>> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for _ in 0..if port == 0 { PORT_TRIES } else { 1 } {
+        match try_bind_same_port(addresses, port) {
+            Err(error) => last = error,
+            bound => return bound,
+        }
+    }
+    Err(last)
+}
+
+fn try_bind_same_port(addresses: &[IpAddr], mut port: u16) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    let mut missing = None;
+    for address in addresses {
+        match bind_one(SocketAddr::new(*address, port), true) {
+            Ok(listener) => {
+                port = listener.local_addr()?.port();
+                listeners.push(listener);
+            }
+            // A machine without IPv6 still has a localhost.
+            Err(error) if addresses.len() > 1 && is_no_such_address(&error) => missing = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match missing {
+        Some(error) if listeners.is_empty() => Err(error),
+        _ => Ok(listeners),
+    }
+}
+
+fn bind_one(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(only_v6)?;
+    }
+    // On Unix this allows a restart while old connections linger; on Windows it would allow two servers on one port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn is_no_such_address(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let unsupported = error.raw_os_error() == Some(libc::EAFNOSUPPORT);
+    #[cfg(not(unix))]
+    let unsupported = error.kind() == io::ErrorKind::Unsupported;
+    unsupported || error.kind() == io::ErrorKind::AddrNotAvailable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn localhost_is_both_loopbacks_on_one_port() {
+        let listeners = bind(Some("localhost"), 0).unwrap();
+        let ports: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        assert!(ports.iter().all(|port| *port == ports[0] && *port != 0), "{ports:?}");
+        assert!(listeners.iter().all(|listener| listener.local_addr().unwrap().ip().is_loopback()));
+    }
+
+    #[test]
+    fn no_host_is_all_interfaces_and_both_families() {
+        let listeners = bind(None, 0).unwrap();
+        let port = listeners[0].local_addr().unwrap().port();
+        std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    }
+
+    #[test]
+    fn a_taken_port_is_refused_however_it_is_asked_for() {
+        let first = bind(Some("127.0.0.1"), 0).unwrap();
+        let port = first[0].local_addr().unwrap().port();
+        for host in [Some("127.0.0.1"), Some("localhost"), None] {
+            assert_eq!(bind(host, port).unwrap_err().kind(), io::ErrorKind::AddrInUse, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_may_be_bracketed() {
+        assert_eq!(resolve("[::1]").unwrap(), vec![IpAddr::from(Ipv6Addr::LOCALHOST)]);
+        assert_eq!(resolve("127.0.0.1").unwrap(), vec![IpAddr::from(Ipv4Addr::LOCALHOST)]);
+    }
+}

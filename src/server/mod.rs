@@ -1,0 +1,271 @@
+//! The server's life: start, run, stop. It owns the runtime and the listeners and puts the layers together.
+//!
+//! One thread (named `acebase-ipc`) drives the runtime from start to stop. Nothing here knows Node.js.
+
+mod accept;
+pub mod config;
+mod listen;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{Notify, Semaphore},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    guard::describe,
+    http::{self, access::Access},
+    hub::{
+        self, Hub,
+        event::{Event, Observer},
+    },
+    session,
+    tls::{self, TlsError},
+};
+use accept::Acceptor;
+use config::{Config, LargeMessages};
+
+/// How often acknowledged data is let go of. Rare enough to cost nothing, often enough that idle peers keep nothing.
+const TRIM_EVERY: Duration = Duration::from_secs(1);
+
+/// Time that a stop takes at most beyond the flush: closing handshakes, tasks that end.
+const STOP_GRACE: Duration = Duration::from_millis(750);
+
+/// The server cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port is taken, the address is not this machine's, …
+    #[error("cannot listen on {address}: {source}{}", advice(source))]
+    Listen {
+        /// What was asked for.
+        address: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Certificate or key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No thread, no event queue.
+    #[error("cannot start the server's runtime: {0}")]
+    Runtime(io::Error),
+}
+
+impl StartError {
+    /// The system's error code, as Node.js names it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Listen { source, .. } => match source.kind() {
+                io::ErrorKind::AddrInUse => "EADDRINUSE",
+                io::ErrorKind::AddrNotAvailable => "EADDRNOTAVAIL",
+                io::ErrorKind::PermissionDenied => "EACCES",
+                _ => "ERR_IPC_LISTEN",
+            },
+            Self::Tls(_) => "ERR_IPC_TLS",
+            Self::Runtime(_) => "ERR_IPC_RUNTIME",
+        }
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => ". Another process uses this port: stop it, or choose another port",
+        io::ErrorKind::PermissionDenied => ". Ports below 1024 need privileges: choose a higher one",
+        _ => "",
+    }
+}
+
+/// A running server.
+pub struct Server {
+    hub: Arc<Hub>,
+    addresses: Vec<SocketAddr>,
+    shutdown: CancellationToken,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+impl Server {
+    /// Starts a server. Returns when it listens; blocks meanwhile (a name is resolved, keys are decrypted).
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(config: Config, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+        let tls = config.tls.as_ref().map(tls::load).transpose()?.map(TlsAcceptor::from);
+        let listeners = listen::bind(config.host.as_deref(), config.port).map_err(|source| StartError::Listen {
+            address: format!("{}:{}", config.host.as_deref().unwrap_or("*"), config.port),
+            source,
+        })?;
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let runtime = build_runtime(config.threads).map_err(StartError::Runtime)?;
+        let alarm = Arc::new(Notify::new());
+        let hub = Arc::new(new_hub(&config, observer.clone(), alarm.clone()));
+        let shutdown = CancellationToken::new();
+        let run = {
+            let (hub, shutdown, observer) = (hub.clone(), shutdown.clone(), observer.clone());
+            run(config, listeners, tls, hub, alarm, observer, shutdown)
+        };
+        let body = move || {
+            // A panic of the main task must not pass without a word.
+            if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run))) {
+                let message = format!("The server failed and has stopped: {}", describe(&*panic));
+                observer.event(Event::Error { message });
+            }
+            runtime.shutdown_background();
+        };
+        let thread = thread::Builder::new().name("acebase-ipc".into()).spawn(body).map_err(StartError::Runtime)?;
+        Ok(Self { hub, addresses, shutdown, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Stops: no more connections, outboxes are sent, peers are told 1001. Returns when the port is free. Blocks for
+    /// `flushTimeout` and a little more at most. A second call returns at once.
+    pub fn stop(&self) {
+        self.shutdown.cancel();
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            // The thread catches its panics.
+            let _ = thread.join();
+        }
+    }
+
+    /// The hub, for questions and for messages of the server's owner.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// The addresses that it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.addresses.first().map_or(0, SocketAddr::port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn build_runtime(threads: usize) -> io::Result<Runtime> {
+    match threads {
+        0 | 1 => Builder::new_current_thread().enable_all().build(),
+        several => Builder::new_multi_thread().worker_threads(several).enable_all().build(),
+    }
+}
+
+fn new_hub(config: &Config, observer: Arc<dyn Observer>, alarm: Arc<Notify>) -> Hub {
+    let settings = hub::Settings {
+        max_queue: config.max_queue,
+        max_payload: config.effective_max_payload(),
+        announced_payload: config.announced_max_payload(),
+        download_large: config.large_messages == LargeMessages::Download,
+        coordinators: None,
+    };
+    Hub::new(settings, observer, Box::new(move || alarm.notify_one()))
+}
+
+/// Serves the listeners until `shutdown` is cancelled, then ends everything in order.
+async fn run(
+    config: Config,
+    listeners: Vec<TcpListener>,
+    tls: Option<TlsAcceptor>,
+    hub: Arc<Hub>,
+    alarm: Arc<Notify>,
+    observer: Arc<dyn Observer>,
+    shutdown: CancellationToken,
+) {
+    let flush_timeout = config.flush_timeout;
+    let tasks = TaskTracker::new();
+    let acceptor = Arc::new(new_acceptor(config, tls, hub.clone(), observer.clone(), shutdown.clone(), tasks.clone()));
+    let accepting = TaskTracker::new();
+    for listener in listeners {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => {
+                accepting.spawn(until_cancelled(shutdown.clone(), acceptor.clone().run(listener)));
+            }
+            Err(error) => observer.event(Event::Error { message: format!("Cannot listen: {error}") }),
+        }
+    }
+    keep_house(&hub, &alarm, &shutdown).await;
+    accepting.close();
+    accepting.wait().await;
+    hub.close();
+    tasks.close();
+    let _ = timeout(flush_timeout + session::LINGER + STOP_GRACE, tasks.wait()).await;
+}
+
+fn new_acceptor(
+    config: Config,
+    tls: Option<TlsAcceptor>,
+    hub: Arc<Hub>,
+    observer: Arc<dyn Observer>,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+) -> Acceptor {
+    let limits = session::Limits {
+        max_payload: config.announced_max_payload(),
+        max_message_size: config.max_message_size,
+        flush_timeout: config.flush_timeout,
+    };
+    let context = http::Context {
+        hub,
+        access: Access::new(config.token.map(|token| token.0), config.allowed_origins),
+        limits,
+        max_header_size: config.max_header_size,
+        handshake_timeout: config.handshake_timeout,
+        development: config.development,
+        observer,
+        shutdown,
+        tasks,
+    };
+    Acceptor {
+        context: Arc::new(context),
+        tls,
+        places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+        keep_alive: config.keep_alive,
+        user_timeout: config.user_timeout,
+        no_delay: config.no_delay,
+    }
+}
+
+async fn until_cancelled(shutdown: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = work => {}
+    }
+}
+
+/// Gives the hub its ticks, until the server stops.
+async fn keep_house(hub: &Hub, alarm: &Notify, shutdown: &CancellationToken) {
+    let started = Instant::now();
+    let hub_started = hub.now();
+    let mut trim_at = started + TRIM_EVERY;
+    loop {
+        let deadline = hub.next_deadline().map(|at| started + Duration::from_millis(at.saturating_sub(hub_started)));
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = alarm.notified() => {}
+            () = sleep_until(deadline.map_or(trim_at, |deadline| deadline.min(trim_at))) => {}
+        }
+        if hub.next_deadline().is_some_and(|at| at <= hub.now()) {
+            hub.tick();
+        }
+        if Instant::now() >= trim_at {
+            hub.trim();
+            trim_at = Instant::now() + TRIM_EVERY;
+        }
+    }
+}
