@@ -15,8 +15,9 @@ use super::{
     coordinator::{Coordinator, Fate, Lock, Loss, Millis, Return, Status},
     event::Event,
     leave_reason,
-    outbox::Outbox,
+    outbox::{Outbox, Traffic},
     parcels::Parcels,
+    snapshot::{DatabaseSnapshot, PeerSnapshot},
     transport::{LinkId, Transport},
     turn::{Mail, Turn},
     unix_millis,
@@ -51,19 +52,8 @@ pub(super) struct Peer {
     pub(super) loss: Loss,
     /// Milliseconds since the Unix epoch.
     pub(super) connected: u64,
-}
-
-/// A connected peer, as its owner sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
-    /// The client's id.
-    pub id: Arc<str>,
-    /// When its session began, in milliseconds since the Unix epoch.
-    pub connected: u64,
-    /// Bytes that wait in its outbox.
-    pub queued: usize,
-    /// Its connection is lost and its session is kept.
-    pub away: bool,
+    /// What it has sent.
+    pub(super) received: Traffic,
 }
 
 /// One connection's hold on its session.
@@ -79,10 +69,14 @@ impl PeerHandle {
     pub fn receive(&self, messages: impl Iterator<Item = Text>) {
         self.database.turn(|turn| {
             if turn.is_of(&self.id, self.link) {
+                let mut received = Traffic::default();
                 for message in messages {
+                    received.messages += 1;
+                    received.bytes += message.len() as u64;
                     turn.receive(&self.id, &message);
                 }
                 turn.flush_broadcast(&self.id);
+                turn.count_received(&self.id, received);
             }
         });
     }
@@ -154,15 +148,19 @@ impl Database {
         self.state.lock().parcels.take(message, id, self.office.now())
     }
 
-    pub(super) fn clients(&self) -> Vec<Client> {
+    pub(super) fn snapshot(&self) -> DatabaseSnapshot {
         let state = self.state.lock();
-        let client = |(id, peer): (&Arc<str>, &Peer)| Client {
-            id: id.clone(),
-            connected: peer.connected,
-            queued: peer.outbox.waiting_bytes(),
-            away: peer.link.is_none(),
-        };
-        state.peers.iter().map(client).collect()
+        let coordinator = state.coordinator.as_ref();
+        DatabaseSnapshot {
+            name: self.name.clone(),
+            peers: state.peers.iter().map(|(id, peer)| peer.snapshot(id)).collect(),
+            locks: coordinator.map(|coordinator| coordinator.locks()).unwrap_or_default(),
+            status: coordinator.map(|coordinator| coordinator.status()).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn clients(&self) -> Vec<PeerSnapshot> {
+        self.state.lock().peers.iter().map(|(id, peer)| peer.snapshot(id)).collect()
     }
 
     pub(super) fn send(&self, id: &str, text: Text) -> bool {
@@ -244,7 +242,28 @@ impl Database {
     }
 }
 
+impl Peer {
+    fn snapshot(&self, id: &Arc<str>) -> PeerSnapshot {
+        PeerSnapshot {
+            id: id.clone(),
+            connected: self.connected,
+            is_away: self.link.is_none(),
+            queued: self.outbox.waiting_bytes(),
+            received: self.received,
+            sent: self.outbox.traffic(),
+            round_trip: self.outbox.transport().and_then(|transport| transport.round_trip()),
+        }
+    }
+}
+
 impl Turn<'_> {
+    fn count_received(&mut self, id: &str, received: Traffic) {
+        if let Some(peer) = self.state.peers.get_mut(id) {
+            peer.received.messages += received.messages;
+            peer.received.bytes += received.bytes;
+        }
+    }
+
     fn is_of(&self, id: &str, link: Option<LinkId>) -> bool {
         self.state.peers.get(id).is_some_and(|peer| link.is_none() || peer.link == link)
     }
@@ -270,7 +289,8 @@ impl Turn<'_> {
         outbox.attach(link, make(outbox.clone()), &protocol::welcome(max_payload), false);
         self.touch(&outbox);
         self.notify_others(id, &protocol::connect_notice(id));
-        let peer = Peer { outbox, link: Some(link), loss: Loss::Fin, connected: unix_millis() };
+        let peer =
+            Peer { outbox, link: Some(link), loss: Loss::Fin, connected: unix_millis(), received: Traffic::default() };
         self.state.peers.insert(id.clone(), peer);
         self.office.tell(Event::Connect { db: self.name.clone(), id: id.clone() });
         self.coordinate(|coordinator, now, actions| coordinator.joined(id, now, actions));

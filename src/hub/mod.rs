@@ -10,6 +10,9 @@ mod database;
 pub mod event;
 mod outbox;
 mod parcels;
+mod snapshot;
+#[cfg(test)]
+mod tests;
 pub mod transport;
 mod turn;
 
@@ -24,9 +27,10 @@ use std::{
 
 use parking_lot::Mutex;
 
-pub use database::{Client, PeerHandle};
-pub use outbox::{Drain, Outbox, Pushed};
+pub use database::PeerHandle;
+pub use outbox::{Drain, Outbox, Pushed, Traffic};
 pub use parcels::PARCEL_LIFETIME;
+pub use snapshot::{DatabaseSnapshot, PeerSnapshot};
 
 use coordinator::{Coordinator, Lock, Loss, Millis, Status};
 use database::Database;
@@ -141,7 +145,7 @@ impl Hub {
     }
 
     /// The connected peers of a database.
-    pub fn clients(&self, db: &str) -> Vec<Client> {
+    pub fn clients(&self, db: &str) -> Vec<PeerSnapshot> {
         self.find(db).map(|database| database.clients()).unwrap_or_default()
     }
 
@@ -165,9 +169,9 @@ impl Hub {
         self.find(db).map(|database| database.status())
     }
 
-    /// Names of the databases that have peers.
-    pub fn databases(&self) -> Vec<Arc<str>> {
-        self.databases.lock().keys().cloned().collect()
+    /// How all databases stand.
+    pub fn snapshot(&self) -> Vec<DatabaseSnapshot> {
+        self.all().iter().map(|database| database.snapshot()).collect()
     }
 
     /// Whether `Message` events are wanted. Off, they cost nothing.

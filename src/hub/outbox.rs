@@ -57,6 +57,15 @@ pub enum Drain {
     Detached,
 }
 
+/// Messages and their bytes, counted from the beginning of a session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Text messages.
+    pub messages: u64,
+    /// Bytes of their texts (with frame headers, where a broadcast was framed once for all).
+    pub bytes: u64,
+}
+
 /// See the module's description.
 pub struct Outbox {
     limit: usize,
@@ -80,6 +89,7 @@ struct Log {
     /// A flush has been promised and has not begun.
     rung: bool,
     gate: Option<Gate>,
+    traffic: Traffic,
     transport: Option<(LinkId, Arc<dyn Transport>)>,
 }
 
@@ -105,6 +115,7 @@ impl Outbox {
         if log.is_full(text.len(), self.limit) {
             return Pushed::Overflow;
         }
+        log.count(1, text.len());
         if log.gate.is_some() {
             return log.push_behind_gate(framed(text));
         }
@@ -134,12 +145,13 @@ impl Outbox {
         Some(log.ring())
     }
 
-    /// Appends whole frames that other outboxes share.
-    pub fn push_frames(&self, frames: &Bytes) -> Pushed {
+    /// Appends `count` whole text frames that other outboxes share.
+    pub fn push_frames(&self, frames: &Bytes, count: u64) -> Pushed {
         let mut log = self.log.lock();
         if log.is_full(frames.len(), self.limit) {
             return Pushed::Overflow;
         }
+        log.count(count, frames.len());
         if log.gate.is_some() {
             return log.push_behind_gate(frames.clone());
         }
@@ -218,6 +230,11 @@ impl Outbox {
         log.take_texts()
     }
 
+    /// What was put into the outbox so far.
+    pub fn traffic(&self) -> Traffic {
+        self.log.lock().traffic
+    }
+
     /// Bytes that wait to be sent.
     pub fn waiting_bytes(&self) -> usize {
         let log = self.log.lock();
@@ -282,6 +299,11 @@ impl Log {
     fn is_full(&self, more: usize, limit: usize) -> bool {
         let waiting = self.waiting_bytes();
         waiting > 0 && waiting + more > limit
+    }
+
+    fn count(&mut self, messages: u64, bytes: usize) {
+        self.traffic.messages += messages;
+        self.traffic.bytes += bytes as u64;
     }
 
     fn ring(&mut self) -> Pushed {

@@ -2,6 +2,8 @@
 //!
 //! This is the seam for peers that are not connected to this process: whatever implements [`Transport`] can carry mail.
 
+use std::time::Duration;
+
 use crate::protocol::close::CloseReason;
 
 /// Tells connections of one hub apart, also those of the same client id.
@@ -19,4 +21,7 @@ pub trait Transport: Send + Sync {
     /// How many bytes of the outbox's stream the peer's kernel has acknowledged since this transport was attached.
     /// `None` where that cannot be known: then all that was sent counts as delivered.
     fn acknowledged(&self) -> Option<u64>;
+
+    /// The time that a message to the peer and an answer take on the network, where it is known.
+    fn round_trip(&self) -> Option<Duration>;
 }

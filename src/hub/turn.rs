@@ -48,8 +48,9 @@ pub(super) struct Turn<'a> {
     pub(super) office: &'a Office,
     pub(super) name: &'a Arc<str>,
     pub(super) now: Millis,
-    /// Frames for all but the sender, not yet in any outbox.
+    /// Frames for all but the sender, not yet in any outbox, and their number.
     broadcast: BytesMut,
+    broadcast_count: u64,
     touched: Vec<Arc<Outbox>>,
     actions: VecDeque<Action>,
     written_down: Vec<Action>,
@@ -64,6 +65,7 @@ impl<'a> Turn<'a> {
             name,
             now: office.now(),
             broadcast: BytesMut::new(),
+            broadcast_count: 0,
             touched: TOUCHED.take(),
             actions: VecDeque::new(),
             written_down: Vec::new(),
@@ -94,7 +96,8 @@ impl<'a> Turn<'a> {
             let event = Event::Message { db: self.name.clone(), id: from.clone(), text: body.clone() };
             self.office.tell(event);
         }
-        let verdict = self.coordinate(|coordinator, now, actions| coordinator.received(from, address, &body, now, actions));
+        let verdict =
+            self.coordinate(|coordinator, now, actions| coordinator.received(from, address, &body, now, actions));
         if !self.actions.is_empty() {
             self.flush_broadcast(from);
             self.carry_out();
@@ -114,7 +117,10 @@ impl<'a> Turn<'a> {
             return self.announce(from, address, body);
         }
         match address {
-            Address::Others => frame::put_text(&mut self.broadcast, &body),
+            Address::Others => {
+                frame::put_text(&mut self.broadcast, &body);
+                self.broadcast_count += 1;
+            }
             Address::Peer(id) => {
                 self.flush_broadcast(from);
                 self.post_bytes(id, &body);
@@ -149,22 +155,23 @@ impl<'a> Turn<'a> {
             return;
         }
         let frames = std::mem::take(&mut self.broadcast).freeze();
-        self.push_to_others(from, &frames);
+        let count = std::mem::take(&mut self.broadcast_count);
+        self.push_to_others(from, &frames, count);
     }
 
     /// Tells all but one peer something of the protocol's own.
     pub(super) fn notify_others(&mut self, about: &str, notice: &str) {
         let mut frames = BytesMut::new();
         frame::put_text(&mut frames, notice.as_bytes());
-        self.push_to_others(about, &frames.freeze());
+        self.push_to_others(about, &frames.freeze(), 1);
     }
 
-    fn push_to_others(&mut self, from: &str, frames: &Bytes) {
+    fn push_to_others(&mut self, from: &str, frames: &Bytes, count: u64) {
         for (id, peer) in &self.state.peers {
             if **id == *from {
                 continue;
             }
-            match peer.outbox.push_frames(frames) {
+            match peer.outbox.push_frames(frames, count) {
                 Pushed::Queued => {}
                 Pushed::First => self.touched.push(peer.outbox.clone()),
                 Pushed::Overflow => self.slow.push(id.clone()),

@@ -58,7 +58,8 @@ impl Acceptor {
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
                     if !std::mem::replace(&mut is_exhausted, true) {
-                        let advice = "Accepting pauses until some are closed; raise the limit of open files (ulimit -n)";
+                        let advice =
+                            "Accepting pauses until some are closed; raise the limit of open files (ulimit -n)";
                         self.warn("accept-failed", format!("Cannot accept connections: {error}. {advice}"));
                     }
                     sleep(PAUSE).await;
@@ -98,7 +99,8 @@ impl Acceptor {
         if !self.keep_alive.is_zero() {
             let keep_alive = TcpKeepalive::new().with_time(self.keep_alive);
             #[cfg(any(target_os = "linux", target_os = "macos", windows))]
-            let keep_alive = keep_alive.with_interval((self.keep_alive / KEEP_ALIVE_PROBES).max(Duration::from_secs(1)));
+            let keep_alive =
+                keep_alive.with_interval((self.keep_alive / KEEP_ALIVE_PROBES).max(Duration::from_secs(1)));
             #[cfg(any(target_os = "linux", target_os = "macos"))]
             let keep_alive = keep_alive.with_retries(KEEP_ALIVE_PROBES);
             socket.set_tcp_keepalive(&keep_alive)?;

@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::Waker,
+    time::Duration,
 };
 
 use futures_util::task::AtomicWaker;
@@ -184,5 +185,9 @@ impl Transport for Link {
             None => self.acknowledged_bytes(),
             Some(tls) => self.acknowledged_tls(&mut tls.lock()),
         }
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        tcp_info::round_trip(self.socket.as_ref())
     }
 }

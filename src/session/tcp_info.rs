@@ -1,19 +1,33 @@
-//! What the other side's kernel has acknowledged of a TCP stream. Linux only; elsewhere nobody knows.
+//! What the kernel knows of a TCP connection. Linux only; elsewhere nobody knows.
+
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 /// Bytes that the other side has acknowledged since the connection was made.
-#[cfg(target_os = "linux")]
 pub fn bytes_acknowledged(socket: &TcpStream) -> Option<u64> {
+    /// Where `tcpi_bytes_acked` lies: byte 120, since Linux 4.1.
+    const BYTES_ACKED: usize = 120;
+    read(socket, BYTES_ACKED).map(u64::from_ne_bytes)
+}
+
+/// The smoothed round trip time.
+pub fn round_trip(socket: &TcpStream) -> Option<Duration> {
+    /// Where `tcpi_rtt` lies, in microseconds.
+    const RTT: usize = 68;
+    read(socket, RTT).map(|bytes| Duration::from_micros(u32::from_ne_bytes(bytes).into()))
+}
+
+/// Reads a number of `struct tcp_info`.
+#[cfg(target_os = "linux")]
+fn read<const N: usize>(socket: &TcpStream, at: usize) -> Option<[u8; N]> {
     use std::os::fd::AsRawFd;
 
-    /// Room for `struct tcp_info` of present and coming kernels, in 64-bit words.
-    const WORDS: usize = 64;
-    /// Where `tcpi_bytes_acked` lies in it: byte 120, since Linux 4.1.
-    const BYTES_ACKED: usize = 120 / 8;
+    /// Room for the `struct tcp_info` of present and coming kernels, in bytes.
+    const ROOM: usize = 512;
 
-    let mut info = [0u64; WORDS];
-    let mut len = std::mem::size_of_val(&info) as libc::socklen_t;
+    let mut info = [0u8; ROOM];
+    let mut len = ROOM as libc::socklen_t;
     // SAFETY: the descriptor is open while `socket` lives, and the kernel writes at most `len` bytes into `info`.
     let failed = unsafe {
         libc::getsockopt(
@@ -24,11 +38,12 @@ pub fn bytes_acknowledged(socket: &TcpStream) -> Option<u64> {
             &raw mut len,
         )
     };
-    (failed == 0 && len as usize >= (BYTES_ACKED + 1) * 8).then_some(info[BYTES_ACKED])
+    let known = info.get(..len as usize).filter(|_| failed == 0)?;
+    known.get(at..at + N)?.try_into().ok()
 }
 
 /// Not known on this platform.
 #[cfg(not(target_os = "linux"))]
-pub fn bytes_acknowledged(_: &TcpStream) -> Option<u64> {
+fn read<const N: usize>(_: &TcpStream, _: usize) -> Option<[u8; N]> {
     None
 }

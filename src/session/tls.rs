@@ -52,7 +52,13 @@ pub struct Plain {
 impl Tls {
     /// Goes on with a connection whose handshake is done.
     pub fn new(connection: ServerConnection) -> Self {
-        Self { connection, cipher: BytesMut::new(), produced: Mark::default(), records: VecDeque::new(), acknowledged_plain: 0 }
+        Self {
+            connection,
+            cipher: BytesMut::new(),
+            produced: Mark::default(),
+            records: VecDeque::new(),
+            acknowledged_plain: 0,
+        }
     }
 
     /// Decrypts what the socket gave. What has to be answered waits for [`Tls::write`].
@@ -78,12 +84,7 @@ impl Tls {
     }
 
     /// Encrypts and writes what is in the outbox.
-    pub fn drain(
-        &mut self,
-        outbox: &Outbox,
-        link: LinkId,
-        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
-    ) -> Drain {
+    pub fn drain(&mut self, outbox: &Outbox, link: LinkId, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> Drain {
         loop {
             let taken = self.encrypt_some(outbox, link);
             if let Err(stopped) = self.write(&mut write) {

@@ -1,0 +1,140 @@
+//! What of a broken connection is sent again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::workshop::Wire;
+use crate::hub::{
+    Outbox,
+    transport::{LinkId, Transport},
+};
+
+const WELCOME: &str = "welcome:{}";
+
+fn attach(outbox: &Arc<Outbox>, link: u64, gated: bool) -> Arc<Wire> {
+    let wire = Wire::new(LinkId(link), outbox.clone());
+    outbox.attach(LinkId(link), wire.clone(), WELCOME, gated);
+    wire.flush();
+    wire
+}
+
+fn retaining() -> (Arc<Outbox>, Arc<Wire>) {
+    let outbox = Arc::new(Outbox::new(1 << 20));
+    outbox.retain();
+    let wire = attach(&outbox, 1, false);
+    (outbox, wire)
+}
+
+fn push(outbox: &Outbox, text: &str) {
+    outbox.push_text(&Bytes::copy_from_slice(text.as_bytes()));
+}
+
+#[test]
+fn what_was_not_acknowledged_is_sent_again_and_nothing_else() {
+    let (outbox, first) = retaining();
+    for text in ["one", "two", "three"] {
+        push(&outbox, text);
+    }
+    first.flush();
+    // The welcome and "one" arrived whole, "two" only in part.
+    first.acknowledge_texts(2, 3);
+    outbox.detach();
+    push(&outbox, "four");
+    let second = attach(&outbox, 2, false);
+    assert_eq!(second.texts(), [WELCOME, "two", "three", "four"]);
+}
+
+#[test]
+fn large_texts_are_sent_again_whole() {
+    let (outbox, first) = retaining();
+    let large = "x".repeat(200_000);
+    push(&outbox, "one");
+    push(&outbox, &large);
+    push(&outbox, "two");
+    first.set_room(100_000);
+    first.flush();
+    first.acknowledge_texts(2, 70_000);
+    outbox.detach();
+    let second = attach(&outbox, 2, false);
+    assert_eq!(second.texts(), [WELCOME, &large, "two"]);
+}
+
+#[test]
+fn answers_to_pings_of_the_old_connection_are_not_sent_again() {
+    let (outbox, first) = retaining();
+    first.acknowledge_texts(0, 0);
+    push(&outbox, "pong");
+    push(&outbox, "one");
+    first.flush();
+    outbox.detach();
+    assert_eq!(attach(&outbox, 2, false).texts(), [WELCOME, "one"]);
+}
+
+#[test]
+fn acknowledged_texts_are_let_go_of() {
+    let (outbox, first) = retaining();
+    first.acknowledge_texts(0, 0);
+    push(&outbox, "one");
+    push(&outbox, "two");
+    first.flush();
+    first.acknowledge_texts(2, 0);
+    outbox.trim();
+    outbox.detach();
+    assert_eq!(outbox.take_undelivered(), ["two"]);
+    assert!(outbox.take_undelivered().is_empty());
+}
+
+#[test]
+fn an_outbox_may_begin_to_retain_in_the_middle_of_its_stream() {
+    let outbox = Arc::new(Outbox::new(1 << 20));
+    let first = attach(&outbox, 1, false);
+    push(&outbox, "before");
+    first.flush();
+    outbox.retain();
+    push(&outbox, "after");
+    first.flush();
+    first.acknowledge_texts(2, 1);
+    outbox.detach();
+    assert_eq!(outbox.take_undelivered(), ["after"]);
+}
+
+#[test]
+fn behind_a_shut_gate_only_probes_pass() {
+    let (outbox, first) = retaining();
+    first.acknowledge_texts(1, 0);
+    push(&outbox, "kept");
+    outbox.detach();
+    let second = attach(&outbox, 2, true);
+    push(&outbox, "since");
+    outbox.push_probe(&Bytes::from_static(b"probe"));
+    second.flush();
+    assert_eq!(second.texts(), [WELCOME, "probe"]);
+    outbox.open_gate(true);
+    second.flush();
+    assert_eq!(second.texts(), [WELCOME, "probe", "kept", "since"]);
+}
+
+#[test]
+fn another_peer_under_the_same_id_does_not_get_what_was_kept() {
+    let (outbox, _) = retaining();
+    push(&outbox, "kept");
+    outbox.detach();
+    let second = attach(&outbox, 2, true);
+    push(&outbox, "since");
+    outbox.open_gate(false);
+    second.flush();
+    assert_eq!(second.texts(), [WELCOME, "since"]);
+}
+
+#[test]
+fn an_old_connection_cannot_write_any_more() {
+    let (outbox, first) = retaining();
+    outbox.detach();
+    let second = attach(&outbox, 2, false);
+    push(&outbox, "one");
+    first.flush();
+    assert_eq!(first.texts(), [WELCOME]);
+    second.flush();
+    assert_eq!(second.texts(), [WELCOME, "one"]);
+}
