@@ -1,7 +1,8 @@
 //! The router of `acebase-ipc-server`: a message hub for AceBase clusters.
+pub mod coordination;
 pub mod guard;
-pub mod hub;
 pub mod http;
+pub mod hub;
 pub mod protocol;
 pub mod server;
 pub mod session;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::tls::TlsOptions;
+use crate::{coordination::CoordinationConfig, tls::TlsOptions};
 
 /// 16 KiB, in UTF-16 units: the original's. Clients POST what is longer.
 pub const DEFAULT_MAX_PAYLOAD: usize = 16 * 1024;
@@ -81,6 +81,8 @@ pub struct Config {
     pub large_messages: LargeMessages,
     /// Web pages' origins that may connect.
     pub allowed_origins: Vec<String>,
+    /// What is done for AceBase peers beyond carrying their mail.
+    pub coordination: CoordinationConfig,
     /// `GET /:db/send` is allowed (NODE_ENV=development).
     pub development: bool,
 }
@@ -105,6 +107,7 @@ impl Default for Config {
             threads: DEFAULT_THREADS,
             large_messages: LargeMessages::default(),
             allowed_origins: Vec::new(),
+            coordination: CoordinationConfig::default(),
             development: false,
         }
     }

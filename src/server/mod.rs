@@ -5,6 +5,8 @@
 mod accept;
 pub mod config;
 mod listen;
+#[cfg(all(test, unix))]
+mod tests;
 
 use std::{
     io,
@@ -25,10 +27,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    coordination::{AceBase, CoordinationConfig},
     guard::describe,
     http::{self, access::Access},
     hub::{
-        self, Hub,
+        self, CoordinatorFactory, Hub,
         event::{Event, Observer},
     },
     session,
@@ -172,9 +175,15 @@ fn new_hub(config: &Config, observer: Arc<dyn Observer>, alarm: Arc<Notify>) -> 
         max_payload: config.effective_max_payload(),
         announced_payload: config.announced_max_payload(),
         download_large: config.large_messages == LargeMessages::Download,
-        coordinators: None,
+        coordinators: coordinators(&config.coordination),
     };
     Hub::new(settings, observer, Box::new(move || alarm.notify_one()))
+}
+
+/// Each database gets a coordinator of its own; none where everything that it does is switched off.
+fn coordinators(config: &CoordinationConfig) -> Option<CoordinatorFactory> {
+    let (config, epoch) = (config.clone(), hub::unix_millis());
+    config.is_on().then(|| -> CoordinatorFactory { Box::new(move || Box::new(AceBase::new(config.clone(), epoch))) })
 }
 
 /// Serves the listeners until `shutdown` is cancelled, then ends everything in order.

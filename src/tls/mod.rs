@@ -7,7 +7,7 @@ mod error;
 mod pem;
 mod pkcs12;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     fmt,

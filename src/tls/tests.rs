@@ -1,8 +1,8 @@
 //! Loads what the `openssl` command line makes, and what a user may name by mistake.
 
 mod errors;
-mod handshake;
-mod workshop;
+pub(crate) mod handshake;
+pub(crate) mod workshop;
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use workshop::{KeyKind, Workshop};
 
 const PASSPHRASE: &str = "open sesame";
 
-fn pem(workshop: &Workshop, cert: &str, key: &str) -> TlsOptions {
+pub(crate) fn pem(workshop: &Workshop, cert: &str, key: &str) -> TlsOptions {
     options(IdentitySource::Pem { cert_path: workshop.path(cert), key_path: workshop.path(key) })
 }
 
