@@ -7,11 +7,18 @@ use futures_util::FutureExt;
 use crate::hub::event::{Event, Observer};
 
 /// Runs a task of the server. `name` says what it was doing, for the event.
-pub async fn guard(observer: Arc<dyn Observer>, name: &'static str, task: impl Future<Output = ()>) {
-    if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
-        let message = format!("A {name} task failed and was ended: {}", describe(&*panic));
-        observer.event(Event::Error { message });
-    }
+pub fn guard(
+    observer: Arc<dyn Observer>,
+    name: &'static str,
+    task: impl Future<Output = ()>,
+) -> impl Future<Output = ()> {
+    // Combinators, since an `async` block would hold the task twice, and there is one of these for every peer.
+    AssertUnwindSafe(task).catch_unwind().map(move |ended| {
+        if let Err(panic) = ended {
+            let message = format!("A {name} task failed and was ended: {}", describe(&*panic));
+            observer.event(Event::Error { message });
+        }
+    })
 }
 
 /// A panic's message.

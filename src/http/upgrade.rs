@@ -19,7 +19,7 @@ use super::{
 use crate::{
     guard::guard,
     protocol::query::{Query, Refusal},
-    session,
+    session::Session,
 };
 
 /// Answers an upgrade request; with `101` a session begins on the connection.
@@ -41,7 +41,7 @@ pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context:
     }
     let (db, shared) = (db.to_owned(), context.clone());
     let session = async move { begin_session(on_upgrade, &db, &id, &shared).await };
-    context.tasks.spawn(guard(context.observer.clone(), "session", session));
+    context.tasks.spawn(guard(context.observer.clone(), "upgrade", session));
     response
 }
 
@@ -72,11 +72,13 @@ fn upgrade_required() -> Reply {
     reply::with(reply, header::UPGRADE, HeaderValue::from_static("websocket"))
 }
 
-/// Takes the connection from hyper and serves it until it ends.
+/// Takes the connection from hyper and gives it to a session, which gets a task of its own: a small one.
 async fn begin_session(on_upgrade: OnUpgrade, db: &str, id: &str, context: &Context) {
     // Failing here means that the connection is gone already.
     let Ok(upgraded) = on_upgrade.await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let connection = parts.io.into_inner().into_connection(parts.read_buf);
-    let _ = session::run(&context.hub, db, id, connection, context.limits).await;
+    if let Ok(session) = Session::begin(&context.hub, db, id, connection, context.limits) {
+        context.tasks.spawn(guard(context.observer.clone(), "session", session.serve()));
+    }
 }

@@ -5,7 +5,6 @@
 
 use std::io::{self, Read, Write};
 
-use bytes::Bytes;
 use tokio_tungstenite::tungstenite::{
     Error, Message,
     protocol::{Role, WebSocket, WebSocketConfig},
@@ -32,52 +31,51 @@ pub enum Decoded {
 
 /// See the module's description.
 pub struct Decoder {
-    socket: WebSocket<Feed>,
+    /// Made when the first bytes come: a peer that says nothing costs nothing here.
+    socket: Option<Box<WebSocket<Feed>>>,
     max_payload: usize,
-    read_ahead: Bytes,
+    max_bytes: usize,
 }
 
 impl Decoder {
     /// A decoder at the start of a stream. `max_payload` in UTF-16 units, `max_message_size` in bytes.
-    pub fn new(max_payload: usize, max_message_size: usize, read_ahead: Bytes) -> Self {
+    pub fn new(max_payload: usize, max_message_size: usize) -> Self {
         let max_bytes = max_payload.saturating_mul(MAX_BYTES_PER_UTF16_UNIT).min(max_message_size);
-        let socket = WebSocket::from_raw_socket(Feed::default(), Role::Server, Some(websocket_config(max_bytes)));
-        Self { socket, max_payload, read_ahead }
-    }
-
-    /// What came with the upgrade request, once.
-    pub fn take_read_ahead(&mut self) -> Option<Vec<u8>> {
-        if self.read_ahead.is_empty() { None } else { Some(std::mem::take(&mut self.read_ahead).into()) }
+        Self { socket: None, max_payload, max_bytes }
     }
 
     /// Decodes the first `len` of `bytes` and appends the text messages to `messages`.
     pub fn decode(&mut self, bytes: &mut Vec<u8>, len: usize, messages: &mut Vec<Text>) -> Decoded {
-        self.socket.get_mut().load(bytes, len);
-        let decoded = self.read_all(messages);
-        self.socket.get_mut().unload(bytes);
+        let socket = self.socket.get_or_insert_with(|| {
+            let config = websocket_config(self.max_bytes);
+            Box::new(WebSocket::from_raw_socket(Feed::default(), Role::Server, Some(config)))
+        });
+        socket.get_mut().load(bytes, len);
+        let decoded = read_all(socket, self.max_payload, messages);
+        socket.get_mut().unload(bytes);
         decoded
     }
 
     /// Control frames that answer what was read.
     pub fn take_replies(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.socket.get_mut().replies)
+        self.socket.as_mut().map(|socket| std::mem::take(&mut socket.get_mut().replies)).unwrap_or_default()
     }
+}
 
-    fn read_all(&mut self, messages: &mut Vec<Text>) -> Decoded {
-        loop {
-            match self.socket.read() {
-                Ok(Message::Text(text)) if protocol::exceeds_utf16(&text, self.max_payload) => {
-                    return Decoded::Broken(CloseReason::TooLarge);
-                }
-                Ok(Message::Text(text)) => messages.push(text),
-                // Binary frames are ignored; pings are answered and close frames completed by the next read.
-                Ok(_) => {}
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Decoded::More,
-                Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Decoded::Closed,
-                Err(Error::Capacity(_)) => return Decoded::Broken(CloseReason::TooLarge),
-                Err(Error::Utf8(_)) => return Decoded::Broken(CloseReason::InvalidUtf8),
-                Err(_) => return Decoded::Broken(CloseReason::ProtocolError),
+fn read_all(socket: &mut WebSocket<Feed>, max_payload: usize, messages: &mut Vec<Text>) -> Decoded {
+    loop {
+        match socket.read() {
+            Ok(Message::Text(text)) if protocol::exceeds_utf16(&text, max_payload) => {
+                return Decoded::Broken(CloseReason::TooLarge);
             }
+            Ok(Message::Text(text)) => messages.push(text),
+            // Binary frames are ignored; pings are answered and close frames completed by the next read.
+            Ok(_) => {}
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Decoded::More,
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Decoded::Closed,
+            Err(Error::Capacity(_)) => return Decoded::Broken(CloseReason::TooLarge),
+            Err(Error::Utf8(_)) => return Decoded::Broken(CloseReason::InvalidUtf8),
+            Err(_) => return Decoded::Broken(CloseReason::ProtocolError),
         }
     }
 }

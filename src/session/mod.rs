@@ -16,6 +16,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -69,7 +70,7 @@ pub struct Limits {
     /// Longest message in bytes.
     pub max_message_size: usize,
     /// How long a closing session may take to send what is in its outbox.
-    pub flush_timeout: std::time::Duration,
+    pub flush_timeout: Duration,
 }
 
 /// Why a session's reading ends.
@@ -81,32 +82,15 @@ enum Ending {
     Close(CloseReason),
 }
 
-/// Serves a peer until its connection ends. Returns when the socket is closed.
-///
-/// # Errors
-/// The hub is closed: the connection is dropped.
-pub async fn run(hub: &Hub, db: &str, id: &str, connection: Connection, limits: Limits) -> Result<(), Refused> {
-    let (reader, writer) = connection.socket.into_split();
-    let (tls, written) = (connection.tls, connection.written);
-    let mut link = None;
-    let peer = hub.connect(db, id, |link_id, outbox| {
-        let made = Arc::new(Link::new(link_id, outbox, writer, tls, written));
-        link = Some(made.clone());
-        made
-    })?;
-    let Some(link) = link else { return Ok(()) };
-    let decoder = Decoder::new(limits.max_payload, limits.max_message_size, connection.read_ahead);
-    let mut session = Session { peer, reader, link, decoder, _permit: connection.permit };
-    let ending = poll_fn(|cx| session.poll(cx)).await;
-    session.end(ending, limits.flush_timeout).await;
-    Ok(())
-}
-
-struct Session {
+/// One peer's session, as long as one connection.
+pub struct Session {
     peer: PeerHandle,
     reader: OwnedReadHalf,
     link: Arc<Link>,
     decoder: Decoder,
+    flush_timeout: Duration,
+    /// How what came with the upgrade request has ended the session already.
+    early_ending: Option<Ending>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -119,15 +103,52 @@ impl Drop for Session {
 }
 
 impl Session {
+    /// Lets the hub begin a session, or go on with a kept one, and routes what came with the upgrade request.
+    ///
+    /// # Errors
+    /// The hub is closed: the connection is dropped.
+    pub fn begin(hub: &Hub, db: &str, id: &str, connection: Connection, limits: Limits) -> Result<Self, Refused> {
+        let (reader, writer) = connection.socket.into_split();
+        let (tls, written) = (connection.tls, connection.written);
+        let mut link = None;
+        let peer = hub.connect(db, id, |link_id, outbox| {
+            let made = Arc::new(Link::new(link_id, outbox, writer, tls, written));
+            link = Some(made.clone());
+            made
+        })?;
+        // The hub calls the closure whenever it takes a connection.
+        let link = link.ok_or(Refused::Stopping)?;
+        let decoder = Decoder::new(limits.max_payload, limits.max_message_size);
+        let flush_timeout = limits.flush_timeout;
+        let mut session =
+            Self { peer, reader, link, decoder, flush_timeout, early_ending: None, _permit: connection.permit };
+        if !connection.read_ahead.is_empty() {
+            let mut ahead = connection.read_ahead.to_vec();
+            let len = ahead.len();
+            session.early_ending = session.decode(&mut ahead, len);
+        }
+        Ok(session)
+    }
+
+    /// Serves the peer until its connection ends. Returns when the socket is closed.
+    pub fn serve(mut self) -> impl Future<Output = ()> {
+        // A block, since an `async fn` would hold its argument twice.
+        async move {
+            let ending = poll_fn(|cx| self.poll(cx)).await;
+            // Boxed, so that it takes no memory while the session lives.
+            Box::pin(self.end(ending)).await;
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         self.link.register(cx.waker());
         if let Some(reason) = self.link.close_reason() {
             return Poll::Ready(Ending::Close(reason));
         }
-        self.poll_write(cx);
-        if let Some(ending) = self.read_ahead() {
+        if let Some(ending) = self.early_ending.take() {
             return Poll::Ready(ending);
         }
+        self.poll_write(cx);
         for _ in 0..READS_PER_POLL {
             if let Some(ending) = ready!(self.poll_read(cx)) {
                 return Poll::Ready(ending);
@@ -163,13 +184,6 @@ impl Session {
         ending
     }
 
-    /// Routes what came with the upgrade request.
-    fn read_ahead(&mut self) -> Option<Ending> {
-        let mut ahead = self.decoder.take_read_ahead()?;
-        let len = ahead.len();
-        self.decode(&mut ahead, len)
-    }
-
     fn take_in(&mut self, scratch: &mut Vec<u8>, len: usize) -> Option<Ending> {
         match self.link.decrypt(&scratch[..len]) {
             None => self.decode(scratch, len),
@@ -203,7 +217,7 @@ impl Session {
     }
 
     /// Tells the hub, then ends the connection properly.
-    async fn end(&mut self, ending: Ending, flush_timeout: std::time::Duration) {
+    async fn end(&mut self, ending: Ending) {
         let reason = match ending {
             Ending::Lost(loss) => {
                 self.peer.lost(loss);
@@ -215,7 +229,7 @@ impl Session {
             }
         };
         let answered = ending == Ending::Lost(Loss::Closed);
-        closing::close(&mut self.reader, &self.link, answered, reason, flush_timeout).await;
+        closing::close(&mut self.reader, &self.link, answered, reason, self.flush_timeout).await;
     }
 }
 
@@ -225,5 +239,22 @@ fn loss_of(error: &io::Error) -> Loss {
     match error.kind() {
         TimedOut | HostUnreachable | NetworkUnreachable => Loss::Unreachable,
         _ => Loss::Reset,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Most peers are idle most of the time, and there may be ten thousand: what a session takes is looked after.
+    #[test]
+    fn an_idle_session_is_small() {
+        fn size_of_output<F: Future>(_: impl FnOnce(Session) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(size_of::<Session>() <= 192, "{} bytes", size_of::<Session>());
+        assert!(size_of::<Link>() <= 128, "{} bytes", size_of::<Link>());
+        let task = size_of_output(Session::serve);
+        assert!(task <= size_of::<Session>() + 64, "{task} bytes");
     }
 }
