@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use hyper::{
-    Request, Response, StatusCode,
+    Request, StatusCode,
     body::Incoming,
     header::{self, HeaderValue},
     upgrade::OnUpgrade,
 };
 use hyper_util::rt::TokioIo;
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::{self, handshake::server::create_response_with_body};
 
 use super::{
     Context,
@@ -34,7 +34,7 @@ pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context:
     let on_upgrade = hyper::upgrade::on(&mut request);
     let response = match switching_protocols(&request) {
         Ok(response) => response,
-        Err(refusal) => return refusal,
+        Err(error) => return reply::closing(StatusCode::BAD_REQUEST, format!("400 Not a WebSocket handshake: {error}")),
     };
     if let Err(reason) = context.hub.admit(db, &id) {
         return reply::closing(StatusCode::SERVICE_UNAVAILABLE, format!("503 {reason}"));
@@ -57,14 +57,12 @@ fn refused(refusal: &Refusal) -> Reply {
 }
 
 /// tungstenite checks the handshake and computes the accept key.
-fn switching_protocols(request: &Request<Incoming>) -> Result<Reply, Reply> {
+fn switching_protocols(request: &Request<Incoming>) -> Result<Reply, tungstenite::Error> {
     let mut head = Request::new(());
     *head.method_mut() = request.method().clone();
     *head.version_mut() = request.version();
     *head.headers_mut() = request.headers().clone();
-    let response: Response<_> = create_response_with_body(&head, Default::default)
-        .map_err(|error| reply::closing(StatusCode::BAD_REQUEST, format!("400 Not a WebSocket handshake: {error}")))?;
-    Ok(response)
+    create_response_with_body(&head, Default::default)
 }
 
 fn upgrade_required() -> Reply {

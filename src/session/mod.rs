@@ -131,8 +131,8 @@ impl Session {
     }
 
     /// Serves the peer until its connection ends. Returns when the socket is closed.
+    #[expect(clippy::manual_async_fn, reason = "an async fn would hold its argument twice")]
     pub fn serve(mut self) -> impl Future<Output = ()> {
-        // A block, since an `async fn` would hold its argument twice.
         async move {
             let ending = poll_fn(|cx| self.poll(cx)).await;
             // Boxed, so that it takes no memory while the session lives.
