@@ -1,0 +1,156 @@
+//! What a master answers: exactly one answer reaches each worker for each of its requests, and the lock table follows.
+//!
+//! An answer to a request that no longer waits for it is swallowed: it was answered on the master's behalf, or by another
+//! master, or its worker is gone. If it grants a lock, then nobody knows of that lock, and the hub releases it. An answer to a
+//! request that this hub never saw is another matter: the master got it from a former run of the hub, and its worker waits.
+
+use super::{
+    AceBase,
+    message::{self, Answer, AnswerKind, Ask, Grant, HUB, Wanted},
+    requests::{By, Pending, Seq, State},
+};
+use crate::hub::coordinator::{Action, Loss, Millis, Verdict};
+
+/// What the ids of releases begin with by which the hub makes sure of a worker's release.
+const CONFIRM: &str = "confirm-";
+
+impl AceBase {
+    /// The master answers a worker, or the hub itself.
+    pub(super) fn answered(
+        &mut self,
+        to: &str,
+        kind: AnswerKind,
+        text: &[u8],
+        now: Millis,
+        out: &mut Vec<Action>,
+    ) -> Verdict {
+        let Some(answer) = message::read_answer(kind, text) else { return Verdict::Forward };
+        if to == HUB {
+            self.hub_was_answered(&answer.id, now, out);
+            return Verdict::Taken;
+        }
+        if !self.config.follows_requests() {
+            return Verdict::Forward;
+        }
+        match self.requests.find(to, &answer.id) {
+            Some(seq) if self.is_delivered(seq) => self.settled_by_master(seq, &answer, now, out),
+            None if !self.requests.was_settled(to, &answer.id) => self.adopt(to, answer.grant.as_ref(), now),
+            _ => return self.swallow(&answer, out),
+        }
+        self.hand_over(to, text, &answer, out)
+    }
+
+    fn is_delivered(&self, seq: Seq) -> bool {
+        self.requests.get(seq).is_some_and(|pending| pending.state == State::Delivered)
+    }
+
+    fn settled_by_master(&mut self, seq: Seq, answer: &Answer, now: Millis, out: &mut Vec<Action>) {
+        self.master.proves_same();
+        if let Some(pending) = self.requests.settle(seq, By::Master, now) {
+            self.follow_lock(pending, answer.grant.as_ref(), now, out);
+        }
+    }
+
+    fn follow_lock(&mut self, pending: Pending, grant: Option<&Grant>, now: Millis, out: &mut Vec<Action>) {
+        if !self.config.follows_locks() {
+            return;
+        }
+        match (pending.ask, grant) {
+            (Ask::Lock(wanted), Some(grant)) => self.locks.grant(&pending.worker, wanted, grant, now),
+            (Ask::Move { lock }, Some(grant)) => {
+                let moved = self.locks.remove_held_by(&pending.worker, lock);
+                self.locks.grant(&pending.worker, wanted_by(grant, moved.map(|moved| moved.tid)), grant, now);
+            }
+            (Ask::Move { lock }, None) => {
+                // The client takes a lock that could not be moved for gone.
+                if self.locks.remove_held_by(&pending.worker, lock).is_some() {
+                    self.release(lock, out);
+                }
+            }
+            (Ask::Unlock { lock }, _) => {
+                self.locks.remove_held_by(&pending.worker, lock);
+            }
+            (Ask::Lock(_), None) | (Ask::AddKey | Ask::Custom, _) => {}
+        }
+    }
+
+    fn adopt(&mut self, worker: &str, grant: Option<&Grant>, now: Millis) {
+        if let Some(grant) = grant
+            && self.config.follows_locks()
+            && self.locks.len() < self.config.max_requests
+        {
+            self.locks.grant(worker, wanted_by(grant, None), grant, now);
+        }
+        if !self.sessions.has(worker) && !self.absences.has(worker) {
+            // It has not connected since this hub began.
+            self.absences.begin(worker, Loss::Fin, now, now + self.config.absence());
+        }
+    }
+
+    fn swallow(&mut self, answer: &Answer, out: &mut Vec<Action>) -> Verdict {
+        if let Some(grant) = &answer.grant {
+            self.release(grant.id, out);
+        }
+        Verdict::Taken
+    }
+
+    fn hand_over(&mut self, to: &str, text: &[u8], answer: &Answer, out: &mut Vec<Action>) -> Verdict {
+        if self.sessions.has(to) {
+            return Verdict::Forward;
+        }
+        if !self.absences.keep(to, text)
+            && let Some(grant) = &answer.grant
+        {
+            self.locks.remove_held_by(to, grant.id);
+            self.release(grant.id, out);
+        }
+        Verdict::Taken
+    }
+
+    fn hub_was_answered(&mut self, id: &str, now: Millis, out: &mut Vec<Action>) {
+        if self.master.is_answer(id) {
+            self.identify_master(now, out);
+        } else if let Some(seq) = id.strip_prefix(CONFIRM).and_then(|seq| seq.parse().ok()) {
+            self.release_is_confirmed(seq, now, out);
+        }
+    }
+
+    /// Releases a lock by asking the master, once it is known to be the one that granted it.
+    pub(super) fn release(&mut self, lock: u64, out: &mut Vec<Action>) {
+        if self.master.releases_at_once(lock) {
+            let id = format!("release-{}", self.master.next_number());
+            self.post_release(&id, lock, out);
+        }
+    }
+
+    /// Asks the same master, back after a blip, once more for a release that it has not answered: its answer may be lost.
+    /// Releasing a lock twice does no harm, for a master never uses a number again.
+    pub(super) fn confirm_release(&self, seq: Seq, lock: u64, out: &mut Vec<Action>) {
+        self.post_release(&format!("{CONFIRM}{seq}"), lock, out);
+    }
+
+    fn release_is_confirmed(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) {
+        if self.is_delivered(seq)
+            && let Some(pending) = self.requests.settle(seq, By::Hub, now)
+            && let Ask::Unlock { lock } = pending.ask
+        {
+            self.locks.remove_held_by(&pending.worker, lock);
+            self.reply(&pending.worker, &message::unlocked(&pending.worker, &pending.id, lock), out);
+        }
+    }
+
+    fn post_release(&self, id: &str, lock: u64, out: &mut Vec<Action>) {
+        let text = message::unlock_request(id, lock);
+        out.push(Action::Post { to: message::MASTER.to_owned(), text });
+    }
+}
+
+/// What must have been asked for, to be granted so.
+fn wanted_by(grant: &Grant, tid: Option<String>) -> Wanted {
+    Wanted {
+        path: grant.path.clone().unwrap_or_default(),
+        tid: grant.tid.clone().or(tid).unwrap_or_default(),
+        write: grant.write,
+        comment: grant.comment.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,76 @@
+//! What the owner of a server may choose about coordination, with every default and the reason for it.
+
+/// How long a lost connection's session is kept. The published client reconnects at once, then every second: this is
+/// room for a few attempts, and still short beside the 10 s after which a client gives up.
+pub const DEFAULT_RESUME_WINDOW_MS: u64 = 5_000;
+
+/// How long a request waits for a master. Longer than a master's process takes to restart and open a large database.
+pub const DEFAULT_MASTER_TIMEOUT_MS: u64 = 60_000;
+
+/// How long a worker that vanished may be away before its locks are released. Longer than the resume window, so that a
+/// worker that is slow to reconnect finds its locks still its own.
+pub const DEFAULT_RELEASE_LOCKS_AFTER_MS: u64 = 10_000;
+
+/// How many requests of one database may be outstanding; as many locks may be waited for and held. A busy cluster has hundreds.
+pub const DEFAULT_MAX_REQUESTS: usize = 10_000;
+
+/// Bytes that the outstanding requests of one database may take. They are small, except index updates of large values.
+pub const DEFAULT_MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
+
+/// What the hub does for AceBase peers beyond carrying their mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoordinationConfig {
+    /// Introduce AceBase peers to each other, and keep back the farewells that they send on each other's behalf.
+    pub introductions: bool,
+    /// How long a lost connection's session is kept, in milliseconds; 0: not at all.
+    pub resume_window: u64,
+    /// How long a request waits for a master, in milliseconds; 0: requests are passed on as they come, neither held nor
+    /// followed, and there is no lock table.
+    pub master_timeout: u64,
+    /// Follow who holds which lock: release those of dead workers, and let those of a former master count on.
+    pub lock_table: bool,
+    /// How long a vanished worker may be away before its locks are released, in milliseconds; 0: never.
+    pub release_locks_after: u64,
+    /// Outstanding requests of one database; also the bound on its locks, and on its outstanding releases.
+    pub max_requests: usize,
+    /// Bytes that the outstanding requests of one database may take; releases have as many again for themselves, and so
+    /// have answers that wait for a worker that is away.
+    pub max_request_bytes: usize,
+}
+
+impl Default for CoordinationConfig {
+    fn default() -> Self {
+        Self {
+            introductions: true,
+            resume_window: DEFAULT_RESUME_WINDOW_MS,
+            master_timeout: DEFAULT_MASTER_TIMEOUT_MS,
+            lock_table: true,
+            release_locks_after: DEFAULT_RELEASE_LOCKS_AFTER_MS,
+            max_requests: DEFAULT_MAX_REQUESTS,
+            max_request_bytes: DEFAULT_MAX_REQUEST_BYTES,
+        }
+    }
+}
+
+impl CoordinationConfig {
+    /// There is something to do.
+    pub fn is_on(&self) -> bool {
+        self.introductions || self.resume_window > 0 || self.follows_requests()
+    }
+
+    /// Requests are held, given to the next master and answered.
+    pub(super) fn follows_requests(&self) -> bool {
+        self.master_timeout > 0
+    }
+
+    /// Locks are followed, which only works by following requests.
+    pub(super) fn follows_locks(&self) -> bool {
+        self.lock_table && self.follows_requests()
+    }
+
+    /// How long after its loss a worker that is away may come back to its requests, answers and locks, in milliseconds.
+    /// Never shorter than its session is kept: a worker whose session goes on must find its locks.
+    pub(super) fn absence(&self) -> u64 {
+        self.release_locks_after.max(self.resume_window)
+    }
+}

@@ -1,0 +1,143 @@
+//! A master arrives, leaves, returns or is replaced: what becomes of requests and locks then. `master` draws its states.
+//!
+//! A master that is gone has taken its locks and its queue along, but workers go on under the locks that it granted. So these
+//! fence conflicting requests (`locks`), requests that it left unanswered wait for the next master, and what concerns its locks
+//! is answered by the hub: their numbers mean something else to the next.
+
+use bytes::Bytes;
+
+use super::{
+    AceBase,
+    asking::GONE_WITH_MASTER,
+    introductions::note,
+    master::{Identity, Presence},
+    message::{self, Ask, MASTER},
+    requests::{By, Seq, State},
+};
+use crate::hub::coordinator::{Action, Millis, NoteKind};
+
+/// The advice that comes with a contest.
+const CONTEST_ADVICE: &str =
+    "Two processes with role \"master\" take the master's id from each other. Give one of them role \"worker\"";
+
+impl AceBase {
+    /// A process takes the master's place; none has it.
+    pub(super) fn master_arrives(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let marks = self.master.begin();
+        post_to_master(marks, out);
+        self.install_master(now, out);
+    }
+
+    fn install_master(&mut self, now: Millis, out: &mut Vec<Action>) {
+        if self.master.has_predecessor() {
+            note(out, NoteKind::MasterChanged, MASTER, "A new AceBase master has taken over".to_owned());
+        }
+        self.introduce(MASTER, out);
+        self.deliver_held(now, out);
+    }
+
+    /// The master has said `bye`. It may still answer what it has, but must not be given more: it would refuse it.
+    pub(super) fn master_departs(&mut self, now: Millis, out: &mut Vec<Action>) {
+        if let Some((identity, _)) = self.master.identify() {
+            out.push(identified(identity));
+            if identity != Identity::Same {
+                self.settle_estate(now, out);
+            }
+        }
+        self.master.presence = Presence::Departed;
+        self.expect_all(now);
+    }
+
+    /// The master's session is over.
+    pub(super) fn master_leaves(&mut self, now: Millis, out: &mut Vec<Action>) {
+        self.master.leave();
+        self.settle_estate(now, out);
+    }
+
+    /// Deals with what a master that is gone has left unanswered and unreleased.
+    fn settle_estate(&mut self, now: Millis, out: &mut Vec<Action>) {
+        self.locks.fence_all(now);
+        for seq in self.requests.all() {
+            self.take_over_request(seq, now, out);
+        }
+        self.expect_all(now);
+    }
+
+    fn take_over_request(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) {
+        let Some(pending) = self.requests.get(seq) else { return };
+        let (Ask::Unlock { .. } | Ask::Move { .. }) = pending.ask else { return self.requests.take_back(seq) };
+        let Some(pending) = self.requests.settle(seq, By::Hub, now) else { return };
+        let answer = self.answer_for_former_master(&pending.worker, &pending.id, &pending.ask, now);
+        // A lock that is not in the table was gone before its master.
+        let failed = || message::failed(&pending.worker, &pending.id, &pending.ask, GONE_WITH_MASTER);
+        let answer = answer.unwrap_or_else(failed);
+        self.reply(&pending.worker, &answer, out);
+    }
+
+    fn expect_all(&mut self, now: Millis) {
+        for seq in self.requests.all() {
+            self.requests.expect_by(seq, now + self.config.master_timeout);
+        }
+    }
+
+    /// A process connects as the master while the session of one is there.
+    pub(super) fn ask_master(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let probes = self.master.ask(now);
+        out.extend(probes.into_iter().map(|text| Action::Probe { to: MASTER.to_owned(), text }));
+    }
+
+    /// The returned master has answered who it is, or has not in time.
+    pub(super) fn identify_master(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let Some((identity, needless_marks)) = self.master.identify() else { return };
+        out.push(identified(identity));
+        match identity {
+            Identity::Same => {
+                post_to_master(needless_marks, out);
+                self.master_resumes(now, out);
+            }
+            Identity::New => self.master_is_replaced(now, out),
+            Identity::Rival => {
+                if self.master.contest.taken_over(now) {
+                    note(out, NoteKind::MasterContested, MASTER, CONTEST_ADVICE.to_owned());
+                }
+                self.master_is_replaced(now, out);
+            }
+        }
+    }
+
+    fn master_is_replaced(&mut self, now: Millis, out: &mut Vec<Action>) {
+        self.settle_estate(now, out);
+        self.install_master(now, out);
+    }
+
+    fn master_resumes(&mut self, now: Millis, out: &mut Vec<Action>) {
+        note(out, NoteKind::SessionResumed, MASTER, "The AceBase master is back, and its session goes on".to_owned());
+        self.reintroduce(MASTER, out);
+        for lock in self.master.take_owed() {
+            self.release(lock, out);
+        }
+        self.doubt_delivered(now, out);
+        self.deliver_held(now, out);
+    }
+
+    /// The master's answers to what it has may have been lost in its socket.
+    fn doubt_delivered(&mut self, now: Millis, out: &mut Vec<Action>) {
+        for seq in self.requests.all() {
+            let Some(pending) = self.requests.get(seq).filter(|pending| pending.state == State::Delivered) else {
+                continue;
+            };
+            if let Ask::Unlock { lock } = pending.ask {
+                self.confirm_release(seq, lock, out);
+            }
+            self.requests.expect_by(seq, now + self.config.master_timeout);
+        }
+    }
+}
+
+fn identified(identity: Identity) -> Action {
+    Action::Identified { peer: MASTER.to_owned(), same: identity == Identity::Same }
+}
+
+fn post_to_master(texts: Vec<Bytes>, out: &mut Vec<Action>) {
+    out.extend(texts.into_iter().map(|text| Action::Post { to: MASTER.to_owned(), text }));
+}

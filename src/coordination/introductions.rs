@@ -1,0 +1,113 @@
+//! Who knows whom: AceBase peers are introduced to each other, for none of them ever says `hello` first.
+//!
+//! An AceBase peer answers the `hello` of another with its own and with its subscriptions. When X joins, the hub says hello to
+//! each of the others in X's name, and to X in the name of each of them; so both sides tell each other what they listen to.
+//!
+//! ```text
+//!   Plain ── id of AceBase's form, or first AceBase message ──> AceBase (introduced) ── own `bye` ──> Departed
+//!                                                                  ^                                   │
+//!                                                                  └──── takes part again ─────────────┘
+//! ```
+
+use super::{
+    AceBase,
+    message::{self, Kind, MASTER},
+    sessions::Standing,
+};
+use crate::hub::coordinator::{Action, Millis, NoteKind, Verdict};
+
+impl AceBase {
+    /// A peer is known as AceBase's from now on.
+    pub(super) fn recognise(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
+        self.sessions.set_standing(peer, Standing::AceBase);
+        if self.config.resume_window > 0 {
+            out.push(Action::Retain { peer: peer.to_owned() });
+        }
+        if peer == MASTER {
+            self.master_arrives(now, out);
+        } else {
+            self.introduce(peer, out);
+        }
+    }
+
+    /// A message may show its sender to be AceBase's, or to be so again after its `bye`.
+    pub(super) fn notice_sender(&mut self, from: &str, kind: Kind, body: &[u8], now: Millis, out: &mut Vec<Action>) {
+        let takes_part = match kind {
+            Kind::Interest | Kind::Request(_) => true,
+            // What a closing database still has to tell goes out after its `bye`.
+            Kind::News => !self.sessions.any_departed() || self.sessions.standing(from) == Standing::Plain,
+            Kind::Bye | Kind::Answer(_) => false,
+        };
+        let known = || message::is_acebase_id(from) && !self.sessions.any_departed();
+        if !takes_part || known() || self.sessions.standing(from) == Standing::AceBase {
+            return;
+        }
+        if self.sessions.has(from) && message::sender(body).is_some_and(|sender| sender == from) {
+            self.recognise(from, now, out);
+        }
+    }
+
+    /// Makes a peer and all others known to each other.
+    pub(super) fn introduce(&self, peer: &str, out: &mut Vec<Action>) {
+        if !self.config.introductions {
+            return;
+        }
+        let theirs = message::hello(peer);
+        for other in self.sessions.acebase_peers_but(peer) {
+            out.push(Action::Post { to: other.to_owned(), text: theirs.clone() });
+        }
+        let others = self.introduce_others_to(peer, out);
+        if others > 0 {
+            note(out, NoteKind::Introduced, peer, format!("{peer} was introduced to {others} other AceBase peers"));
+        }
+    }
+
+    /// The same process is back. Its subscriptions and notifications may have been lost in its socket: it is asked for the
+    /// former again, and the others stop to rely on the latter.
+    pub(super) fn reintroduce(&self, peer: &str, out: &mut Vec<Action>) {
+        if !self.config.introductions {
+            return;
+        }
+        self.introduce_others_to(peer, out);
+        let invalidation = message::invalidate_cache(peer);
+        for other in self.sessions.acebase_peers_but(peer) {
+            out.push(Action::Post { to: other.to_owned(), text: invalidation.clone() });
+        }
+    }
+
+    fn introduce_others_to(&self, peer: &str, out: &mut Vec<Action>) -> usize {
+        let before = out.len();
+        let others = self.sessions.acebase_peers_but(peer);
+        out.extend(others.map(|other| Action::Post { to: peer.to_owned(), text: message::hello(other) }));
+        out.len() - before
+    }
+
+    /// A peer says `bye`: for itself, or on behalf of one that it knows to be gone.
+    pub(super) fn heard_bye(&mut self, from: &str, body: &[u8], now: Millis, out: &mut Vec<Action>) -> Verdict {
+        let Some(of) = message::sender(body) else { return Verdict::Forward };
+        if of == from {
+            self.departs(from, now, out);
+            return Verdict::Forward;
+        }
+        if from == MASTER && self.master.heard_bye(&of) {
+            return Verdict::Taken;
+        }
+        // Each peer says it to all others when one is gone. The hub itself has told everyone.
+        if self.config.introductions { Verdict::Taken } else { Verdict::Forward }
+    }
+
+    fn departs(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
+        if self.sessions.standing(peer) != Standing::AceBase {
+            return;
+        }
+        self.sessions.set_standing(peer, Standing::Departed);
+        if peer == MASTER {
+            self.master_departs(now, out);
+        }
+    }
+}
+
+/// Writes down something that the server's owner may want to see.
+pub(super) fn note(out: &mut Vec<Action>, kind: NoteKind, peer: &str, detail: String) {
+    out.push(Action::Note(crate::hub::coordinator::Note { kind, peer: peer.to_owned(), detail }));
+}

@@ -1,0 +1,304 @@
+//! The lock table: which worker holds which lock, and which locks of former masters still count.
+//!
+//! ```text
+//!   granted ──> Held ──── its master is gone or replaced ────> Fenced
+//!                │                                              │
+//!                └── released, moved to another id, failed ─────┤
+//!                                                               v
+//!                      removed <── released by its holder, or its holder is gone
+//! ```
+//!
+//! A fenced lock fences conflicting requests until it expires. Its row stays until its holder releases it all the same: the
+//! new master numbers its locks from 1 again, so that a late release that went through would release a stranger's lock.
+//! The rows of a holder that is gone, and whose locks are not released for it, go when they expire.
+//!
+//! Locks that are waited for are not here: those are the lock requests in `requests`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    message::{Grant, Wanted},
+    timers::Timers,
+};
+use crate::hub::coordinator::{Lock, LockState, Millis};
+
+/// How long a lock counts after its master, or its holder, is gone, where its own expiry is not known, in milliseconds:
+/// AceBase's default lock timeout.
+const FENCE_LIMIT_MS: u64 = 120_000;
+
+/// A row's place in the order of granting.
+pub(super) type Key = u64;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Around,
+    Gone,
+}
+
+#[derive(Debug)]
+struct Row {
+    lock: Lock,
+    holder: Holder,
+    /// When the lock stops to count, on the hub's clock.
+    ends: Option<Millis>,
+}
+
+impl Row {
+    fn is_fencing(&self, now: Millis) -> bool {
+        self.ends.is_some_and(|ends| now < ends)
+    }
+}
+
+/// See the module's description.
+#[derive(Debug)]
+pub(super) struct LockTable {
+    rows: BTreeMap<Key, Row>,
+    /// By the present master's number for it.
+    held: HashMap<u64, Key>,
+    fenced: BTreeSet<Key>,
+    /// Ends of fenced locks, and of those whose holder is gone.
+    ends: Timers<Key>,
+    next: Key,
+    /// Milliseconds since the Unix epoch when the hub's clock was 0.
+    epoch_ms: u64,
+}
+
+impl LockTable {
+    /// `epoch_ms`: milliseconds since the Unix epoch when the hub's clock was 0.
+    pub(super) fn new(epoch_ms: u64) -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            held: HashMap::new(),
+            fenced: BTreeSet::new(),
+            ends: Timers::new(),
+            next: 0,
+            epoch_ms,
+        }
+    }
+
+    /// The present master granted a lock.
+    pub(super) fn grant(&mut self, peer: &str, wanted: Wanted, grant: &Grant, now: Millis) {
+        if let Some(key) = self.held.get(&grant.id) {
+            self.remove(*key);
+        }
+        let Wanted { path, tid, write, comment } = wanted;
+        let (id, expires) = (Some(grant.id), grant.expires);
+        let lock =
+            Lock { id, peer: peer.to_owned(), path, tid, write, comment, state: LockState::Held, since: now, expires };
+        // A lock that is granted when it has expired tells of clocks that differ: then its expiry tells nothing.
+        let ends = expires.and_then(|expires| expires.checked_sub(self.epoch_ms)).filter(|ends| *ends > now);
+        self.held.insert(grant.id, self.next);
+        self.rows.insert(self.next, Row { lock, holder: Holder::Around, ends });
+        self.next += 1;
+    }
+
+    /// A lock of the present master.
+    pub(super) fn held(&self, id: u64) -> Option<&Lock> {
+        Some(&self.rows.get(self.held.get(&id)?)?.lock)
+    }
+
+    /// A worker no longer has a lock of the present master.
+    pub(super) fn remove_held_by(&mut self, worker: &str, id: u64) -> Option<Lock> {
+        self.held(id).filter(|lock| lock.peer == worker)?;
+        self.remove(*self.held.get(&id)?)
+    }
+
+    /// A worker's lock of a former master by that number, the oldest if there are several.
+    pub(super) fn fenced(&self, worker: &str, id: u64) -> Option<Key> {
+        let is_meant = |lock: &Lock| lock.peer == worker && lock.id == Some(id);
+        self.fenced.iter().copied().find(|key| self.get(*key).is_some_and(is_meant))
+    }
+
+    /// A worker holds a lock of the present master by that number, which keeps others out less than the fenced one.
+    pub(super) fn has_weaker_namesake(&self, key: Key, worker: &str, id: u64) -> bool {
+        let fenced_writes = self.get(key).is_some_and(|fenced| fenced.write);
+        fenced_writes && self.held(id).is_some_and(|held| held.peer == worker && !held.write)
+    }
+
+    pub(super) fn get(&self, key: Key) -> Option<&Lock> {
+        self.rows.get(&key).map(|row| &row.lock)
+    }
+
+    /// The lock has not expired, as far as is known.
+    pub(super) fn counts(&self, key: Key, now: Millis) -> bool {
+        self.rows.get(&key).is_some_and(|row| row.is_fencing(now))
+    }
+
+    /// A fenced lock is moved to another path.
+    pub(super) fn set_path(&mut self, key: Key, path: String) {
+        if let Some(row) = self.rows.get_mut(&key) {
+            row.lock.path = path;
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: Key) -> Option<Lock> {
+        let row = self.rows.remove(&key)?;
+        self.fenced.remove(&key);
+        self.ends.cancel(&key);
+        if let Some(id) = row.lock.id.filter(|id| self.held.get(id) == Some(&key)) {
+            self.held.remove(&id);
+        }
+        Some(row.lock)
+    }
+
+    /// The master is gone: what it granted counts on, until released or expired.
+    pub(super) fn fence_all(&mut self, now: Millis) {
+        for (_, key) in self.held.drain() {
+            if let Some(row) = self.rows.get_mut(&key) {
+                (row.lock.state, row.lock.since) = (LockState::Fenced, now);
+                let ends = *row.ends.get_or_insert(now + FENCE_LIMIT_MS);
+                self.fenced.insert(key);
+                self.ends.set(key, ends);
+            }
+        }
+    }
+
+    /// A lock of a former master keeps this one from being granted: of another transaction, and either of them writes.
+    pub(super) fn is_fenced_off(&self, wanted: &Wanted, now: Millis) -> bool {
+        self.fenced
+            .iter()
+            .filter_map(|key| self.rows.get(key))
+            .any(|row| row.lock.tid != wanted.tid && (row.lock.write || wanted.write) && row.is_fencing(now))
+    }
+
+    /// A worker's locks, in order of granting.
+    pub(super) fn of(&self, worker: &str) -> Vec<Key> {
+        self.rows.iter().filter(|(_, row)| row.lock.peer == worker).map(|(key, _)| *key).collect()
+    }
+
+    /// The holder is gone for good, but may be writing still: the lock goes when it expires.
+    pub(super) fn leave_to_expire(&mut self, key: Key, now: Millis) {
+        if let Some(row) = self.rows.get_mut(&key) {
+            row.holder = Holder::Gone;
+            let ends = *row.ends.get_or_insert(now + FENCE_LIMIT_MS);
+            self.ends.set(key, ends);
+        }
+    }
+
+    /// A holder that seemed gone for good is back.
+    pub(super) fn reclaim(&mut self, worker: &str) {
+        for row in self.rows.values_mut().filter(|row| row.lock.peer == worker) {
+            row.holder = Holder::Around;
+        }
+    }
+
+    /// When the first fenced or left lock ends.
+    pub(super) fn deadline(&self) -> Option<Millis> {
+        self.ends.next()
+    }
+
+    /// Ends what is due. `true`: some fence may have fallen.
+    pub(super) fn expire(&mut self, now: Millis) -> bool {
+        let mut any = false;
+        while let Some(key) = self.ends.take_due(now) {
+            any = true;
+            if self.rows.get(&key).is_some_and(|row| row.holder == Holder::Gone) {
+                self.remove(key);
+            }
+        }
+        any
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Lock> {
+        self.rows.values().map(|row| &row.lock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EPOCH: u64 = 1_000_000;
+
+    fn wanted(tid: &str, write: bool) -> Wanted {
+        Wanted { path: "a/b".into(), tid: tid.into(), write, comment: String::new() }
+    }
+
+    fn grant(id: u64, expires: Option<u64>) -> Grant {
+        let expires = expires.map(|at| at + EPOCH);
+        Grant { id, path: None, tid: None, write: false, comment: None, expires }
+    }
+
+    fn table_with(peer: &str, id: u64, tid: &str, write: bool, expires: Option<u64>) -> LockTable {
+        let mut locks = LockTable::new(EPOCH);
+        locks.grant(peer, wanted(tid, write), &grant(id, expires), 0);
+        locks
+    }
+
+    #[test]
+    fn a_lock_fences_only_others_and_only_after_its_master() {
+        let mut locks = table_with("w", 1, "t", true, Some(500));
+        assert!(!locks.is_fenced_off(&wanted("u", false), 0));
+        locks.fence_all(10);
+        assert!(locks.is_fenced_off(&wanted("u", false), 499));
+        assert!(!locks.is_fenced_off(&wanted("t", true), 499));
+        assert!(!locks.is_fenced_off(&wanted("u", true), 500));
+        assert_eq!(locks.iter().next().map(|lock| (lock.state, lock.since)), Some((LockState::Fenced, 10)));
+    }
+
+    #[test]
+    fn read_locks_fence_only_writers() {
+        let mut locks = table_with("w", 1, "t", false, Some(500));
+        locks.fence_all(0);
+        assert!(!locks.is_fenced_off(&wanted("u", false), 0));
+        assert!(locks.is_fenced_off(&wanted("u", true), 0));
+    }
+
+    #[test]
+    fn an_unknown_or_impossible_expiry_counts_from_the_hand_over() {
+        for expires in [None, Some(0)] {
+            let mut locks = table_with("w", 1, "t", true, expires);
+            locks.fence_all(10);
+            assert!(locks.is_fenced_off(&wanted("u", true), 10 + FENCE_LIMIT_MS - 1));
+            assert!(!locks.is_fenced_off(&wanted("u", true), 10 + FENCE_LIMIT_MS));
+        }
+    }
+
+    #[test]
+    fn an_expired_fence_remembers_whose_number_it_was() {
+        let mut locks = table_with("w", 1, "t", true, Some(500));
+        locks.fence_all(0);
+        assert!(locks.expire(500));
+        assert!(!locks.expire(500));
+        let key = locks.fenced("w", 1).unwrap();
+        assert!(!locks.counts(key, 500));
+        assert!(locks.remove(key).is_some() && locks.is_empty());
+    }
+
+    #[test]
+    fn a_weaker_lock_with_the_same_number_is_known() {
+        let mut locks = table_with("w", 1, "t", true, None);
+        locks.fence_all(0);
+        let key = locks.fenced("w", 1).unwrap();
+        assert!(locks.fenced("other", 1).is_none() && !locks.has_weaker_namesake(key, "w", 1));
+        locks.grant("w", wanted("t", false), &grant(1, None), 0);
+        assert!(locks.has_weaker_namesake(key, "w", 1) && !locks.has_weaker_namesake(key, "other", 1));
+        locks.remove_held_by("other", 1);
+        assert!(locks.held(1).is_some());
+        locks.remove_held_by("w", 1);
+        locks.grant("w", wanted("t", true), &grant(1, None), 0);
+        assert!(!locks.has_weaker_namesake(key, "w", 1));
+    }
+
+    #[test]
+    fn locks_of_a_holder_that_is_gone_end_with_their_expiry() {
+        let mut locks = table_with("w", 1, "t", true, Some(500));
+        locks.leave_to_expire(0, 100);
+        assert_eq!(locks.deadline(), Some(500));
+        assert!(!locks.expire(499));
+        locks.reclaim("w");
+        locks.expire(500);
+        assert_eq!(locks.len(), 1);
+        locks.leave_to_expire(0, 600);
+        locks.expire(600);
+        assert!(locks.is_empty() && locks.held(1).is_none());
+    }
+}

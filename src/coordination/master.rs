@@ -1,0 +1,328 @@
+//! Is there a master, and is the one that connects the one that was there?
+//!
+//! ```text
+//!   Absent ── joined ──> Present ── connection lost, session kept ──> Away ── window over ──> Absent
+//!                         │   ^ ^                                      │
+//!                     bye │   │ └────── known: same or new ──┐         │ connects
+//!                         v   │ says more                    │         v
+//!                        Departed                            └────── Asked <── connects while one is connected
+//! ```
+//!
+//! A process that connects as `[master]` while the session of one is there may be that one after a blip, whose locks and queued
+//! requests live on, or a new one, which knows nothing of them. It cannot be asked outright, so each master is given *marks*:
+//! made-up peers whom it is told of by a `hello` that wants no reply. When one connects, it is told that a mark has
+//! disconnected, and asked to release a lock that does not exist. A published client that knows the mark says `bye` on its
+//! behalf, before it answers that there is no such lock. One that does not know it only answers.
+//!
+//! A mark is used up by asking, and an answer can be lost with the connection; so a master has two, and gets two fresh ones with
+//! each question. Marks are never used twice: of two masters that take the id from each other, each knows only its own.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use bytes::Bytes;
+
+use super::{
+    contest::Contest,
+    message::{self, HUB},
+};
+use crate::hub::coordinator::Millis;
+
+/// How long a master may take to answer who it is, in milliseconds: the published client answers at once, unless it is busy.
+const IDENTIFY_TIMEOUT_MS: u64 = 3_000;
+
+/// How many marks a master has: one may be used up by a question whose answer was lost.
+const MARKS: usize = 2;
+
+/// How many releases may wait for a master to be identified; more locks than a cluster ever has at once.
+const MAX_OWED: usize = 16_384;
+
+/// The number of a lock that no master ever grants.
+const NO_SUCH_LOCK: i8 = -1;
+
+/// What is known of the master.
+#[derive(Debug)]
+pub(super) enum Presence {
+    /// There is none.
+    Absent,
+    /// There is one that takes requests.
+    Present,
+    /// It has said `bye`, and is still connected.
+    Departed,
+    /// Its connection is lost, its session kept.
+    Away,
+    /// One has connected and is being asked whether it is the one that was there.
+    Asked(Question),
+}
+
+/// A question that a returned master has not answered.
+#[derive(Debug)]
+pub(super) struct Question {
+    /// The id of the release that it is asked for.
+    id: String,
+    /// The mark that it was told is gone.
+    mark: Option<String>,
+    /// The marks that it was given with the question.
+    fresh: VecDeque<String>,
+    /// It has shown that it is the one that was there.
+    is_same: bool,
+    /// It took the id from a connected master.
+    took_over: bool,
+    /// When it counts as a new one.
+    until: Millis,
+}
+
+/// Who a returned master is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// The process that was there.
+    Same,
+    /// A new one, in the place of one that was gone.
+    New,
+    /// A new one, that took the id from a connected one.
+    Rival,
+}
+
+/// See the module's description.
+#[derive(Debug)]
+pub(super) struct Master {
+    pub(super) presence: Presence,
+    pub(super) contest: Contest,
+    /// Locks to be released once the master is known to be the one that granted them.
+    owed: BTreeSet<u64>,
+    /// How many processes have been the master.
+    processes: u64,
+    marks: VecDeque<String>,
+    /// What all marks begin with; differs from one run of the hub to the next, for masters survive it.
+    mark_prefix: String,
+    next: u64,
+}
+
+impl Master {
+    /// `epoch_ms`: tells this run of the hub from others.
+    pub(super) fn new(epoch_ms: u64) -> Self {
+        Self {
+            presence: Presence::Absent,
+            contest: Contest::default(),
+            owed: BTreeSet::new(),
+            processes: 0,
+            marks: VecDeque::new(),
+            mark_prefix: format!("{HUB}-mark-{epoch_ms}-"),
+            next: 0,
+        }
+    }
+
+    pub(super) fn is_present(&self) -> bool {
+        matches!(self.presence, Presence::Present)
+    }
+
+    /// A process is connected under the master's id, and has not said `bye`.
+    pub(super) fn is_connected(&self) -> bool {
+        matches!(self.presence, Presence::Present | Presence::Asked(_))
+    }
+
+    /// A process begins as the master. Returns what it must be sent: its marks.
+    pub(super) fn begin(&mut self) -> Vec<Bytes> {
+        self.presence = Presence::Present;
+        self.processes += 1;
+        self.marks = self.new_marks();
+        hellos(&self.marks).collect()
+    }
+
+    /// Another process was the master before.
+    pub(super) fn has_predecessor(&self) -> bool {
+        self.processes > 1
+    }
+
+    /// Every lock of the master, should there be one, was granted under this hub: it has a predecessor here. The first one may
+    /// have been the master under a former run of the hub.
+    pub(super) fn began_here(&self) -> bool {
+        let former =
+            if matches!(self.presence, Presence::Absent) { self.processes } else { self.processes.saturating_sub(1) };
+        former > 0
+    }
+
+    /// The master's session is over. What was agreed with it means nothing to the next.
+    pub(super) fn leave(&mut self) {
+        self.presence = Presence::Absent;
+        self.marks.clear();
+        self.owed.clear();
+    }
+
+    /// A number that is used once in this run.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn new_marks(&mut self) -> VecDeque<String> {
+        let numbers: [u64; MARKS] = std::array::from_fn(|_| self.next_number());
+        numbers.iter().map(|number| format!("{}{number}", self.mark_prefix)).collect()
+    }
+
+    /// A process has connected while the session of one is there. Returns what it must be sent, past all else.
+    pub(super) fn ask(&mut self, now: Millis) -> Vec<Bytes> {
+        let took_over = match &self.presence {
+            Presence::Asked(question) => question.took_over,
+            presence => matches!(presence, Presence::Present),
+        };
+        let (mark, fresh) = (self.marks.pop_front(), self.new_marks());
+        let id = format!("who-{}", self.next_number());
+        let gone = mark.as_deref().map(message::disconnected);
+        let probes =
+            gone.into_iter().chain(hellos(&fresh)).chain([message::unlock_request(&id, NO_SUCH_LOCK)]).collect();
+        let until = now + IDENTIFY_TIMEOUT_MS;
+        self.presence = Presence::Asked(Question { id, mark, fresh, is_same: false, took_over, until });
+        probes
+    }
+
+    /// The master said `bye` on somebody's behalf. `true`: on that of a mark, which concerns only the hub.
+    pub(super) fn heard_bye(&mut self, of: &str) -> bool {
+        if let Presence::Asked(question) = &mut self.presence
+            && question.mark.as_deref() == Some(of)
+        {
+            question.is_same = true;
+        }
+        of.starts_with(&self.mark_prefix)
+    }
+
+    /// The master has answered something that only the one that was there could know.
+    pub(super) fn proves_same(&mut self) {
+        if let Presence::Asked(question) = &mut self.presence {
+            question.is_same = true;
+        }
+    }
+
+    /// This is the answer to the question who it is.
+    pub(super) fn is_answer(&self, id: &str) -> bool {
+        matches!(&self.presence, Presence::Asked(question) if question.id == id)
+    }
+
+    /// When a returned master counts as identified without an answer.
+    pub(super) fn deadline(&self) -> Option<Millis> {
+        match &self.presence {
+            Presence::Asked(question) => Some(question.until),
+            _ => None,
+        }
+    }
+
+    /// The question is answered, or has not been answered in time. The master takes requests from now on. Tells who it is,
+    /// and what the same master must be sent: that the marks that it no longer needs are gone.
+    pub(super) fn identify(&mut self) -> Option<(Identity, Vec<Bytes>)> {
+        let Presence::Asked(_) = self.presence else { return None };
+        let Presence::Asked(question) = std::mem::replace(&mut self.presence, Presence::Present) else { return None };
+        let needless = std::mem::replace(&mut self.marks, question.fresh);
+        let identity = match (question.is_same, question.took_over) {
+            (true, _) => Identity::Same,
+            (false, true) => Identity::Rival,
+            (false, false) => Identity::New,
+        };
+        if identity == Identity::Same {
+            return Some((identity, needless.iter().map(|mark| message::disconnected(mark)).collect()));
+        }
+        self.processes += 1;
+        self.owed.clear();
+        Some((identity, Vec::new()))
+    }
+
+    /// A lock is to be released. `true`: at once; else when the master is known to be the one that granted it, if ever.
+    pub(super) fn releases_at_once(&mut self, lock: u64) -> bool {
+        if matches!(self.presence, Presence::Away | Presence::Asked(_)) && self.owed.len() < MAX_OWED {
+            self.owed.insert(lock);
+        }
+        self.is_present()
+    }
+
+    /// Locks that were to be released.
+    pub(super) fn take_owed(&mut self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.owed)
+    }
+}
+
+fn hellos(marks: &VecDeque<String>) -> impl Iterator<Item = Bytes> {
+    marks.iter().map(|mark| message::mark_hello(mark))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn present() -> Master {
+        let mut master = Master::new(7);
+        assert_eq!(master.begin().len(), MARKS);
+        master
+    }
+
+    fn mark(number: u64) -> String {
+        format!("acebase-ipc-server-mark-7-{number}")
+    }
+
+    fn identity(master: &mut Master) -> Option<Identity> {
+        master.identify().map(|(identity, _)| identity)
+    }
+
+    #[test]
+    fn a_question_uses_up_the_oldest_mark_and_gives_fresh_ones() {
+        let mut master = present();
+        let probes = master.ask(0);
+        assert_eq!(probes[0], format!("disconnect:{}", mark(1)));
+        assert_eq!(probes[1], format!(r#"{{"type":"hello","from":"{}","to":"[master]"}}"#, mark(3)));
+        assert_eq!(probes[2], format!(r#"{{"type":"hello","from":"{}","to":"[master]"}}"#, mark(4)));
+        assert!(probes[3].starts_with(br#"{"type":"unlock-request","id":"who-"#));
+        assert!(probes[3].ends_with(br#""data":{"id":-1}}"#));
+    }
+
+    #[test]
+    fn who_knows_the_mark_is_the_same_and_forgets_its_other_marks() {
+        let mut master = present();
+        master.ask(0);
+        assert!(master.heard_bye(&mark(1)));
+        assert!(!master.heard_bye("worker"));
+        let (identity, needless) = master.identify().unwrap();
+        assert_eq!(identity, Identity::Same);
+        assert_eq!(needless, [format!("disconnect:{}", mark(2))]);
+        assert_eq!(master.ask(0)[0], format!("disconnect:{}", mark(3)));
+    }
+
+    #[test]
+    fn who_does_not_is_new() {
+        let mut master = present();
+        master.presence = Presence::Away;
+        assert!(!master.releases_at_once(5));
+        master.ask(0);
+        assert!(master.heard_bye(&mark(2)));
+        assert!(!master.has_predecessor());
+        assert_eq!(identity(&mut master), Some(Identity::New));
+        assert!(master.has_predecessor() && master.take_owed().is_empty());
+        assert_eq!(master.ask(0)[0], format!("disconnect:{}", mark(3)));
+    }
+
+    #[test]
+    fn an_unanswered_question_leaves_a_mark_for_the_next() {
+        let mut master = present();
+        master.ask(0);
+        master.presence = Presence::Away;
+        assert_eq!(master.ask(0)[0], format!("disconnect:{}", mark(2)));
+    }
+
+    #[test]
+    fn taking_the_id_from_a_connected_master_is_remembered_through_a_second_question() {
+        let mut master = present();
+        master.ask(0);
+        master.ask(1);
+        assert_eq!(master.deadline(), Some(1 + IDENTIFY_TIMEOUT_MS));
+        assert_eq!(identity(&mut master), Some(Identity::Rival));
+        assert_eq!(identity(&mut master), None);
+    }
+
+    #[test]
+    fn releases_wait_for_the_master_that_granted() {
+        let mut master = present();
+        assert!(master.releases_at_once(1));
+        master.presence = Presence::Away;
+        assert!(!master.releases_at_once(2));
+        master.ask(0);
+        master.proves_same();
+        master.identify();
+        assert!(master.take_owed().into_iter().eq([2]));
+    }
+}

@@ -1,0 +1,202 @@
+//! A master process, as the published client behaves: its lock queue (one writing transaction at a time), its list of
+//! peers, and a socket that takes time and may break.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        message::MASTER,
+        rig::{EPOCH_MS, Rig},
+    },
+    LOCK_TIMEOUT_MS,
+};
+use crate::hub::coordinator::Millis;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    Pending,
+    Locked { until: Millis },
+    Expired,
+}
+
+#[derive(Debug)]
+struct Lock {
+    id: u64,
+    worker: String,
+    request: String,
+    tid: String,
+    write: bool,
+    state: State,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Master {
+    /// As which master it was connected last, in the coordinator's view.
+    pub(super) identity: u64,
+    pub(super) said_bye: bool,
+    /// How many of the marks that it was given as this master it has read.
+    pub(super) marks_read: u32,
+    pub(super) peers: BTreeSet<String>,
+    /// What it has written and has not reached the hub.
+    wire: VecDeque<(Option<String>, String)>,
+    locks: Vec<Lock>,
+    last_lock: u64,
+    /// Requests that it has got, and as which master.
+    seen: BTreeSet<(String, u64, u64)>,
+    /// Per worker and identity, the last request that no fence holds back.
+    last_unfenced: BTreeMap<(String, u64), u64>,
+}
+
+impl Master {
+    pub(super) fn is_free(&self) -> bool {
+        self.locks.is_empty()
+    }
+
+    /// It is another master from now on, in the coordinator's view.
+    pub(super) fn begins(&mut self, identity: u64) {
+        (self.identity, self.marks_read) = (identity, 0);
+    }
+
+    /// Its connection is broken: what it has written is lost.
+    pub(super) fn loses_what_it_wrote(&mut self) {
+        self.wire.clear();
+    }
+
+    /// One text of its own reaches the hub.
+    pub(super) fn flush(&mut self, rig: &mut Rig) -> bool {
+        let Some((to, text)) = self.wire.pop_front() else { return false };
+        rig.send(MASTER, to.as_deref(), &text);
+        true
+    }
+
+    /// Reads one text. Fails where the hub gives it what it must not be given.
+    pub(super) fn read(&mut self, rig: &mut Rig) -> Result<bool, String> {
+        let Some(text) = rig.read(MASTER) else { return Ok(false) };
+        if let Some(gone) = text.strip_prefix("disconnect:") {
+            if self.peers.remove(gone) {
+                self.wire.push_back((None, format!(r#"{{"type":"bye","from":"{gone}"}}"#)));
+            }
+            return Ok(true);
+        }
+        if text.starts_with('{') {
+            let message: Value = serde_json::from_str(&text).map_err(|error| format!("{text}: {error}"))?;
+            self.handle(rig, &message).map_err(|wrong| format!("{wrong}: the master read {text}"))?;
+        }
+        Ok(true)
+    }
+
+    fn handle(&mut self, rig: &Rig, message: &Value) -> Result<(), String> {
+        let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
+        let (from, id, lock) = (text("from"), text("id"), message["data"]["id"].as_u64());
+        if matches!(&*text("type"), "lock-request" | "unlock-request" | "move-lock-request" | "request") {
+            self.check_delivery(&from, &id, &text("type"))?;
+        }
+        match &*text("type") {
+            "hello" => {
+                if message.get("to").is_none() {
+                    let hello = format!(r#"{{"type":"hello","from":"[master]","to":"{from}"}}"#);
+                    self.wire.push_back((Some(from.clone()), hello));
+                } else if !rig.is_gated(MASTER) {
+                    self.marks_read += 1;
+                }
+                self.peers.insert(from);
+            }
+            "bye" => drop(self.peers.remove(&from)),
+            "lock-request" => self.lock(from, id, &message["data"], rig.now),
+            "unlock-request" => self.unlock(&from, &id, lock, rig.now),
+            "move-lock-request" => self.move_lock(&from, &id, lock),
+            "request" => self.answer(&from, "result", &id, json!({"ok": true, "data": {"ok": true}})),
+            "lock-result" | "unlock-result" => return Err("an answer for the master".to_owned()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// No request comes twice, and those that no fence holds back come in order.
+    fn check_delivery(&mut self, from: &str, id: &str, kind: &str) -> Result<(), String> {
+        let Ok(number) = id.parse::<u64>() else { return Ok(()) };
+        if !self.seen.insert((from.to_owned(), number, self.identity)) {
+            return Err("a request twice".to_owned());
+        }
+        if kind != "lock-request" {
+            let last = self.last_unfenced.insert((from.to_owned(), self.identity), number);
+            if last.is_some_and(|last| last > number) {
+                return Err(format!("a request after request {last:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, to: &str, kind: &str, id: &str, rest: Value) {
+        let rest = rest.to_string();
+        let text = format!(r#"{{"type":"{kind}","id":"{id}","from":"[master]","to":"{to}",{}"#, &rest[1..]);
+        self.wire.push_back((Some(to.to_owned()), text));
+    }
+
+    fn lock(&mut self, worker: String, request: String, data: &Value, now: Millis) {
+        let tid = data["tid"].as_str().unwrap_or_default().to_owned();
+        let has_expired = self.locks.iter().any(|lock| lock.tid == tid && lock.state == State::Expired);
+        if self.said_bye || has_expired {
+            return self.answer(&worker, "lock-result", &request, json!({"ok": false, "reason": "no more"}));
+        }
+        let write = data["write"].as_bool().unwrap_or_default();
+        self.last_lock += 1;
+        self.locks.push(Lock { id: self.last_lock, worker, request, tid, write, state: State::Pending });
+        self.process_queue(now);
+    }
+
+    fn unlock(&mut self, worker: &str, id: &str, lock: Option<u64>, now: Millis) {
+        let granted = |held: &Lock| Some(held.id) == lock && held.state != State::Pending;
+        let Some(position) = self.locks.iter().position(granted) else {
+            return self.answer(worker, "unlock-result", id, json!({"ok": false, "reason": "unknown lock"}));
+        };
+        self.locks.remove(position);
+        self.process_queue(now);
+        self.answer(worker, "unlock-result", id, json!({"ok": true, "data": {"id": lock}}));
+    }
+
+    fn move_lock(&mut self, worker: &str, id: &str, lock: Option<u64>) {
+        let granted = |held: &&Lock| Some(held.id) == lock && matches!(held.state, State::Locked { .. });
+        let result = match self.locks.iter().find(granted) {
+            Some(lock) => json!({"ok": true, "data": details(lock)}),
+            None => json!({"ok": false, "reason": "unknown lock"}),
+        };
+        if result["ok"] == false {
+            self.locks.retain(|held| Some(held.id) != lock);
+        }
+        self.answer(worker, "lock-result", id, result);
+    }
+
+    fn process_queue(&mut self, now: Millis) {
+        for pending in 0..self.locks.len() {
+            let wanted = &self.locks[pending];
+            let conflicts = |other: &Lock| {
+                let locked = matches!(other.state, State::Locked { .. });
+                locked && other.tid != wanted.tid && (other.write || wanted.write)
+            };
+            if wanted.state == State::Pending && !self.locks.iter().any(conflicts) {
+                let (worker, request) = (wanted.worker.clone(), wanted.request.clone());
+                self.locks[pending].state = State::Locked { until: now + LOCK_TIMEOUT_MS };
+                let data = details(&self.locks[pending]);
+                self.answer(&worker, "lock-result", &request, json!({"ok": true, "data": data}));
+            }
+        }
+    }
+
+    /// Lets locks expire.
+    pub(super) fn time_passes(&mut self, now: Millis) {
+        let expires = |lock: &&mut Lock| matches!(lock.state, State::Locked { until } if until <= now);
+        self.locks.iter_mut().filter(expires).for_each(|lock| lock.state = State::Expired);
+        self.process_queue(now);
+    }
+}
+
+fn details(lock: &Lock) -> Value {
+    let expires = match lock.state {
+        State::Locked { until } => Some(EPOCH_MS + until),
+        _ => None,
+    };
+    json!({"id": lock.id, "path": "a/b", "tid": lock.tid, "write": lock.write, "expires": expires, "comment": "model"})
+}

@@ -1,0 +1,128 @@
+//! Random interleavings of everything that can happen, against simple models of the published client's worker and master.
+//!
+//! Checked at every step: a worker is answered only what it has asked and has not been answered; no master gets a request
+//! twice, or out of order; what one peer tells another comes in order; no two living workers hold conflicting locks; a returned
+//! master is told from a new one; nothing passes its bound. At the end, when all is well for long enough: every request has had
+//! its answer, all peers know each other, and when all have left nothing is left of them.
+
+mod master;
+mod worker;
+mod world;
+
+use proptest::prelude::*;
+
+use self::world::World;
+use super::CoordinationConfig;
+use crate::hub::coordinator::Loss;
+
+/// The master's lock timeout here, in milliseconds: short enough to pass within a run.
+const LOCK_TIMEOUT_MS: u64 = 40_000;
+
+/// Runs by default, in a debug build a few seconds; `PROPTEST_CASES` asks for more.
+const CASES: u32 = 256;
+
+/// What may happen next. Numbers pick one of those that are there.
+#[derive(Debug, Clone)]
+enum Step {
+    Start(usize),
+    Lose(usize, Loss),
+    Return(usize),
+    Die(usize, Loss),
+    Bye(usize, Loss),
+    Lock(usize, u8, bool),
+    Release(usize, usize),
+    Move(usize, usize),
+    Ask(usize, bool),
+    Tell(usize, Option<usize>),
+    Read(usize, usize),
+    StartMaster,
+    LoseMaster(Loss, usize, usize),
+    ReturnMaster(usize),
+    KillMaster(Loss, usize, usize),
+    MasterBye,
+    MasterReads(usize),
+    MasterWrites(usize),
+    /// Everybody reads, answers and is heard, until all is quiet.
+    Flow,
+    Pass(u64),
+}
+
+/// With which master all comes to rest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Ending {
+    WithTheSameMaster,
+    WithANewMaster,
+    /// Workers that are away return only when there is a new master.
+    WithANewMasterFirst,
+}
+
+fn ending() -> impl Strategy<Value = Ending> {
+    prop_oneof![2 => Just(Ending::WithTheSameMaster), 1 => Just(Ending::WithANewMaster), 1 => Just(Ending::WithANewMasterFirst)]
+}
+
+fn loss() -> impl Strategy<Value = Loss> {
+    prop_oneof![
+        6 => prop_oneof![Just(Loss::Fin), Just(Loss::Reset)],
+        2 => Just(Loss::Unreachable),
+        1 => prop_oneof![Just(Loss::Closed), Just(Loss::Slow), Just(Loss::Kicked)],
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let worker = || 0..4_usize;
+    let some = || 1..8_usize;
+    let time = prop_oneof![
+        4 => 1..200_u64, 3 => 200..6_000_u64, 2 => 6_000..15_000_u64, 1 => Just(LOCK_TIMEOUT_MS), 1 => Just(61_000)
+    ];
+    prop_oneof![
+        3 => worker().prop_map(Step::Start),
+        3 => (worker(), loss()).prop_map(|(worker, loss)| Step::Lose(worker, loss)),
+        4 => worker().prop_map(Step::Return),
+        1 => (worker(), loss()).prop_map(|(worker, loss)| Step::Die(worker, loss)),
+        1 => (worker(), loss()).prop_map(|(worker, loss)| Step::Bye(worker, loss)),
+        14 => (worker(), 0..3_u8, any::<bool>()).prop_map(|(worker, tid, write)| Step::Lock(worker, tid, write)),
+        9 => (worker(), 0..4_usize).prop_map(|(worker, lock)| Step::Release(worker, lock)),
+        3 => (worker(), 0..4_usize).prop_map(|(worker, lock)| Step::Move(worker, lock)),
+        3 => (worker(), any::<bool>()).prop_map(|(worker, key)| Step::Ask(worker, key)),
+        3 => (worker(), proptest::option::of(worker())).prop_map(|(worker, to)| Step::Tell(worker, to)),
+        12 => (worker(), some()).prop_map(|(worker, texts)| Step::Read(worker, texts)),
+        3 => Just(Step::StartMaster),
+        4 => (loss(), 0..8_usize, 0..4_usize).prop_map(|(loss, reads, writes)| Step::LoseMaster(loss, reads, writes)),
+        5 => (0..2_usize).prop_map(Step::ReturnMaster),
+        2 => (loss(), 0..8_usize, 0..4_usize).prop_map(|(loss, reads, writes)| Step::KillMaster(loss, reads, writes)),
+        1 => Just(Step::MasterBye),
+        16 => some().prop_map(Step::MasterReads),
+        16 => some().prop_map(Step::MasterWrites),
+        25 => Just(Step::Flow),
+        8 => time.prop_map(Step::Pass),
+    ]
+}
+
+fn config() -> impl Strategy<Value = CoordinationConfig> {
+    let max_requests = prop_oneof![3 => Just(10_000_usize), 1 => 1..6_usize];
+    let resume_window = prop_oneof![5 => Just(5_000_u64), 1 => Just(0)];
+    (max_requests, resume_window, prop::bool::weighted(0.9)).prop_map(|(max_requests, resume_window, introductions)| {
+        CoordinationConfig { max_requests, resume_window, introductions, ..Default::default() }
+    })
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn every_promise_holds_in_every_interleaving(
+        config in config(), steps in prop::collection::vec(step(), 1..200), ending in ending()
+    ) {
+        let mut world = World::new(config);
+        for (number, step) in steps.iter().enumerate() {
+            world.take(step).and_then(|()| world.check()).map_err(|wrong| {
+                TestCaseError::fail(format!("step {number}, {step:?}: {wrong}"))
+            })?;
+        }
+        world.come_to_rest(ending).map_err(TestCaseError::fail)?;
+    }
+}

@@ -1,0 +1,206 @@
+//! A worker process, as the published client behaves: what it asks, what it is answered, which locks it believes to hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        message::MASTER,
+        rig::{EPOCH_MS, Rig},
+    },
+    LOCK_TIMEOUT_MS,
+};
+use crate::hub::coordinator::{Loss, Millis};
+
+/// What a worker has asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Asked {
+    Lock { tid: String, write: bool },
+    Unlock,
+    Move { lock: u64 },
+    Custom,
+    AddKey,
+}
+
+/// A lock that a worker believes to hold.
+#[derive(Debug, Clone)]
+pub(super) struct Belief {
+    pub(super) id: u64,
+    pub(super) tid: String,
+    pub(super) write: bool,
+    pub(super) expires: Millis,
+    moving: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) id: String,
+    /// How and when its connection was lost.
+    pub(super) away: Option<(Loss, Millis)>,
+    pub(super) pending: BTreeMap<String, Asked>,
+    pub(super) beliefs: Vec<Belief>,
+    /// The peers that have said hello and have not gone.
+    pub(super) peers: BTreeSet<String>,
+    /// It has once been away for longer than its locks wait for it, so that its releases may fail.
+    was_given_up: bool,
+    last_news: BTreeMap<String, u64>,
+    requests: u64,
+    news: u64,
+}
+
+impl Worker {
+    pub(super) fn new(number: u64) -> Self {
+        Self {
+            id: format!("worker{number:018}"),
+            away: None,
+            pending: BTreeMap::new(),
+            beliefs: Vec::new(),
+            peers: BTreeSet::new(),
+            was_given_up: false,
+            last_news: BTreeMap::new(),
+            requests: 0,
+            news: 0,
+        }
+    }
+
+    /// Its session is over, and what it had asked and held is given up. Cut off, it writes on under its locks.
+    pub(super) fn is_given_up(&mut self) {
+        let (loss, _) = self.away.expect("only a worker that is away is given up");
+        self.pending.clear();
+        self.was_given_up = true;
+        if matches!(loss, Loss::Fin | Loss::Reset | Loss::Closed) {
+            self.beliefs.clear();
+        }
+        self.beliefs.iter_mut().for_each(|belief| belief.moving = false);
+    }
+
+    fn ask(&mut self, rig: &mut Rig, kind: &str, asked: Asked, data: Value) {
+        self.requests += 1;
+        let id = format!("{}", self.requests);
+        let (me, data) = (&self.id, data.to_string());
+        let text = format!(r#"{{"type":"{kind}","id":"{id}","from":"{me}","to":"[master]","data":{data}}}"#);
+        self.pending.insert(id, asked);
+        rig.send(&self.id, Some(MASTER), &text);
+    }
+
+    pub(super) fn ask_lock(&mut self, rig: &mut Rig, transaction: u8, write: bool) {
+        let tid = format!("{}-{transaction}", self.id);
+        let data = json!({"path": "a/b/c", "tid": tid, "write": write, "comment": "model"});
+        self.ask(rig, "lock-request", Asked::Lock { tid, write }, data);
+    }
+
+    pub(super) fn release(&mut self, rig: &mut Rig, which: usize) {
+        let Some(belief) = self.pick(which) else { return };
+        let id = self.beliefs.remove(belief).id;
+        self.ask(rig, "unlock-request", Asked::Unlock, json!({"id": id}));
+    }
+
+    pub(super) fn release_all(&mut self, rig: &mut Rig) {
+        while self.pick(0).is_some() {
+            self.release(rig, 0);
+        }
+    }
+
+    pub(super) fn move_lock(&mut self, rig: &mut Rig, which: usize) {
+        let Some(belief) = self.pick(which) else { return };
+        self.beliefs[belief].moving = true;
+        let lock = self.beliefs[belief].id;
+        self.ask(rig, "move-lock-request", Asked::Move { lock }, json!({"id": lock, "move_to": "parent"}));
+    }
+
+    fn pick(&self, which: usize) -> Option<usize> {
+        let free: Vec<usize> = (0..self.beliefs.len()).filter(|belief| !self.beliefs[*belief].moving).collect();
+        free.get(which.checked_rem(free.len())?).copied()
+    }
+
+    pub(super) fn ask_custom(&mut self, rig: &mut Rig, add_key: bool) {
+        let (asked, kind) = if add_key { (Asked::AddKey, "kit.add") } else { (Asked::Custom, "fst.allocate") };
+        self.ask(rig, "request", asked, json!({"type": kind}));
+    }
+
+    pub(super) fn tell_news(&mut self, rig: &mut Rig, to: Option<&str>) {
+        self.news += 1;
+        let text = format!(r#"{{"type":"event","from":"{}","news":{}}}"#, self.id, self.news);
+        rig.send(&self.id, to, &text);
+    }
+
+    pub(super) fn say_bye(&self, rig: &mut Rig) {
+        rig.send(&self.id, None, &format!(r#"{{"type":"bye","from":"{}"}}"#, self.id));
+    }
+
+    /// Reads one text. Fails where the real client would throw, or where order is lost.
+    pub(super) fn read(&mut self, rig: &mut Rig) -> Result<bool, String> {
+        let Some(text) = rig.read(&self.id) else { return Ok(false) };
+        if let Some(gone) = text.strip_prefix("disconnect:") {
+            if self.peers.remove(gone) {
+                rig.send(&self.id, None, &format!(r#"{{"type":"bye","from":"{gone}"}}"#));
+            }
+            return Ok(true);
+        }
+        if text.starts_with('{') {
+            let message: Value = serde_json::from_str(&text).map_err(|error| format!("{text}: {error}"))?;
+            self.handle(rig, &message).map_err(|wrong| format!("{wrong}: {} read {text}", self.id))?;
+        }
+        Ok(true)
+    }
+
+    fn handle(&mut self, rig: &mut Rig, message: &Value) -> Result<(), String> {
+        let from = message["from"].as_str().unwrap_or_default().to_owned();
+        match message["type"].as_str().unwrap_or_default() {
+            "hello" => self.greet(rig, from, message),
+            "bye" => drop(self.peers.remove(&from)),
+            "event" => {
+                let news = message["news"].as_u64().unwrap_or_default();
+                if self.last_news.insert(from, news).is_some_and(|last| last >= news) {
+                    return Err("news out of order".to_owned());
+                }
+            }
+            "lock-result" | "unlock-result" | "result" => return self.is_answered(rig.now, message),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn greet(&mut self, rig: &mut Rig, from: String, message: &Value) {
+        if message.get("to").is_none() {
+            let hello = format!(r#"{{"type":"hello","from":"{}","to":"{from}"}}"#, self.id);
+            rig.send(&self.id, Some(&from), &hello);
+        }
+        self.peers.insert(from);
+    }
+
+    fn is_answered(&mut self, now: Millis, message: &Value) -> Result<(), String> {
+        let id = message["id"].as_str().unwrap_or_default();
+        let Some(asked) = self.pending.remove(id) else {
+            // Given up, it no longer waits; a real client would, and take the answer.
+            return if self.was_given_up { Ok(()) } else { Err("an answer to what is not asked".to_owned()) };
+        };
+        let ok = message["ok"].as_bool().unwrap_or_default();
+        let data = &message["data"];
+        match (asked, ok) {
+            (Asked::Lock { tid, write }, true) => self.beliefs.push(Belief {
+                id: data["id"].as_u64().ok_or("a grant without a number")?,
+                tid,
+                write,
+                expires: expiry(data, now),
+                moving: false,
+            }),
+            (Asked::Move { lock }, true) => {
+                if let Some(belief) = self.beliefs.iter_mut().find(|belief| belief.moving && belief.id == lock) {
+                    belief.id = data["id"].as_u64().ok_or("a move without a number")?;
+                    belief.moving = false;
+                }
+            }
+            (Asked::Move { lock }, false) => self.beliefs.retain(|belief| !(belief.moving && belief.id == lock)),
+            (Asked::Unlock, false) if !self.was_given_up => return Err("a release that failed".to_owned()),
+            (Asked::AddKey, false) => return Err("a rejection that kills the client".to_owned()),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn expiry(data: &Value, now: Millis) -> Millis {
+    data["expires"].as_u64().map_or(now + LOCK_TIMEOUT_MS, |expires| expires - EPOCH_MS)
+}

@@ -1,0 +1,389 @@
+//! The processes around the hub: what happens to them step by step, and what must be true of them.
+
+use super::{
+    super::{CoordinationConfig, message::MASTER, rig::Rig},
+    Ending, LOCK_TIMEOUT_MS, Step,
+    master::Master,
+    worker::Worker,
+};
+use crate::hub::coordinator::{Coordinator, Loss, NoteKind};
+
+/// How long the clock may move before a connected master is given the time to say who it is, in milliseconds.
+const MASTER_IS_SILENT_MS: u64 = 1_000;
+
+/// How many questions who it is a master may leave unanswered in a row, and still be told from a new one.
+const QUESTIONS_BORNE: u32 = 2;
+
+/// How far the clock moves at once when all comes to rest, in milliseconds.
+const REST_MS: u64 = 10_000;
+
+/// How often everybody may have something to say because of what others said.
+const ROUNDS: usize = 1_000;
+
+#[derive(Debug)]
+pub(super) struct World {
+    rig: Rig,
+    config: CoordinationConfig,
+    workers: Vec<Worker>,
+    /// Living master processes; the connected one, if any, is `on_air`.
+    masters: Vec<Master>,
+    on_air: Option<usize>,
+    /// Questions since a master was last identified.
+    questions: u32,
+    started: u64,
+}
+
+impl World {
+    pub(super) fn new(config: CoordinationConfig) -> Self {
+        let rig = Rig::new(config.clone());
+        Self { rig, config, workers: Vec::new(), masters: Vec::new(), on_air: None, questions: 0, started: 0 }
+    }
+
+    pub(super) fn take(&mut self, step: &Step) -> Result<(), String> {
+        match *step {
+            Step::Start(slot) => self.start_worker(slot),
+            Step::Lose(worker, loss) => self.lose_worker(worker, loss),
+            Step::Return(worker) => self.return_worker(worker),
+            Step::Die(worker, loss) => self.end_worker(worker, loss),
+            Step::Bye(worker, loss) => {
+                // A closing database waits for its locks.
+                if let Some(worker) = self.connected(worker).filter(|worker| worker.beliefs.is_empty()) {
+                    let id = worker.id.clone();
+                    worker.pending.is_empty().then(|| self.say_bye(&id));
+                    self.end_worker(self.position(&id), loss);
+                }
+            }
+            Step::Lock(worker, tid, write) => self.with(worker, |worker, rig| worker.ask_lock(rig, tid, write)),
+            Step::Release(worker, lock) => self.with(worker, |worker, rig| worker.release(rig, lock)),
+            Step::Move(worker, lock) => self.with(worker, |worker, rig| worker.move_lock(rig, lock)),
+            Step::Ask(worker, key) => self.with(worker, |worker, rig| worker.ask_custom(rig, key)),
+            Step::Tell(worker, to) => {
+                let to = to.and_then(|to| self.workers.get(to)).map(|to| to.id.clone());
+                self.with(worker, |worker, rig| worker.tell_news(rig, to.as_deref()));
+            }
+            Step::Read(worker, texts) => return self.worker_reads(worker, texts),
+            Step::StartMaster => return self.connect_master(None),
+            Step::LoseMaster(loss, reads, writes) => return self.lose_master(loss, reads, writes),
+            Step::ReturnMaster(which) => {
+                let waiting = (0..self.masters.len()).filter(|master| self.on_air != Some(*master));
+                let waiting: Vec<usize> = waiting.filter(|master| !self.masters[*master].said_bye).collect();
+                if let Some(master) = which.checked_rem(waiting.len()).map(|which| waiting[which]) {
+                    return self.connect_master(Some(master));
+                }
+            }
+            Step::KillMaster(loss, reads, writes) => {
+                if let Some(master) = self.on_air {
+                    self.lose_master(loss, reads, writes)?;
+                    self.masters.remove(master);
+                }
+            }
+            Step::MasterBye => {
+                // A closing database waits for its locks.
+                if let Some(master) = self.on_air.filter(|master| self.masters[*master].is_free()) {
+                    self.masters[master].said_bye = true;
+                    self.rig.send(MASTER, None, r#"{"type":"bye","from":"[master]"}"#);
+                    return self.note_identity();
+                }
+            }
+            Step::MasterReads(texts) => return self.master_reads(texts),
+            Step::MasterWrites(texts) => return self.master_writes(texts),
+            Step::Flow => return self.settle(false),
+            Step::Pass(millis) => return self.pass(millis),
+        }
+        Ok(())
+    }
+
+    fn connected(&mut self, worker: usize) -> Option<&mut Worker> {
+        self.workers.get_mut(worker).filter(|worker| worker.away.is_none())
+    }
+
+    fn position(&self, id: &str) -> usize {
+        self.workers.iter().position(|worker| worker.id == id).unwrap()
+    }
+
+    fn with(&mut self, worker: usize, act: impl FnOnce(&mut Worker, &mut Rig)) {
+        if let Some(worker) = self.workers.get_mut(worker).filter(|worker| worker.away.is_none()) {
+            act(worker, &mut self.rig);
+        }
+    }
+
+    fn say_bye(&mut self, id: &str) {
+        let worker = self.position(id);
+        self.with(worker, |worker, rig| worker.say_bye(rig));
+    }
+
+    fn start_worker(&mut self, slot: usize) {
+        if slot >= self.workers.len() {
+            self.started += 1;
+            let worker = Worker::new(self.started);
+            self.rig.connect(&worker.id).unwrap();
+            self.workers.push(worker);
+        }
+    }
+
+    fn lose_worker(&mut self, worker: usize, loss: Loss) {
+        let now = self.rig.now;
+        self.with(worker, |worker, rig| {
+            rig.lose(&worker.id, loss);
+            worker.away = Some((loss, now));
+        });
+        self.give_up_workers();
+    }
+
+    fn return_worker(&mut self, worker: usize) {
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.away = None;
+            self.rig.connect(&worker.id).unwrap();
+        }
+    }
+
+    fn end_worker(&mut self, worker: usize, loss: Loss) {
+        if worker < self.workers.len() {
+            self.lose_worker(worker, loss);
+            let dead = self.workers.remove(worker);
+            assert!(!self.rig.is_connected(&dead.id));
+        }
+    }
+
+    fn worker_reads(&mut self, worker: usize, texts: usize) -> Result<(), String> {
+        let Some(worker) = self.workers.get_mut(worker) else { return Ok(()) };
+        for _ in 0..texts {
+            if !worker.read(&mut self.rig)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A master connects: one that lives, or a new one.
+    fn connect_master(&mut self, which: Option<usize>) -> Result<(), String> {
+        let identity = self.rig.master_identity;
+        if self.rig.connect(MASTER).is_err() {
+            return Ok(());
+        }
+        if let Some(replaced) = self.on_air.take() {
+            // Its connection is closed by the hub.
+            self.masters[replaced].loses_what_it_wrote();
+        }
+        let master = which.unwrap_or_else(|| {
+            self.masters.push(Master::default());
+            self.masters.len() - 1
+        });
+        self.on_air = Some(master);
+        if identity == self.rig.master_identity {
+            self.questions += 1;
+        } else {
+            self.questions = 0;
+            self.masters[master].begins(self.rig.master_identity);
+        }
+        self.note_identity()
+    }
+
+    /// The master's connection breaks, after it has read so many texts more, and so many of its own have arrived.
+    fn lose_master(&mut self, loss: Loss, reads: usize, writes: usize) -> Result<(), String> {
+        let Some(master) = self.on_air else { return Ok(()) };
+        self.master_reads(reads)?;
+        self.master_writes(writes)?;
+        self.masters[master].loses_what_it_wrote();
+        self.on_air = None;
+        self.rig.lose(MASTER, loss);
+        Ok(())
+    }
+
+    fn master_reads(&mut self, texts: usize) -> Result<(), String> {
+        let Some(master) = self.on_air else { return Ok(()) };
+        for _ in 0..texts {
+            if !self.masters[master].read(&mut self.rig)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn master_writes(&mut self, texts: usize) -> Result<(), String> {
+        let Some(master) = self.on_air else { return Ok(()) };
+        for _ in 0..texts {
+            if !self.masters[master].flush(&mut self.rig) {
+                break;
+            }
+            self.note_identity()?;
+        }
+        Ok(())
+    }
+
+    /// Compares who the hub takes the returned master for with who it is.
+    fn note_identity(&mut self) -> Result<(), String> {
+        let Some(taken_for_same) = self.rig.identified.take() else { return Ok(()) };
+        let Some(master) = self.on_air.map(|master| &mut self.masters[master]) else { return Ok(()) };
+        let before = if taken_for_same { self.rig.master_identity } else { self.rig.master_identity - 1 };
+        let is_same = master.identity == before && before > 0;
+        // One that has not read its marks has nothing to lose by counting as new; nor has one that says `bye` before it says who it is.
+        let could_tell = self.questions <= QUESTIONS_BORNE.min(master.marks_read) && !master.said_bye;
+        if is_same != taken_for_same && (could_tell || taken_for_same) {
+            return Err(format!("the master is taken for the same: {taken_for_same}, and is: {is_same}"));
+        }
+        self.questions = 0;
+        if !taken_for_same {
+            master.begins(self.rig.master_identity);
+            master.marks_read = QUESTIONS_BORNE;
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, millis: u64) -> Result<(), String> {
+        if millis >= MASTER_IS_SILENT_MS {
+            // Its client answers at once; three seconds of silence would rightly make it a new one.
+            self.master_reads(usize::MAX)?;
+            self.master_writes(usize::MAX)?;
+        }
+        let end = self.rig.now + millis;
+        while self.rig.now < end {
+            let step = (end - self.rig.now).min(MASTER_IS_SILENT_MS);
+            self.rig.advance(step);
+            self.give_up_workers();
+            self.masters.iter_mut().for_each(|master| master.time_passes(self.rig.now));
+            let connected = self.on_air;
+            for (number, master) in self.masters.iter_mut().enumerate() {
+                if connected != Some(number) {
+                    master.loses_what_it_wrote();
+                }
+            }
+            self.note_identity()?;
+        }
+        Ok(())
+    }
+
+    fn absence(&self) -> u64 {
+        self.config.release_locks_after.max(self.config.resume_window)
+    }
+
+    /// Workers that have been away for longer than the hub waits for them.
+    fn give_up_workers(&mut self) {
+        let (now, absence) = (self.rig.now, self.absence());
+        for worker in &mut self.workers {
+            if worker.away.is_some_and(|(_, since)| now - since >= absence) {
+                worker.is_given_up();
+            }
+        }
+    }
+
+    /// What must be true at all times.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let status = self.rig.coordinator.status();
+        let bound = self.config.max_requests;
+        if status.held_requests + status.delivered_requests > 2 * bound || self.rig.coordinator.locks().len() > bound {
+            return Err(format!("out of bounds: {status:?}"));
+        }
+        self.check_conflicts()
+    }
+
+    fn check_conflicts(&self) -> Result<(), String> {
+        let now = self.rig.now;
+        let beliefs = self.workers.iter().flat_map(|worker| worker.beliefs.iter().map(move |belief| (worker, belief)));
+        let valid: Vec<_> = beliefs.filter(|(_, belief)| now < belief.expires).collect();
+        for (worker, one) in &valid {
+            let conflict = valid.iter().find(|(_, other)| one.tid != other.tid && one.write);
+            if let Some((other, lock)) = conflict {
+                return Err(format!("{} holds {one:?}, {} holds {lock:?}", worker.id, other.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// All faults end; after a while everything must be answered and everyone known, and at last nothing left.
+    pub(super) fn come_to_rest(&mut self, ending: Ending) -> Result<(), String> {
+        if ending != Ending::WithANewMasterFirst {
+            self.return_workers();
+        }
+        let on_air = self.on_air.filter(|master| !self.masters[*master].said_bye);
+        let is_new = on_air.is_none() || ending != Ending::WithTheSameMaster;
+        if is_new {
+            self.lose_master(Loss::Fin, 0, 0)?;
+            self.pass(self.config.resume_window + 1)?;
+            self.connect_master(None)?;
+        }
+        self.return_workers();
+        let failed = self.failures();
+        for _ in 0..(3 * LOCK_TIMEOUT_MS + self.config.master_timeout) / REST_MS {
+            self.settle(true)?;
+            self.pass(REST_MS)?;
+        }
+        self.settle(true)?;
+        if is_new && self.failures() > failed {
+            return Err("a request failed though there was a master".to_owned());
+        }
+        self.check_all_answered()?;
+        self.check_all_known()?;
+        self.leave()
+    }
+
+    fn return_workers(&mut self) {
+        for worker in 0..self.workers.len() {
+            if self.workers[worker].away.is_some() {
+                self.return_worker(worker);
+            }
+        }
+    }
+
+    fn failures(&self) -> usize {
+        self.rig.notes.iter().filter(|note| note.kind == NoteKind::RequestFailed).count()
+    }
+
+    /// Everybody reads and answers, and releases if asked to, until there is nothing more to do.
+    fn settle(&mut self, releasing: bool) -> Result<(), String> {
+        for _ in 0..ROUNDS {
+            for worker in 0..self.workers.len() {
+                self.worker_reads(worker, usize::MAX)?;
+                if releasing {
+                    self.with(worker, Worker::release_all);
+                }
+            }
+            self.master_reads(usize::MAX)?;
+            self.master_writes(usize::MAX)?;
+            self.check()?;
+            if self.rig.is_quiet() {
+                return Ok(());
+            }
+        }
+        Err(format!("there is no end to it: {:?}", self.rig))
+    }
+
+    fn check_all_answered(&self) -> Result<(), String> {
+        let waits = |worker: &&Worker| !worker.pending.is_empty() || !worker.beliefs.is_empty();
+        match self.workers.iter().find(waits) {
+            Some(worker) => Err(format!("unanswered: {worker:?}\n{:?}", self.rig.coordinator)),
+            None if self.rig.coordinator.locks().is_empty() => Ok(()),
+            None => Err(format!("locks that nobody holds: {:?}", self.rig.coordinator.locks())),
+        }
+    }
+
+    fn check_all_known(&self) -> Result<(), String> {
+        if !self.config.introductions {
+            return Ok(());
+        }
+        let master = self.on_air.map(|master| &self.masters[master]);
+        for worker in &self.workers {
+            let mut others = self.workers.iter().filter(|other| other.id != worker.id).map(|other| &*other.id);
+            let stranger = others.find(|other| !worker.peers.contains(*other));
+            let knows_master = worker.peers.contains(MASTER);
+            let is_known = master.is_some_and(|master| master.peers.contains(&worker.id));
+            if stranger.is_some() || !knows_master || !is_known {
+                return Err(format!("{} does not know {stranger:?}; master: {knows_master}, {is_known}", worker.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Result<(), String> {
+        while !self.workers.is_empty() {
+            self.end_worker(0, Loss::Fin);
+        }
+        self.lose_master(Loss::Closed, 0, 0)?;
+        self.pass(self.absence().max(LOCK_TIMEOUT_MS) + 1)?;
+        let coordinator = &self.rig.coordinator;
+        if !coordinator.is_idle() || !coordinator.locks().is_empty() || coordinator.deadline().is_some() {
+            return Err(format!("something is left: {coordinator:?}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! What workers leave behind that are gone for good.
+//!
+//! A FIN or RST, and no return since, tells of a process that has ended: its locks are released. A worker that was lost
+//! otherwise may be writing still, cut off: its locks are left to AceBase's own timeout. Either way its requests are given up,
+//! and locks that are granted to it too late are released, for it has never heard of them.
+
+use super::{AceBase, absences::Absence, introductions::note, locks::Key, message::Ask, requests::By};
+use crate::hub::coordinator::{Action, LockState, Loss, Millis, NoteKind};
+
+impl AceBase {
+    /// Deals with the workers that have been away for too long.
+    pub(super) fn forget_overdue_workers(&mut self, now: Millis, out: &mut Vec<Action>) {
+        while let Some((worker, absence)) = self.absences.take_due(now) {
+            self.give_up_requests(&worker, now, out);
+            for key in self.locks.of(&worker) {
+                self.give_up_orphan(key, &absence, now, out);
+            }
+            self.deliver_held(now, out);
+        }
+    }
+
+    fn give_up_requests(&mut self, worker: &str, now: Millis, out: &mut Vec<Action>) {
+        for seq in self.requests.of(worker) {
+            if let Some(pending) = self.requests.settle(seq, By::Hub, now)
+                && let Ask::Unlock { lock } = pending.ask
+                // It had finished with this lock.
+                && self.locks.remove_held_by(worker, lock).is_some()
+            {
+                self.release(lock, out);
+            }
+        }
+    }
+
+    fn give_up_orphan(&mut self, key: Key, absence: &Absence, now: Millis, out: &mut Vec<Action>) {
+        let Some(lock) = self.locks.get(key) else { return };
+        let never_reached_it = lock.state == LockState::Held && lock.since >= absence.since;
+        if !never_reached_it && !self.releases_locks_after(absence.loss) {
+            return self.locks.leave_to_expire(key, now);
+        }
+        let Some(lock) = self.locks.remove(key) else { return };
+        if let (LockState::Held, Some(id)) = (lock.state, lock.id) {
+            self.release(id, out);
+        }
+        let what = if lock.write { "write" } else { "read" };
+        let detail = format!("The {what} lock of {} on \"/{}\" was released, for {0} is gone", lock.peer, lock.path);
+        note(out, NoteKind::LockReleased, &lock.peer, detail);
+    }
+
+    fn releases_locks_after(&self, loss: Loss) -> bool {
+        let has_ended = match loss {
+            Loss::Fin | Loss::Reset | Loss::Closed => true,
+            Loss::Unreachable | Loss::Slow | Loss::Violation | Loss::Kicked => false,
+        };
+        has_ended && self.config.release_locks_after > 0
+    }
+}

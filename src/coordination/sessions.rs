@@ -1,0 +1,183 @@
+//! Who has a session, and what becomes of it when its connection is lost.
+//!
+//! ```text
+//!                       lost without farewell                    window over
+//!   begin ──> Up ────────────────────────────> Down (kept) ───────────────────> over
+//!              ^                                   │
+//!              └────────── same id returns ────────┘
+//!
+//!   Up ── lost after `bye`, by a close frame, or by its own or our fault ──> over
+//! ```
+//!
+//! Only AceBase peers are kept: a plain client's session ends with its connection. Knows no messages, and nothing of
+//! what a peer has left behind: that is `absences`.
+
+use std::collections::BTreeMap;
+
+use super::timers::Timers;
+use crate::hub::coordinator::{Fate, Loss, Millis};
+
+/// What is known of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has not said anything that AceBase says.
+    Plain,
+    /// It is a process with an AceBase database.
+    AceBase,
+    /// It was, and said `bye`.
+    Departed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Up,
+    Down { loss: Loss, at: Millis },
+}
+
+#[derive(Debug)]
+struct Session {
+    standing: Standing,
+    link: Link,
+}
+
+/// The sessions of one database.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    sessions: BTreeMap<String, Session>,
+    kept: Timers<String>,
+    departed: usize,
+}
+
+impl Sessions {
+    pub(super) fn new() -> Self {
+        Self { sessions: BTreeMap::new(), kept: Timers::new(), departed: 0 }
+    }
+
+    /// A peer connected; nothing is known of it yet.
+    pub(super) fn begin(&mut self, peer: &str) {
+        self.end(peer);
+        self.sessions.insert(peer.to_owned(), Session { standing: Standing::Plain, link: Link::Up });
+    }
+
+    /// A session is over. Tells how and when its connection was lost, if it was.
+    pub(super) fn end(&mut self, peer: &str) -> Option<(Loss, Millis)> {
+        self.kept.cancel(&peer.to_owned());
+        let session = self.sessions.remove(peer)?;
+        self.departed -= usize::from(session.standing == Standing::Departed);
+        match session.link {
+            Link::Up => None,
+            Link::Down { loss, at } => Some((loss, at)),
+        }
+    }
+
+    /// What is known of a peer; a peer without a session is plain.
+    pub(super) fn standing(&self, peer: &str) -> Standing {
+        self.sessions.get(peer).map_or(Standing::Plain, |session| session.standing)
+    }
+
+    /// More is known of a peer now.
+    pub(super) fn set_standing(&mut self, peer: &str, standing: Standing) {
+        if let Some(session) = self.sessions.get_mut(peer) {
+            self.departed -= usize::from(session.standing == Standing::Departed);
+            self.departed += usize::from(standing == Standing::Departed);
+            session.standing = standing;
+        }
+    }
+
+    /// Some peer has said `bye` and still has its connection.
+    pub(super) fn any_departed(&self) -> bool {
+        self.departed > 0
+    }
+
+    /// A connection is lost. Its session is kept for `window` milliseconds, where there is hope that the peer returns.
+    pub(super) fn lose(&mut self, peer: &str, loss: Loss, now: Millis, window: u64) -> Fate {
+        let Some(session) = self.sessions.get_mut(peer) else { return Fate::End };
+        session.link = Link::Down { loss, at: now };
+        let may_return = matches!(loss, Loss::Fin | Loss::Reset | Loss::Unreachable);
+        if session.standing != Standing::AceBase || !may_return || window == 0 {
+            return Fate::End;
+        }
+        self.kept.set(peer.to_owned(), now + window);
+        Fate::Keep
+    }
+
+    /// A peer whose session goes on has a connection again.
+    pub(super) fn restore(&mut self, peer: &str) {
+        self.kept.cancel(&peer.to_owned());
+        if let Some(session) = self.sessions.get_mut(peer) {
+            session.link = Link::Up;
+        }
+    }
+
+    /// Has a session, connected or kept.
+    pub(super) fn has(&self, peer: &str) -> bool {
+        self.sessions.contains_key(peer)
+    }
+
+    /// Has a connection.
+    pub(super) fn is_connected(&self, peer: &str) -> bool {
+        self.sessions.get(peer).is_some_and(|session| session.link == Link::Up)
+    }
+
+    /// The AceBase peers that have not said `bye`, except one.
+    pub(super) fn acebase_peers_but<'a>(&'a self, peer: &'a str) -> impl Iterator<Item = &'a str> {
+        let others =
+            self.sessions.iter().filter(move |(id, session)| *id != peer && session.standing == Standing::AceBase);
+        others.map(|(id, _)| id.as_str())
+    }
+
+    /// How many sessions are kept for peers that may be back.
+    pub(super) fn kept(&self) -> usize {
+        self.sessions.values().filter(|session| session.link != Link::Up).count()
+    }
+
+    /// When the first kept session is over.
+    pub(super) fn deadline(&self) -> Option<Millis> {
+        self.kept.next()
+    }
+
+    /// A peer whose kept session is over, once each.
+    pub(super) fn take_due(&mut self, now: Millis) -> Option<String> {
+        self.kept.take_due(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(standing: Standing) -> Sessions {
+        let mut sessions = Sessions::new();
+        sessions.begin("w");
+        sessions.set_standing("w", standing);
+        sessions
+    }
+
+    #[test]
+    fn only_a_vanished_acebase_peer_is_kept() {
+        for loss in [Loss::Fin, Loss::Reset, Loss::Unreachable] {
+            assert_eq!(with(Standing::AceBase).lose("w", loss, 0, 5), Fate::Keep);
+            assert_eq!(with(Standing::AceBase).lose("w", loss, 0, 0), Fate::End);
+            assert_eq!(with(Standing::Departed).lose("w", loss, 0, 5), Fate::End);
+            assert_eq!(with(Standing::Plain).lose("w", loss, 0, 5), Fate::End);
+        }
+        for loss in [Loss::Closed, Loss::Slow, Loss::Violation, Loss::Kicked] {
+            assert_eq!(with(Standing::AceBase).lose("w", loss, 0, 5), Fate::End);
+        }
+    }
+
+    #[test]
+    fn a_kept_session_ends_once_unless_its_peer_returns() {
+        let mut sessions = with(Standing::AceBase);
+        sessions.lose("w", Loss::Fin, 10, 5);
+        assert!(sessions.has("w") && !sessions.is_connected("w"));
+        assert_eq!(sessions.deadline(), Some(15));
+        sessions.restore("w");
+        assert_eq!(sessions.take_due(15), None);
+        sessions.lose("w", Loss::Reset, 20, 5);
+        assert_eq!(sessions.take_due(25).as_deref(), Some("w"));
+        assert_eq!(sessions.take_due(25), None);
+        assert_eq!(sessions.end("w"), Some((Loss::Reset, 20)));
+        assert!(!sessions.has("w"));
+    }
+}
