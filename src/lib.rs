@@ -3,6 +3,9 @@ pub mod coordination;
 pub mod guard;
 pub mod http;
 pub mod hub;
+pub mod keeper;
+#[cfg(feature = "node")]
+pub mod node;
 pub mod protocol;
 pub mod server;
 pub mod session;

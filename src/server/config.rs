@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{coordination::CoordinationConfig, tls::TlsOptions};
+use crate::{coordination::CoordinationConfig, keeper::Launch, tls::TlsOptions};
 
 /// 16 KiB, in UTF-16 units: the original's. Clients POST what is longer.
 pub const DEFAULT_MAX_PAYLOAD: usize = 16 * 1024;
@@ -51,6 +51,8 @@ pub struct Config {
     pub host: Option<String>,
     /// The port; 0: any free one.
     pub port: u16,
+    /// Keep the port open while the server restarts, and how to start what does so. Needs a fixed port.
+    pub keep_port: Option<Launch>,
     /// Certificate and key, for TLS.
     pub tls: Option<TlsOptions>,
     /// Longest text of one frame, in UTF-16 units. `None`: the default, or with TLS `max_message_size`.
@@ -92,6 +94,7 @@ impl Default for Config {
         Self {
             host: None,
             port: 0,
+            keep_port: None,
             tls: None,
             max_payload: None,
             token: None,

@@ -22,6 +22,19 @@ pub fn bind(host: Option<&str>, port: u16) -> io::Result<Vec<TcpListener>> {
     }
 }
 
+/// Whether listening sockets at these addresses are what [`bind`] makes of host and port. Some of a name's addresses may be
+/// missing, as there.
+pub fn is_at(addresses: &[SocketAddr], host: Option<&str>, port: u16) -> bool {
+    let all = |is_of_host: &dyn Fn(IpAddr) -> bool| {
+        addresses.iter().all(|address| address.port() == port && is_of_host(address.ip()))
+    };
+    match host {
+        None => all(&|ip| ip.is_unspecified()),
+        Some("localhost") => all(&|ip| ip.is_loopback()),
+        Some(name) => resolve(name).is_ok_and(|known| all(&|ip| known.contains(&ip))),
+    }
+}
+
 /// One socket for both families; where there is no IPv6, one for IPv4.
 fn bind_all_interfaces(port: u16) -> io::Result<Vec<TcpListener>> {
     let both = bind_one(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port), false);
@@ -122,6 +135,18 @@ mod tests {
         let port = first[0].local_addr().unwrap().port();
         for host in [Some("127.0.0.1"), Some("localhost"), None] {
             assert_eq!(bind(host, port).unwrap_err().kind(), io::ErrorKind::AddrInUse, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_bound_is_recognised() {
+        for host in [None, Some("localhost"), Some("127.0.0.1"), Some("[::1]")] {
+            let Ok(listeners) = bind(host, 0) else { continue };
+            let found: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+            let port = found[0].port();
+            assert!(is_at(&found, host, port), "{host:?}: {found:?}");
+            assert!(!is_at(&found, host, port ^ 1));
+            assert!(!is_at(&found, Some("192.0.2.1"), port));
         }
     }
 

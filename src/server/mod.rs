@@ -34,6 +34,7 @@ use crate::{
         self, CoordinatorFactory, Hub,
         event::{Event, Observer},
     },
+    keeper::{self, Keeper, Launch},
     session,
     tls::{self, TlsError},
 };
@@ -46,6 +47,9 @@ const TRIM_EVERY: Duration = Duration::from_secs(1);
 /// Time that a stop takes at most beyond the flush: closing handshakes, tasks that end.
 const STOP_GRACE: Duration = Duration::from_millis(750);
 
+/// The code of warnings about the port's keeper.
+const KEEPER_WARNING: &str = "port-keeper";
+
 /// The server cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -57,6 +61,9 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
+    /// Only a fixed port can be kept.
+    #[error("keepPort needs a fixed port: 0 is another one after each start")]
+    KeepPort,
     /// Certificate or key.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -75,6 +82,7 @@ impl StartError {
                 io::ErrorKind::PermissionDenied => "EACCES",
                 _ => "ERR_IPC_LISTEN",
             },
+            Self::KeepPort => "ERR_IPC_KEEP_PORT",
             Self::Tls(_) => "ERR_IPC_TLS",
             Self::Runtime(_) => "ERR_IPC_RUNTIME",
         }
@@ -95,6 +103,8 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     shutdown: CancellationToken,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
+    keeper: Mutex<Option<Keeper>>,
+    observer: Arc<dyn Observer>,
 }
 
 impl Server {
@@ -104,10 +114,7 @@ impl Server {
     /// See [`StartError`].
     pub fn start(config: Config, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
         let tls = config.tls.as_ref().map(tls::load).transpose()?.map(TlsAcceptor::from);
-        let listeners = listen::bind(config.host.as_deref(), config.port).map_err(|source| StartError::Listen {
-            address: format!("{}:{}", config.host.as_deref().unwrap_or("*"), config.port),
-            source,
-        })?;
+        let (listeners, keeper) = open_port(&config, &observer)?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let runtime = build_runtime(config.threads).map_err(StartError::Runtime)?;
         let alarm = Arc::new(Notify::new());
@@ -117,6 +124,7 @@ impl Server {
             let (hub, shutdown, observer) = (hub.clone(), shutdown.clone(), observer.clone());
             run(config, listeners, tls, hub, alarm, observer, shutdown)
         };
+        let owner = observer.clone();
         let body = move || {
             // A panic of the main task must not pass without a word.
             if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run))) {
@@ -126,12 +134,39 @@ impl Server {
             runtime.shutdown_background();
         };
         let thread = thread::Builder::new().name("acebase-ipc".into()).spawn(body).map_err(StartError::Runtime)?;
-        Ok(Self { hub, addresses, shutdown, thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            hub,
+            addresses,
+            shutdown,
+            thread: Mutex::new(Some(thread)),
+            keeper: Mutex::new(keeper),
+            observer: owner,
+        })
     }
 
     /// Stops: no more connections, outboxes are sent, peers are told 1001. Returns when the port is free. Blocks for
     /// `flushTimeout` and a little more at most. A second call returns at once.
     pub fn stop(&self) {
+        let keeper = self.keeper.lock().take();
+        if let Some(keeper) = &keeper {
+            keeper.dismiss();
+        }
+        self.finish();
+        if keeper.is_some_and(|keeper| !keeper.wait_until_gone()) {
+            let message = "The keeper of the port does not answer: the port stays open until its process ends".into();
+            self.observer.event(Event::Warning { code: KEEPER_WARNING, message });
+        }
+    }
+
+    /// Stops as [`Server::stop`] does, but leaves the port to its keeper, if it has one: the server is coming back, in
+    /// another process perhaps. Without a keeper the port is free afterwards.
+    pub fn leave(&self) {
+        self.finish();
+        // Not earlier: the next server must not get the port while this one still has peers.
+        drop(self.keeper.lock().take());
+    }
+
+    fn finish(&self) {
         self.shutdown.cancel();
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
@@ -157,9 +192,37 @@ impl Server {
 }
 
 impl Drop for Server {
+    /// Who does not stop a server has not said that it will not come back.
     fn drop(&mut self) {
-        self.stop();
+        self.leave();
     }
+}
+
+/// Opens the port, with a keeper if there is to be one.
+fn open_port(config: &Config, observer: &Arc<dyn Observer>) -> Result<(Vec<TcpListener>, Option<Keeper>), StartError> {
+    let (host, port) = (config.host.as_deref(), config.port);
+    let opened = match &config.keep_port {
+        None => listen::bind(host, port).map(|listeners| (listeners, None)),
+        Some(_) if port == 0 => return Err(StartError::KeepPort),
+        Some(launch) => open_kept_port(host, port, launch.clone(), observer.clone()),
+    };
+    opened.map_err(|source| StartError::Listen { address: format!("{}:{port}", host.unwrap_or("*")), source })
+}
+
+fn open_kept_port(
+    host: Option<&str>,
+    port: u16,
+    launch: Launch,
+    observer: Arc<dyn Observer>,
+) -> io::Result<(Vec<TcpListener>, Option<Keeper>)> {
+    let wanted = keeper::Wanted {
+        host,
+        port,
+        bind: &|| listen::bind(host, port),
+        fits: &|addresses| listen::is_at(addresses, host, port),
+    };
+    let warn = move |message| observer.event(Event::Warning { code: KEEPER_WARNING, message });
+    keeper::open(&wanted, launch, Arc::new(warn))
 }
 
 fn build_runtime(threads: usize) -> io::Result<Runtime> {

@@ -1,0 +1,207 @@
+//! A running server's hold on its keeper: sends it away when the server stops, starts another when it dies.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{Shutdown, TcpListener},
+    os::unix::net::UnixStream,
+    process::Child,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::{
+    Launch, Warn,
+    claim::GO_LIMIT,
+    deposit::deposit,
+    rendezvous::Place,
+    words::{Word, receive, send},
+};
+
+/// Pause before a keeper that died is replaced. It doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Its bound: once a minute is often enough to try, and to be told, that no keeper will live.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A connection to a keeper.
+pub struct Attended {
+    stream: UnixStream,
+    /// What has started it.
+    launcher: Option<Child>,
+}
+
+impl Attended {
+    /// To one that a former server has started.
+    pub fn claimed(stream: UnixStream) -> Self {
+        Self { stream, launcher: None }
+    }
+
+    /// To one that is being started.
+    pub fn launched(stream: UnixStream, launcher: Child) -> Self {
+        Self { stream, launcher: Some(launcher) }
+    }
+
+    /// Waits until the keeper is gone, and says what is known of how.
+    fn outlive(self) -> String {
+        if let Some(mut launcher) = self.launcher {
+            match launcher.wait() {
+                Ok(status) if status.success() => {}
+                Ok(status) => return format!("cannot be started: its launcher has failed ({status})"),
+                Err(error) => return format!("cannot be started: {error}"),
+            }
+        }
+        loop {
+            match receive(&self.stream) {
+                // There is nothing that a keeper would say by itself.
+                Ok(Some(_)) => {}
+                Ok(None) => return "has ended".into(),
+                Err(error) => return format!("has ended: {error}"),
+            }
+        }
+    }
+}
+
+/// The keeper of a server's port. Dropped, it leaves the port with the keeper, as the server's crash would.
+pub struct Keeper {
+    shared: Arc<Shared>,
+    /// Disconnected when the keeper is gone.
+    gone: Mutex<Receiver<Infallible>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// The state has become [`State::Parted`].
+    parted: Condvar,
+    place: Place,
+    launch: Launch,
+    warn: Warn,
+}
+
+enum State {
+    /// A keeper is there, and this is the connection to it.
+    Kept { stream: UnixStream, listeners: Vec<TcpListener> },
+    /// The keeper has died, and the next one is not started yet.
+    Pausing { listeners: Vec<TcpListener> },
+    /// The server has told the keeper to go, or has left it.
+    Parted,
+}
+
+impl Keeper {
+    /// Watches over a keeper. `listeners` are what the next one gets, should this one die; or at once, if there is
+    /// none.
+    pub fn attend(
+        attended: io::Result<Attended>,
+        listeners: Vec<TcpListener>,
+        place: Place,
+        launch: Launch,
+        warn: Warn,
+    ) -> io::Result<Self> {
+        let state = match &attended {
+            Ok(attended) => State::Kept { stream: attended.stream.try_clone()?, listeners },
+            Err(_) => State::Pausing { listeners },
+        };
+        let shared = Arc::new(Shared { state: Mutex::new(state), parted: Condvar::new(), place, launch, warn });
+        let (is_watching, gone) = channel();
+        let watched = shared.clone();
+        thread::Builder::new().name("acebase-keeper".into()).spawn(move || watched.watch(attended, is_watching))?;
+        Ok(Self { shared, gone: Mutex::new(gone) })
+    }
+
+    /// Tells the keeper to close the sockets and go. Returns at once. The server's own listeners must be closed
+    /// already, if the port is to be free when the keeper is gone.
+    pub fn dismiss(&self) {
+        if let State::Kept { stream, .. } = self.shared.part() {
+            // If that fails, it is gone.
+            let _ = send(&stream, Word::Go, &[]);
+        }
+    }
+
+    /// Waits until a dismissed keeper has closed its sockets, for [`GO_LIMIT`] at most. `false`: it has not.
+    pub fn wait_until_gone(&self) -> bool {
+        matches!(self.gone.lock().recv_timeout(GO_LIMIT), Err(RecvTimeoutError::Disconnected))
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let State::Kept { stream, .. } = self.shared.part() {
+            // Also wakes the thread that watches.
+            let _ = stream.shutdown(Shutdown::Both);
+            // The thread must not outlive the program that it is a part of.
+            self.wait_until_gone();
+        }
+    }
+}
+
+impl Shared {
+    /// Ends the watch. What the state was; its duplicates of the listeners are closed when it is dropped.
+    fn part(&self) -> State {
+        let former = std::mem::replace(&mut *self.state.lock(), State::Parted);
+        self.parted.notify_all();
+        former
+    }
+
+    /// Sees to it that there is a keeper, until the server parts with it.
+    fn watch(&self, mut attended: io::Result<Attended>, _is_watching: Sender<Infallible>) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let since = Instant::now();
+            let how = match attended {
+                Ok(attended) => attended.outlive(),
+                Err(error) => format!("cannot be started: {error}"),
+            };
+            if since.elapsed() > LONGEST_PAUSE {
+                pause = FIRST_PAUSE;
+            }
+            if !self.begin_pause() {
+                return;
+            }
+            let next = format!("The next one is started in {} s", pause.as_secs());
+            (self.warn)(format!("The keeper of the port {how}. {next}; should the server end before, its port closes"));
+            match self.replace_after(pause) {
+                Some(next) => attended = next,
+                None => return,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// `false`: the server has parted with the keeper, and this is why it ended.
+    fn begin_pause(&self) -> bool {
+        let mut state = self.state.lock();
+        match std::mem::replace(&mut *state, State::Parted) {
+            State::Kept { listeners, .. } | State::Pausing { listeners } => {
+                *state = State::Pausing { listeners };
+                true
+            }
+            State::Parted => false,
+        }
+    }
+
+    /// Starts a keeper after a pause. `None`: the server does not want one any more.
+    fn replace_after(&self, pause: Duration) -> Option<io::Result<Attended>> {
+        let mut state = self.state.lock();
+        let until = Instant::now() + pause;
+        while !matches!(*state, State::Parted) && !self.parted.wait_until(&mut state, until).timed_out() {}
+        let State::Pausing { listeners } = std::mem::replace(&mut *state, State::Parted) else { return None };
+        let attended = deposit(&self.place, &listeners, &self.launch)
+            .and_then(|attended| attended.stream.try_clone().map(|stream| (attended, stream)));
+        Some(match attended {
+            Ok((attended, stream)) => {
+                *state = State::Kept { stream, listeners };
+                Ok(attended)
+            }
+            Err(error) => {
+                *state = State::Pausing { listeners };
+                Err(error)
+            }
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! Keeps a server's port open while the server restarts, also after it crashed: connection attempts wait in the
+//! kernel's backlog instead of being refused.
+//!
+//! A small process of its own, the keeper, holds duplicates of the listening sockets. It never accepts a connection.
+//! Its life:
+//!
+//! ```text
+//!  deposit ──> attended ──────── the server says go ────────────> gone, the port is free
+//!               │    ^
+//!     server's  │    │ the next server claims
+//!     end       v    │ the sockets
+//!              waiting ──────── nobody came within PATIENCE ────> gone, the port is free
+//! ```
+//!
+//! Server and keeper speak over one Unix connection, which lives as long as both do: its end is how each learns of the
+//! other's. The next server finds the keeper by a socket file in a directory that only this user can enter. One keeper
+//! serves one server at a time; a server whose keeper died starts another.
+//!
+//! The module knows sockets and processes. It does not know what is served, nor which program the keeper is run by:
+//! that is [`Launch`]'s. Elsewhere than on Unix there is no keeper, and a warning says so.
+
+#[cfg(unix)]
+mod claim;
+#[cfg(unix)]
+mod deposit;
+#[cfg(unix)]
+mod handle;
+#[cfg(unix)]
+mod rendezvous;
+#[cfg(unix)]
+mod serve;
+#[cfg(all(test, unix))]
+mod tests;
+#[cfg(not(unix))]
+mod unsupported;
+#[cfg(unix)]
+mod words;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+#[cfg(unix)]
+pub use claim::open;
+#[cfg(unix)]
+pub use handle::Keeper;
+#[cfg(unix)]
+pub use serve::serve_standard_input;
+#[cfg(not(unix))]
+pub use unsupported::{Keeper, open, serve_standard_input};
+
+/// How long a keeper waits for the next server. A restart takes seconds; after a minute nobody is coming, and whoever
+/// waits in the backlog should be told.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a keeper is started: a program that starts the keeper detached from itself, so that it is no child of the
+/// server, and ends at once. The keeper must run [`serve_standard_input`] with the launcher's standard input as its
+/// own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// The program's absolute path: it is run in the root directory.
+    pub program: PathBuf,
+    /// Its arguments. The path of the keeper's socket file is added as the last.
+    pub args: Vec<String>,
+    /// Its whole environment.
+    pub environment: Vec<(String, String)>,
+}
+
+/// The port that a server wants to listen on, and how it would do that by itself.
+pub struct Wanted<'a> {
+    /// Where to listen, as configured. Part of the keeper's name.
+    pub host: Option<&'a str>,
+    /// The port: not 0, for the next server could not know which.
+    pub port: u16,
+    /// Binds the listening sockets.
+    pub bind: &'a dyn Fn() -> io::Result<Vec<TcpListener>>,
+    /// Whether sockets at these addresses are what `bind` would make.
+    pub fits: &'a dyn Fn(&[SocketAddr]) -> bool,
+}
+
+/// Told, in a sentence, what keeps the port from being kept. The server goes on.
+pub type Warn = Arc<dyn Fn(String) + Send + Sync>;

@@ -1,0 +1,37 @@
+//! Systems without keepers: the port is opened, and closes with the server.
+
+use std::{convert::Infallible, io, net::TcpListener, path::PathBuf, time::Duration};
+
+use super::{Launch, Wanted, Warn};
+
+/// There is none.
+pub struct Keeper(Infallible);
+
+impl Keeper {
+    /// Tells the keeper to go.
+    pub fn dismiss(&self) {
+        match self.0 {}
+    }
+
+    /// Waits until it is gone.
+    pub fn wait_until_gone(&self) -> bool {
+        match self.0 {}
+    }
+}
+
+/// Opens the port, and warns that it is not kept.
+///
+/// # Errors
+/// Those of `wanted.bind`.
+pub fn open(wanted: &Wanted<'_>, _: Launch, warn: Warn) -> io::Result<(Vec<TcpListener>, Option<Keeper>)> {
+    warn("The port is not kept open across restarts: that is possible on Linux and macOS only".into());
+    Ok(((wanted.bind)()?, None))
+}
+
+/// Cannot be.
+///
+/// # Errors
+/// Always.
+pub fn serve_standard_input(_: PathBuf, _: Duration) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
