@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+'use strict';
+
+// The command `acebase-ipc-server`: runs one server until it is told to stop.
+
+const { readCommandLine, helpText, UsageError } = require('../lib/command-line.js');
+
+/** A stop that takes longer than this, in milliseconds, is not waited for: whoever sent the signal expects the process to end. */
+const STOP_LIMIT = 1800;
+
+main().catch((error) => {
+  console.error(`acebase-ipc-server: ${error.message}`);
+  process.exitCode = 1;
+});
+
+async function main() {
+  const command = readCommandLine(process.argv.slice(2), process.env);
+  switch (command.kind) {
+    case 'help':
+      return process.stdout.write(helpText());
+    case 'version':
+      return console.log(require('../package.json').version);
+    default:
+      return run(command);
+  }
+}
+
+async function run({ config, notes }) {
+  const { AceBaseIPCServer } = require('../index.js');
+  const server = makeServer(AceBaseIPCServer, config);
+  server.on('warning', ({ message }) => console.error(`acebase-ipc-server: warning: ${message}`));
+  for (const note of notes) {
+    console.error(`acebase-ipc-server: warning: ${note}`);
+  }
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => stop(server));
+  }
+  await server.start();
+  // pm2 with `wait_ready`, and whoever else forked this process, waits for it.
+  process.send?.('ready');
+}
+
+/** A bad value is reported in the words of the command line's user: in one line, without a stack. */
+function makeServer(AceBaseIPCServer, config) {
+  try {
+    return new AceBaseIPCServer(config);
+  } catch (error) {
+    throw new UsageError(error.message.replace(/^AceBaseIPCServer: /, ''));
+  }
+}
+
+function stop(server) {
+  setTimeout(() => process.exit(1), STOP_LIMIT).unref();
+  // pm2 stops a server in order to start it again; clients that are refused meanwhile would not survive.
+  const isRestart = process.env.pm_id !== undefined;
+  server.stop({ keepPort: isRestart }).then(() => {
+    // The channel to a parent process would keep this one alive.
+    process.disconnect?.();
+  });
+}

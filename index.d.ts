@@ -1,0 +1,282 @@
+/// <reference types="node" />
+
+import { EventEmitter } from 'node:events';
+
+/** The certificate that a server serves TLS with, as PEM files. */
+export interface AceBaseIPCServerPemConfig {
+  /** The PEM file with the certificate and its chain. */
+  certPath: string;
+  /** The PEM file with the certificate's private key. */
+  keyPath: string;
+  pfxPath?: undefined;
+  /** What the private key is encrypted with. */
+  passphrase?: string;
+}
+
+/** The certificate that a server serves TLS with, as one PKCS#12 file. */
+export interface AceBaseIPCServerPfxConfig {
+  /** The PKCS#12 file with the certificate and its private key. */
+  pfxPath: string;
+  certPath?: undefined;
+  keyPath?: undefined;
+  /** What the file is encrypted with. */
+  passphrase?: string;
+}
+
+/** The certificate that a server serves TLS with. */
+export type AceBaseIPCServerSslConfig = AceBaseIPCServerPemConfig | AceBaseIPCServerPfxConfig;
+
+/** All durations are in milliseconds, all sizes in bytes. */
+export interface AceBaseIPCServerConfig {
+  /** The name or address to listen on. Absent: all interfaces, IPv4 and IPv6. `'localhost'`: both loopback addresses. */
+  host?: string;
+  /** The TCP port to listen on; 0 is any free one. Default: 9163. */
+  port?: number;
+  /** The certificate to serve TLS with. Absent: plain TCP. */
+  ssl?: AceBaseIPCServerSslConfig;
+  /** The secret that clients must send. Absent: none is asked for. */
+  token?: string;
+  /**
+   * The longest text, in UTF-16 units, that a client sends in one WebSocket frame; it sends longer ones over HTTP.
+   * Default: 16384; with `ssl`, `maxMessageSize`, for the clients' HTTP is always plain.
+   */
+  maxPayload?: number;
+  /** The longest message that is taken at all, over HTTP. Default: 100 MiB. */
+  maxMessageSize?: number;
+  /**
+   * How messages longer than `maxPayload` reach their receivers: `'push'`ed whole over the socket (the default), or announced
+   * with `get:<id>` for `'download'` (which the published clients fail at).
+   */
+  largeMessages?: 'push' | 'download';
+  /** The origins of web pages that may connect; all others are refused. Default: none. */
+  allowedOrigins?: string[];
+  /** Introduce AceBase peers to each other when they join. Default: true. */
+  introductions?: boolean;
+  /** How long the session of a lost connection is kept for its client to come back; 0 is not at all. Default: 5000. */
+  resumeWindow?: number;
+  /** How long a request waits for an absent master before it is answered with an error; 0 is no holding. Default: 60000. */
+  masterTimeout?: number;
+  /** Follow who holds and who waits for which lock. Default: true. */
+  lockTable?: boolean;
+  /** How long after its death the locks of a process are released; 0 is never. Default: 10000. */
+  releaseLocksAfter?: number;
+  /** How many unanswered requests one database may have. Default: 10000. */
+  maxRequests?: number;
+  /** How many bytes the unanswered requests of one database may have. Default: 64 MiB. */
+  maxRequestBytes?: number;
+  /** Keep the port open while the server restarts, also after a crash. Default: false. */
+  keepPort?: boolean;
+  /** How many connections are open at one time. */
+  maxConnections?: number;
+  /** How many bytes may wait for one peer; a peer that reads too slowly is disconnected there. */
+  maxQueue?: number;
+  /** The longest head of an HTTP request, with all its headers. */
+  maxHeaderSize?: number;
+  /** How long a new connection may take for its TLS handshake and for the head of its first request. */
+  handshakeTimeout?: number;
+  /** How long `stop()` waits for messages to reach their receivers. */
+  flushTimeout?: number;
+  /** How long a connection is silent before TCP asks the other host for a sign of life; 0 is never. */
+  keepAlive?: number;
+  /** How long sent data may stay unacknowledged before the other host counts as gone; 0 is up to the system. */
+  userTimeout?: number;
+  /** Send each message at once (TCP_NODELAY). Default: true. */
+  noDelay?: boolean;
+  /** How many threads serve the connections. */
+  threads?: number;
+}
+
+/** Names a client. */
+export interface AceBaseIPCPeer {
+  /** The client's id: `[master]`, or the 24 characters that a worker chose. */
+  readonly id: string;
+  /** The database that it uses. */
+  readonly dbname: string;
+}
+
+/** A client that is connected to the server. */
+export interface AceBaseIPCClient extends AceBaseIPCPeer {
+  /** Since when it is connected. */
+  readonly connected: Date;
+  /** Its connection was lost, and its session is kept for it to come back: messages to it wait. */
+  readonly away: boolean;
+  /**
+   * Sends a message to this client alone: strings as they are, all else as JSON.
+   * Rejects with code `ERR_IPC_CLIENT_GONE` if the client is not connected any more.
+   */
+  sendMessage(message: unknown): Promise<void>;
+  /** Closes this client's connection; its session ends. */
+  close(): void;
+}
+
+/** One row of a database's lock table. */
+export interface AceBaseIPCLock {
+  /** The master's number for it; `null` while it waits. */
+  id: number | null;
+  /** The client that holds it or waits for it. */
+  peer: string;
+  /** The database path, without a leading slash. */
+  path: string;
+  /** AceBase's transaction id: locks of one transaction never conflict. */
+  tid: string;
+  /** A write lock (else a read lock). */
+  write: boolean;
+  /** The client's own words on what it is for. */
+  comment: string;
+  /** Requested, granted by the present master, or granted by a former one and not released yet. */
+  state: 'waiting' | 'held' | 'fenced';
+  /** How long it has been in this state, in milliseconds. */
+  age: number;
+  /** When the master lets it expire, in milliseconds since the Unix epoch; `null` if not known. */
+  expires: number | null;
+}
+
+/** Something that the server did for the cluster. */
+export interface AceBaseIPCCoordination extends AceBaseIPCPeer {
+  kind:
+    | 'introduced'
+    | 'session-kept'
+    | 'session-resumed'
+    | 'request-held'
+    | 'request-replayed'
+    | 'request-failed'
+    | 'lock-released'
+    | 'master-changed'
+    | 'master-contested';
+  /** One sentence for a person. */
+  detail: string;
+}
+
+/** Something is not as it should be, and the server goes on. */
+export interface AceBaseIPCWarning {
+  /** What it is, for programs: `unknown-option` and the like. */
+  code: string;
+  /** What it is, for people. */
+  message: string;
+}
+
+/** Counts of one direction. */
+export interface AceBaseIPCTraffic {
+  messages: number;
+  bytes: number;
+}
+
+/** What a client's part of the server is doing. */
+export interface AceBaseIPCClientStatus {
+  id: string;
+  /** Since when it is connected, in milliseconds since the Unix epoch. */
+  connected: number;
+  /** Its connection was lost, and its session is kept for it to come back. */
+  away: boolean;
+  /** Bytes that wait to be sent to it. */
+  queuedBytes: number;
+  /** What came from it. */
+  received: AceBaseIPCTraffic;
+  /** What was sent to it, or waits to be. */
+  sent: AceBaseIPCTraffic;
+  /** The round trip that TCP has measured, in milliseconds; `null` where the system does not tell. */
+  roundTrip: number | null;
+}
+
+/** What a database's part of the server is doing. */
+export interface AceBaseIPCDatabaseStatus {
+  dbname: string;
+  /** A process with the `master` role is connected. */
+  masterPresent: boolean;
+  /** Requests that wait for a master, or for a lock of a former master. */
+  heldRequests: number;
+  /** Requests that the master has and has not answered yet. */
+  deliveredRequests: number;
+  /** Bytes of both. */
+  requestBytes: number;
+  /** Sessions kept for clients that may be back. */
+  keptSessions: number;
+  clients: AceBaseIPCClientStatus[];
+  locks: AceBaseIPCLock[];
+}
+
+/** What the server is doing. */
+export interface AceBaseIPCStatus {
+  databases: AceBaseIPCDatabaseStatus[];
+}
+
+/** An address that the server listens on. */
+export interface AceBaseIPCAddress {
+  address: string;
+  family: 'IPv4' | 'IPv6';
+  port: number;
+}
+
+/** The events of a server, and what their listeners get. */
+export interface AceBaseIPCServerEvents {
+  /** The server listens. */
+  listening: [];
+  /** A client has joined. */
+  connect: [client: AceBaseIPCClient];
+  /** A client has left; `reason` is one word. */
+  disconnect: [peer: AceBaseIPCPeer, reason: string];
+  /** A client sent a message: its text without the address. Costs nothing while nobody listens. */
+  message: [text: string, peer: AceBaseIPCPeer];
+  /** The server did something for the cluster. */
+  coordination: [what: AceBaseIPCCoordination];
+  /** Something is not as it should be. Without a listener it becomes a warning of the process. */
+  warning: [warning: AceBaseIPCWarning];
+  /** A part of the server failed; the server goes on. Without a listener it is printed. */
+  error: [error: Error];
+  /** The server has stopped. */
+  close: [];
+}
+
+/**
+ * A hub through which AceBase processes that share the same database files talk to each other.
+ *
+ * @example
+ * const { AceBaseIPCServer } = require('acebase-ipc-server');
+ * const server = new AceBaseIPCServer({ port: 9163 });
+ * server.start();
+ */
+export class AceBaseIPCServer extends EventEmitter {
+  /** @throws TypeError that names the option, what it must be, and what it was. Unknown options become warnings. */
+  constructor(config?: AceBaseIPCServerConfig);
+
+  /** The port that the server listens on; before `start()`, the configured one. */
+  readonly port: number;
+
+  /**
+   * Starts to listen, and keeps the process alive from then on. Rejects with an Error that says what to do; its `code` is
+   * `EADDRINUSE`, `EACCES` and the like, `ERR_IPC_TLS` for certificates, or `ERR_IPC_RUNNING`.
+   */
+  start(): Promise<void>;
+
+  /**
+   * Stops accepting, lets messages reach their receivers for at most `flushTimeout`, closes all connections with 1001, and
+   * resolves when the port is free. May be called at any time; `start()` works again afterwards.
+   * @param options.keepPort The server is coming back, in another process perhaps: with the option `keepPort` the port stays open
+   * for it, for a minute. Default: false.
+   */
+  stop(options?: { keepPort?: boolean }): Promise<void>;
+
+  /** The first address that the server listens on, and all of them; `null` while it does not. */
+  address(): (AceBaseIPCAddress & { all: AceBaseIPCAddress[] }) | null;
+
+  /** The clients that are connected for a database. */
+  getClients(dbname: string): AceBaseIPCClient[];
+
+  /** Who holds and who waits for which lock of a database. */
+  locks(dbname: string): AceBaseIPCLock[];
+
+  /** What the server is doing; `null` while it does not run. */
+  status(): AceBaseIPCStatus | null;
+
+  on<E extends keyof AceBaseIPCServerEvents>(event: E, listener: (...args: AceBaseIPCServerEvents[E]) => void): this;
+  once<E extends keyof AceBaseIPCServerEvents>(event: E, listener: (...args: AceBaseIPCServerEvents[E]) => void): this;
+  off<E extends keyof AceBaseIPCServerEvents>(event: E, listener: (...args: AceBaseIPCServerEvents[E]) => void): this;
+  addListener<E extends keyof AceBaseIPCServerEvents>(
+    event: E,
+    listener: (...args: AceBaseIPCServerEvents[E]) => void,
+  ): this;
+  removeListener<E extends keyof AceBaseIPCServerEvents>(
+    event: E,
+    listener: (...args: AceBaseIPCServerEvents[E]) => void,
+  ): this;
+}

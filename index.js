@@ -1,0 +1,7 @@
+'use strict';
+
+// The public face of the package.
+
+module.exports = {
+  AceBaseIPCServer: require('./lib/server.js').AceBaseIPCServer,
+};

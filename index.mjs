@@ -1,0 +1,5 @@
+// The package's face for `import`.
+
+import face from './index.js';
+
+export const { AceBaseIPCServer } = face;

@@ -1,0 +1,175 @@
+'use strict';
+
+// What the command line says: NAME=value arguments in any case, else environment variables, read into a configuration.
+// Pure: prints nothing and starts nothing.
+
+const { nearest } = require('./nearest.js');
+const { OPTIONS, SSL_OPTIONS } = require('./options.js');
+const { flag } = require('./kinds.js');
+
+/** Switches TLS on, as in the original: without it, the certificate's variables are not looked at. */
+const SSL_SWITCH = {
+  name: 'ssl',
+  variable: 'SSL',
+  kind: flag(),
+  default: false,
+  help: 'Serve TLS; needs KEY_PATH and CERT_PATH, or PFX_PATH.',
+};
+
+/** All variables, in the order of the help text. */
+const VARIABLES = [
+  ...OPTIONS.map(withVariable),
+  SSL_SWITCH,
+  ...SSL_OPTIONS.map((option) => ({ ...withVariable(option), isSsl: true })),
+];
+
+/** What a mistake on the command line is reported as. */
+class UsageError extends Error {}
+
+/**
+ * @typedef {{ kind: 'help' } | { kind: 'version' } | { kind: 'run', config: object, notes: string[] }} Command
+ */
+
+/**
+ * Reads the command line.
+ * @param {string[]} args Without the names of node and the script.
+ * @param {Record<string, string | undefined>} environment
+ * @returns {Command} `notes`: what was ignored, and why.
+ * @throws {UsageError} In one line that says which argument or variable is wrong, and how.
+ */
+function readCommandLine(args, environment) {
+  if (args.some((arg) => arg === '--help' || arg === '-h')) {
+    return { kind: 'help' };
+  }
+  if (args.some((arg) => arg === '--version' || arg === '-v')) {
+    return { kind: 'version' };
+  }
+  const given = readArguments(args);
+  const values = new Map(VARIABLES.map((variable) => [variable.name, valueFor(variable, given, environment)]));
+  if (values.get('port') === 0 && !isGiven('keepPort', given, environment)) {
+    values.delete('keepPort');
+  }
+  return { kind: 'run', config: toConfig(values), notes: ignoredOf(given, values) };
+}
+
+/** The text of each variable that an argument names. */
+function readArguments(args) {
+  const given = new Map();
+  for (const arg of args) {
+    const split = arg.indexOf('=');
+    const name = split < 0 ? arg : arg.slice(0, split);
+    const variable = VARIABLES.find((candidate) => fold(candidate.variable) === fold(name));
+    if (split < 0 || !variable) {
+      throw new UsageError(unknown(arg, name));
+    }
+    given.set(variable.name, arg.slice(split + 1));
+  }
+  return given;
+}
+
+/** Case, and how words are divided, make no difference: MAX_PAYLOAD, maxPayload, --max-payload. */
+function fold(name) {
+  return name.replace(/[-_]/g, '').toUpperCase();
+}
+
+function unknown(arg, name) {
+  const meant = nearest(
+    name,
+    VARIABLES.map((variable) => variable.variable),
+  );
+  // What follows the equals sign may be a secret.
+  const shown = arg.includes('=') ? `${name}=…` : name;
+  return `unknown argument "${shown}"${meant ? `: did you mean ${meant}=…?` : '; --help lists all'}`;
+}
+
+function isGiven(name, given, environment) {
+  const { variable } = VARIABLES.find((candidate) => candidate.name === name);
+  return given.has(name) || Boolean(environment[variable]);
+}
+
+/** A variable's value: of the argument, else of the environment, else the default of the command line. */
+function valueFor(variable, given, environment) {
+  const isArgument = given.has(variable.name);
+  const text = isArgument ? given.get(variable.name) : environment[variable.variable];
+  if (text === undefined || isAbsence(variable, text)) {
+    return variable.commandLineDefault;
+  }
+  const value = variable.kind.read(text);
+  if (value === undefined || !variable.kind.accepts(value)) {
+    throw new UsageError(badValue(variable, text, isArgument));
+  }
+  return value;
+}
+
+/** An empty value is none, and so is a maximum of 0, which the original took for its default. */
+function isAbsence(variable, text) {
+  return text === '' || (variable.name === 'maxPayload' && text === '0');
+}
+
+function badValue(variable, text, isArgument) {
+  const where = isArgument ? 'argument' : 'environment variable';
+  const shown = variable.secret ? '' : `, but is ${JSON.stringify(text)}`;
+  return `${where} ${variable.variable} must be ${howToWrite(variable.kind)}${shown}`;
+}
+
+function toConfig(values) {
+  const config = {};
+  for (const { name } of OPTIONS) {
+    if (values.get(name) !== undefined) {
+      config[name] = values.get(name);
+    }
+  }
+  if (values.get('ssl')) {
+    config.ssl = Object.fromEntries(SSL_OPTIONS.map(({ name }) => [name, values.get(name)]));
+  }
+  return config;
+}
+
+/** Arguments that were given and have no effect. */
+function ignoredOf(given, values) {
+  if (values.get('ssl')) {
+    return [];
+  }
+  return VARIABLES.filter((variable) => variable.isSsl && given.has(variable.name)).map(
+    (variable) => `${variable.variable} is ignored without SSL=1`,
+  );
+}
+
+function withVariable(option) {
+  return { ...option, variable: option.variable ?? toVariable(option.name) };
+}
+
+/** `maxPayload` is MAX_PAYLOAD. */
+function toVariable(name) {
+  return name.replace(/[A-Z]/g, '_$&').toUpperCase();
+}
+
+/** The text of `--help`. */
+function helpText() {
+  const width = Math.max(...VARIABLES.map((variable) => variable.variable.length));
+  const lines = VARIABLES.map((variable) => {
+    return `  ${variable.variable.padEnd(width)}  ${variable.help}\n  ${' '.repeat(width)}  ${describe(variable)}`;
+  });
+  return `Usage: acebase-ipc-server [NAME=value ...]
+
+Runs an IPC server for AceBase clusters until SIGINT or SIGTERM.
+Each NAME may also be an environment variable; arguments win. As arguments, names may be written in any case.
+
+${lines.join('\n')}
+
+  --help     Show this text.
+  --version  Show the version.
+`;
+}
+
+function describe(variable) {
+  const value = variable.commandLineDefault ?? variable.absent ?? variable.default;
+  const isNone = value === undefined || value.length === 0;
+  return `${howToWrite(variable.kind)}; default: ${isNone ? 'none' : String(value).replaceAll('`', '')}`;
+}
+
+function howToWrite(kind) {
+  return kind.written ?? kind.expected;
+}
+
+module.exports = { readCommandLine, helpText, UsageError, VARIABLES };

@@ -1,0 +1,139 @@
+'use strict';
+
+// Turns what the user configured into what the addon takes, or says precisely what is wrong with it. Pure: no files, no network,
+// no addon.
+
+const { OPTIONS, SSL, SSL_OPTIONS } = require('./options.js');
+const { nearest } = require('./nearest.js');
+
+/** The longest value that an error repeats, in characters. */
+const MAX_SHOWN = 60;
+
+/**
+ * What is odd about a configuration, though it is taken.
+ * @typedef {{ code: string, message: string }} Doubt
+ */
+
+/**
+ * Reads a configuration object.
+ * @param {unknown} config
+ * @returns {{ options: Record<string, unknown>, doubts: Doubt[] }} `options`: those that were given, `ssl` among them.
+ * @throws {TypeError} That names the option, what it must be, and what it was (secrets are not shown).
+ */
+function readConfig(config) {
+  if (!isPlainObject(config)) {
+    throw invalid('the configuration', 'an object', config);
+  }
+  const { values, doubts } = readOptions(config, OPTIONS, '', [SSL.name]);
+  if (config.ssl !== undefined) {
+    const ssl = readSsl(config.ssl);
+    values.ssl = ssl.values;
+    doubts.push(...ssl.doubts);
+  }
+  if (values.keepPort && values.port === 0) {
+    throw new TypeError('AceBaseIPCServer: option "keepPort" needs a fixed port, but option "port" is 0');
+  }
+  return { options: values, doubts: [...doubts, ...doubtToken(values.token)] };
+}
+
+/** Reads the `ssl` object, which must name one source of a certificate. */
+function readSsl(config) {
+  if (!isPlainObject(config)) {
+    throw invalid('option "ssl"', 'an object with certPath and keyPath, or pfxPath', config);
+  }
+  const { values, doubts } = readOptions(config, SSL_OPTIONS, 'ssl.');
+  const hasPem = values.certPath !== undefined || values.keyPath !== undefined;
+  if (hasPem && values.pfxPath !== undefined) {
+    throw new TypeError('AceBaseIPCServer: option "ssl" must have certPath and keyPath, or pfxPath, but not both');
+  }
+  const missing = missingPart(values, hasPem);
+  if (missing) {
+    throw new TypeError(
+      `AceBaseIPCServer: option "ssl.${missing}" is missing: ssl needs certPath and keyPath, or pfxPath`,
+    );
+  }
+  return { values, doubts };
+}
+
+function missingPart(ssl, hasPem) {
+  if (ssl.pfxPath !== undefined) {
+    return undefined;
+  }
+  if (!hasPem) {
+    return 'certPath';
+  }
+  return ['certPath', 'keyPath'].find((name) => ssl[name] === undefined);
+}
+
+/** Reads the options of one object: the given ones that `table` knows, and doubts about them and the others. */
+function readOptions(config, table, prefix, alsoKnown = []) {
+  const values = {};
+  const doubts = [];
+  for (const option of table) {
+    const value = config[option.name];
+    // An option that is present but undefined is absent: scripts pass on variables that may not be set.
+    if (value === undefined) {
+      continue;
+    }
+    if (!option.kind.accepts(value)) {
+      throw invalid(`option "${prefix}${option.name}"`, option.kind.expected, value, option.secret);
+    }
+    values[option.name] = value;
+    const doubt = option.kind.doubt?.(value);
+    if (doubt) {
+      doubts.push({ code: 'odd-value', message: `option "${prefix}${option.name}" ${doubt}` });
+    }
+  }
+  const known = [...table.map((option) => option.name), ...alsoKnown];
+  doubts.push(...unknownNames(config, known).map((name) => doubtName(name, known, prefix)));
+  return { values, doubts };
+}
+
+function unknownNames(config, known) {
+  return Object.keys(config).filter((name) => !known.includes(name) && config[name] !== undefined);
+}
+
+function doubtName(name, known, prefix) {
+  const meant = nearest(name, known);
+  const advice = meant ? `: did you mean "${prefix}${meant}"?` : '';
+  return {
+    code: 'unknown-option',
+    message: `option "${prefix}${name}" is not known and was ignored${advice}`,
+  };
+}
+
+/** Clients write the token into a URL as it is, so that not every token arrives. */
+function doubtToken(token) {
+  if (token === 'undefined') {
+    return [{ code: 'weak-token', message: 'option "token" is what clients without a token send' }];
+  }
+  if (token !== undefined && /[&#%\s]/.test(token)) {
+    const message = 'option "token" has characters (&, #, % or blanks) that clients do not send unchanged';
+    return [{ code: 'odd-value', message }];
+  }
+  return [];
+}
+
+function invalid(what, expected, value, secret = false) {
+  return new TypeError(`AceBaseIPCServer: ${what} must be ${expected}, but is ${describe(value, secret)}`);
+}
+
+/** A value as an error may show it: short, with its type, and not at all if it is secret. */
+function describe(value, secret) {
+  const type = value === null ? 'null' : Array.isArray(value) ? 'an array' : nameOfType(typeof value);
+  if (secret || value === null || !['string', 'number', 'boolean', 'bigint'].includes(typeof value)) {
+    return type;
+  }
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return `${type} (${shown.length > MAX_SHOWN ? `${shown.slice(0, MAX_SHOWN)}…` : shown})`;
+}
+
+function nameOfType(type) {
+  return type === 'undefined' ? 'undefined' : `${type === 'object' ? 'an' : 'a'} ${type}`;
+}
+
+function isPlainObject(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+module.exports = { readConfig };

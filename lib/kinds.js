@@ -1,0 +1,106 @@
+'use strict';
+
+// The kinds of values that an option can have. Each kind says what it expects (for errors, help and documentation), recognises
+// a good JavaScript value, and reads one from text (an argument or an environment variable). Knows nothing of which options exist.
+
+/** The longest duration that an option takes, in milliseconds: a week. A longer one is a mistake of units. */
+const MAX_DURATION = 7 * 24 * 60 * 60 * 1000;
+
+/** Durations from 1 to this many milliseconds are taken, with a warning: they look like seconds. */
+const LOOKS_LIKE_SECONDS = 120;
+
+/** The most bytes that an option takes: 1 TiB. More is a mistake. */
+const MAX_BYTES = 2 ** 40;
+
+const YES = ['1', 'true', 'yes', 'on'];
+const NO = ['0', 'false', 'no', 'off'];
+
+/**
+ * @typedef {object} Kind
+ * @property {string} type How TypeScript writes it.
+ * @property {string} expected What a value must be, to be read after "must be".
+ * @property {string} [written] The same for a text, where that differs.
+ * @property {(value: unknown) => boolean} accepts Whether a JavaScript value is one of this kind.
+ * @property {(text: string) => unknown} read The value that a text stands for; `undefined` if none.
+ * @property {(value: any) => string | undefined} [doubt] What is odd about an accepted value, if anything.
+ */
+
+/** @returns {Kind} */
+function text() {
+  return {
+    type: 'string',
+    expected: 'a non-empty string',
+    accepts: (value) => typeof value === 'string' && value.length > 0,
+    read: (written) => written,
+  };
+}
+
+/** A whole number. @returns {Kind} */
+function integer(min, max, unit = '') {
+  const accepts = (value) => Number.isSafeInteger(value) && value >= min && value <= max;
+  return {
+    type: 'number',
+    expected: `a whole number${unit && ` of ${unit}`} from ${min} to ${max}`,
+    accepts,
+    read(written) {
+      const value = /^\d+$/.test(written) ? Number(written) : undefined;
+      return accepts(value) ? value : undefined;
+    },
+  };
+}
+
+/** A number of bytes. @returns {Kind} */
+function bytes(min, max = MAX_BYTES) {
+  return integer(min, max, 'bytes');
+}
+
+/** A duration in milliseconds. @returns {Kind} */
+function milliseconds(min = 0) {
+  return {
+    ...integer(min, MAX_DURATION, 'milliseconds'),
+    doubt: (value) =>
+      value > 0 && value <= LOOKS_LIKE_SECONDS ? `is in milliseconds: ${value} is ${value / 1000} s` : undefined,
+  };
+}
+
+/** @returns {Kind} */
+function flag() {
+  return {
+    type: 'boolean',
+    expected: 'true or false',
+    written: '1 or 0',
+    accepts: (value) => typeof value === 'boolean',
+    read(written) {
+      const word = written.toLowerCase();
+      return YES.includes(word) ? true : NO.includes(word) ? false : undefined;
+    },
+  };
+}
+
+/** One of some words. @returns {Kind} */
+function choice(...words) {
+  const quoted = words.map((word) => `'${word}'`);
+  return {
+    type: quoted.join(' | '),
+    expected: quoted.join(' or '),
+    accepts: (value) => words.includes(value),
+    read: (written) => words.find((word) => word === written.toLowerCase()),
+  };
+}
+
+/** Any number of texts; written with commas between them. @returns {Kind} */
+function list() {
+  return {
+    type: 'string[]',
+    expected: 'an array of non-empty strings',
+    written: 'strings with commas between them',
+    accepts: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string' && item.length > 0),
+    read: (written) =>
+      written
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item.length > 0),
+  };
+}
+
+module.exports = { text, integer, bytes, milliseconds, flag, choice, list };

@@ -1,0 +1,196 @@
+'use strict';
+
+// The one table of options: what each is called, what it must be, what it is when absent, and what it is for. Validation, the
+// command line and its help read it; tests hold the README's table, the type declarations and the addon's defaults against it.
+
+const { bytes, choice, flag, integer, list, milliseconds, text } = require('./kinds.js');
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/**
+ * @typedef {object} Option
+ * @property {string} name Its name in the configuration object.
+ * @property {import('./kinds.js').Kind} kind What its value must be.
+ * @property {unknown} [default] What it is when absent. `undefined`: no value, or one that `absent` describes.
+ * @property {string} [absent] What an absent value means, where that is no plain value.
+ * @property {unknown} [commandLineDefault] What it is on the command line when absent, where that differs.
+ * @property {string} [variable] Its name on the command line, where that is not the usual one.
+ * @property {boolean} [secret] Its value must never be shown.
+ * @property {string} help One sentence on what it is for.
+ */
+
+/** @type {Option[]} */
+const OPTIONS = [
+  {
+    name: 'host',
+    kind: text(),
+    absent: 'all interfaces, IPv4 and IPv6',
+    commandLineDefault: 'localhost',
+    help: "The name or address to listen on; 'localhost' is both loopback addresses.",
+  },
+  {
+    name: 'port',
+    kind: integer(0, 65_535),
+    default: 9163,
+    help: 'The TCP port to listen on; 0 is any free one.',
+  },
+  {
+    name: 'token',
+    kind: text(),
+    absent: 'no token is asked for',
+    secret: true,
+    help: 'The secret that clients must send.',
+  },
+  {
+    name: 'maxPayload',
+    kind: bytes(1),
+    default: 16 * KIB,
+    absent: '16384; with `ssl`, `maxMessageSize`',
+    help: 'The longest text that a client sends in one WebSocket frame; it sends longer ones over HTTP.',
+  },
+  {
+    name: 'maxMessageSize',
+    kind: bytes(KIB),
+    default: 100 * MIB,
+    help: 'The longest message that is taken at all, over HTTP.',
+  },
+  {
+    name: 'largeMessages',
+    kind: choice('push', 'download'),
+    default: 'push',
+    help: "How messages longer than maxPayload reach their receivers: whole over the socket, or fetched after a 'get:'.",
+  },
+  {
+    name: 'allowedOrigins',
+    kind: list(),
+    default: [],
+    help: 'The origins of web pages that may connect; all others are refused.',
+  },
+  {
+    name: 'introductions',
+    kind: flag(),
+    default: true,
+    help: 'Introduce AceBase peers to each other when they join, so that every subscription is known to every process.',
+  },
+  {
+    name: 'resumeWindow',
+    kind: milliseconds(),
+    default: 5000,
+    help: 'How long the session of a lost connection is kept for its client to come back; 0 is not at all.',
+  },
+  {
+    name: 'masterTimeout',
+    kind: milliseconds(),
+    default: 60_000,
+    help: 'How long a request waits for an absent master before it is answered with an error; 0 is no holding of requests.',
+  },
+  {
+    name: 'lockTable',
+    kind: flag(),
+    default: true,
+    help: 'Follow who holds and who waits for which lock. Without it no lock of a dead process is released.',
+  },
+  {
+    name: 'releaseLocksAfter',
+    kind: milliseconds(),
+    default: 10_000,
+    help: 'How long after its death the locks of a process are released; 0 is never.',
+  },
+  {
+    name: 'maxRequests',
+    kind: integer(1, 10_000_000),
+    default: 10_000,
+    help: 'How many unanswered requests one database may have.',
+  },
+  {
+    name: 'maxRequestBytes',
+    kind: bytes(KIB),
+    default: 64 * MIB,
+    help: 'How many bytes the unanswered requests of one database may have.',
+  },
+  {
+    name: 'keepPort',
+    kind: flag(),
+    default: false,
+    commandLineDefault: true,
+    help: 'Keep the port open while the server restarts, also after a crash, so that clients wait instead of being refused.',
+  },
+  {
+    name: 'maxConnections',
+    kind: integer(1, 10_000_000),
+    default: 60_000,
+    help: 'How many connections are open at one time.',
+  },
+  {
+    name: 'maxQueue',
+    kind: bytes(KIB),
+    default: 128 * MIB,
+    help: 'How many bytes may wait for one peer; a peer that reads too slowly is disconnected there.',
+  },
+  {
+    name: 'maxHeaderSize',
+    kind: bytes(8 * KIB, 16 * MIB),
+    default: 16 * KIB,
+    help: 'The longest head of an HTTP request, with all its headers.',
+  },
+  {
+    name: 'handshakeTimeout',
+    kind: milliseconds(1),
+    default: 10_000,
+    help: 'How long a new connection may take for its TLS handshake and for the head of its first request.',
+  },
+  {
+    name: 'flushTimeout',
+    kind: milliseconds(),
+    default: 1000,
+    help: 'How long stop() waits for messages to reach their receivers.',
+  },
+  {
+    name: 'keepAlive',
+    kind: milliseconds(),
+    default: 15_000,
+    help: 'How long a connection is silent before TCP asks the other host for a sign of life; 0 is never.',
+  },
+  {
+    name: 'userTimeout',
+    kind: milliseconds(),
+    default: 30_000,
+    help: 'How long sent data may stay unacknowledged before the other host counts as gone; 0 is up to the system.',
+  },
+  {
+    name: 'noDelay',
+    kind: flag(),
+    default: true,
+    help: 'Send each message at once (TCP_NODELAY).',
+  },
+  {
+    name: 'threads',
+    kind: integer(1, 256),
+    default: 1,
+    help: 'How many threads serve the connections.',
+  },
+];
+
+/** What `ssl` holds: `certPath` and `keyPath`, or `pfxPath`. @type {Option[]} */
+const SSL_OPTIONS = [
+  { name: 'certPath', kind: text(), help: 'The PEM file with the certificate and its chain.' },
+  { name: 'keyPath', kind: text(), help: "The PEM file with the certificate's private key." },
+  { name: 'pfxPath', kind: text(), help: 'The PKCS#12 file with both; instead of certPath and keyPath.' },
+  {
+    name: 'passphrase',
+    // An empty passphrase is one: PKCS#12 files may have it.
+    kind: { ...text(), expected: 'a string', accepts: (value) => typeof value === 'string' },
+    secret: true,
+    help: 'What the private key or the PKCS#12 file is encrypted with.',
+  },
+];
+
+/** What else the configuration object takes. */
+const SSL = {
+  name: 'ssl',
+  absent: 'plain TCP',
+  help: 'The certificate to serve TLS with: `{ certPath, keyPath }` or `{ pfxPath }`, with `passphrase` where encrypted.',
+};
+
+module.exports = { OPTIONS, SSL, SSL_OPTIONS };

@@ -1,0 +1,216 @@
+'use strict';
+
+// The server as JavaScript sees it: its life (start, stop), its events, and questions to it. All routing is the addon's work.
+
+const { EventEmitter } = require('node:events');
+
+const { AceBaseIPCClient } = require('./client.js');
+const { readConfig } = require('./config.js');
+const { keeperLaunch } = require('./keep-port.js');
+const { loadNative } = require('./native.js');
+const { OPTIONS } = require('./options.js');
+
+const { NativeServer } = loadNative();
+
+const DEFAULT_PORT = OPTIONS.find((option) => option.name === 'port').default;
+
+/** Events that the addon only produces while somebody listens for them. */
+const ON_DEMAND = ['connect', 'disconnect', 'message', 'coordination'];
+
+/** A kind of `coordination` event that is a warning too. */
+const MASTER_CONTESTED = 'master-contested';
+
+/**
+ * A hub through which AceBase processes that share the same database files talk to each other.
+ * See index.d.ts for its documentation.
+ */
+class AceBaseIPCServer extends EventEmitter {
+  #options;
+  /** The running server; `undefined` before `start()` and after `stop()`. */
+  #native;
+  /** Settles when the last start() or stop() is done: they take place one after the other, in the order of the calls. */
+  #turn = Promise.resolve();
+  /** Events that came before `start()` was done. */
+  #early = [];
+  #wanted = new Set();
+
+  constructor(config = {}) {
+    super();
+    const { options, doubts } = readConfig(config);
+    this.#options = options;
+    this.#followListeners();
+    // Later, so that whoever made this server has had time to listen.
+    process.nextTick(() => {
+      for (const doubt of doubts) {
+        this.#warn(doubt);
+      }
+    });
+  }
+
+  /** The port that the server listens on; before `start()`, the configured one. */
+  get port() {
+    return this.#native?.port() ?? this.#options.port ?? DEFAULT_PORT;
+  }
+
+  start() {
+    return this.#inTurn(async () => {
+      if (this.#native) {
+        throw coded('ERR_IPC_RUNNING', `The AceBase IPC server runs already, on port ${this.port}`);
+      }
+      await this.#start();
+    });
+  }
+
+  async #start() {
+    const options = {
+      port: DEFAULT_PORT,
+      ...this.#options,
+      keeper: this.#options.keepPort ? keeperLaunch() : undefined,
+      development: process.env.NODE_ENV === 'development',
+    };
+    const take = (events) => this.#take(events);
+    this.#native = await NativeServer.start(options, [...this.#wanted], take).catch((error) => {
+      // The addon's error was made on another thread: this one has a stack.
+      throw coded(error.code, error.message);
+    });
+    // Listeners may have come and gone meanwhile.
+    this.#native.setWanted([...this.#wanted]);
+    console.log(`AceBase IPC server running on port ${this.port}`);
+    this.emit('listening');
+    this.#take(this.#early.splice(0));
+  }
+
+  stop({ keepPort = false } = {}) {
+    return this.#inTurn(async () => {
+      if (!this.#native) {
+        return;
+      }
+      await this.#native.stop(Boolean(keepPort));
+      this.#take(this.#native.takeLastEvents());
+      this.#native = undefined;
+      this.emit('close');
+    });
+  }
+
+  #inTurn(action) {
+    const done = this.#turn.then(action);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  address() {
+    const [first, ...others] = this.#native?.addresses() ?? [];
+    return first ? { ...first, all: [first, ...others] } : null;
+  }
+
+  getClients(dbname) {
+    const clients = this.#native?.clients(String(dbname)) ?? [];
+    return clients.map(({ id, connected, away }) => this.#client(dbname, id, new Date(connected), away));
+  }
+
+  locks(dbname) {
+    return JSON.parse(this.#native?.locks(String(dbname)) ?? '[]');
+  }
+
+  status() {
+    return this.#native ? JSON.parse(this.#native.status()) : null;
+  }
+
+  #client(dbname, id, connected, away = false) {
+    return new AceBaseIPCClient(() => this.#native, { id, dbname, connected, away });
+  }
+
+  /** An error that nobody listens for must not end the process: the server goes on, and so must the cluster. */
+  emit(name, ...values) {
+    if (name === 'error' && this.listenerCount(name) === 0) {
+      console.error(`AceBase IPC server error: ${values[0]?.message ?? values[0]}`);
+      return false;
+    }
+    return super.emit(name, ...values);
+  }
+
+  removeAllListeners(...names) {
+    super.removeAllListeners(...names);
+    this.#followListeners();
+    return this;
+  }
+
+  /** Tells the addon which events are worth producing. */
+  #followListeners() {
+    for (const name of ON_DEMAND) {
+      this.#want(name, this.listenerCount(name) > 0);
+    }
+    this.off('newListener', this.#added).on('newListener', this.#added);
+    this.off('removeListener', this.#removed).on('removeListener', this.#removed);
+  }
+
+  #added = (name) => this.#want(name, true);
+
+  #removed = (name) => this.#want(name, this.listenerCount(name) > 0);
+
+  #want(name, wanted) {
+    if (!ON_DEMAND.includes(name) || this.#wanted.has(name) === wanted) {
+      return;
+    }
+    this.#wanted[wanted ? 'add' : 'delete'](name);
+    this.#native?.setWanted([...this.#wanted]);
+  }
+
+  /** Takes a batch of the addon's events. */
+  #take(events) {
+    if (!this.#native) {
+      this.#early.push(...events);
+      return;
+    }
+    for (const event of events) {
+      try {
+        this.#dispatch(event);
+      } catch (error) {
+        // A listener threw. That is its owner's business, as with every emitter; the other events still get through.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  #dispatch(event) {
+    const peer = { id: event.id, dbname: event.db };
+    switch (event.type) {
+      case 'connect':
+        return this.emit('connect', this.#client(event.db, event.id, new Date()));
+      case 'disconnect':
+        return this.emit('disconnect', peer, event.reason);
+      case 'message':
+        return this.emit('message', event.text, peer);
+      case 'coordination':
+        return this.#note({ kind: event.code, ...peer, detail: event.message });
+      case 'warning':
+        return this.#warn({ code: event.code, message: event.message });
+      case 'error':
+        return this.emit('error', new Error(event.message));
+      default:
+        throw new Error(`The addon sent an event of an unknown type: ${event.type}`);
+    }
+  }
+
+  #note(note) {
+    if (note.kind === MASTER_CONTESTED) {
+      this.#warn({ code: note.kind, message: note.detail });
+    }
+    this.emit('coordination', note);
+  }
+
+  /** Tells a warning to whoever listens, else to the process. */
+  #warn({ code, message }) {
+    if (!this.emit('warning', { code, message })) {
+      process.emitWarning(message, { type: 'AceBaseIPCWarning', code });
+    }
+  }
+}
+
+function coded(code, message) {
+  return Object.assign(new Error(message), { code });
+}
+
+module.exports = { AceBaseIPCServer };

@@ -1,0 +1,259 @@
+//! Carries events from the server's threads to JavaScript: in batches, in order, bounded.
+//!
+//! The server puts events into a queue and rings once; JavaScript's thread takes a batch, and rings again itself while
+//! more is waiting. A process that does not take its events loses the newest, and is told how many.
+
+use std::{collections::VecDeque, mem, sync::Arc};
+
+use bytes::Bytes;
+use napi::{
+    Status,
+    bindgen_prelude::{Function, Result},
+    threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode},
+};
+use napi_derive::napi;
+use parking_lot::Mutex;
+
+use crate::hub::{
+    coordinator::NoteKind,
+    event::{Event, Observer},
+};
+
+/// Events that wait for JavaScript at most. At 100,000 messages a second that is a stall of the event loop of a second.
+const MAX_EVENTS: usize = 100_000;
+
+/// Bytes of message text that wait for JavaScript at most: 64 MiB.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Events of one batch. JavaScript's timers and sockets get their turn in between.
+const MAX_BATCH: usize = 1_000;
+
+/// Which of the optional events somebody listens for. `warning` and `error` are always wanted.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wanted {
+    connect: bool,
+    disconnect: bool,
+    message: bool,
+    coordination: bool,
+}
+
+impl Wanted {
+    fn new(names: &[String]) -> Self {
+        let has = |name: &str| names.iter().any(|wanted| wanted == name);
+        Self {
+            connect: has("connect"),
+            disconnect: has("disconnect"),
+            message: has("message"),
+            coordination: has("coordination"),
+        }
+    }
+
+    fn includes(self, event: &Event) -> bool {
+        match event {
+            Event::Connect { .. } => self.connect,
+            Event::Disconnect { .. } => self.disconnect,
+            Event::Message { .. } => self.message,
+            // Two masters at once is a warning, whoever listens.
+            Event::Note { note, .. } => self.coordination || note.kind == NoteKind::MasterContested,
+            Event::Warning { .. } | Event::Error { .. } => true,
+        }
+    }
+}
+
+/// Rings JavaScript's thread, which then takes a batch. Weak: it does not keep the process alive.
+type Bell = ThreadsafeFunction<(), (), Vec<NativeEvent>, Status, false, true>;
+
+/// The queue between the server and JavaScript.
+pub struct Mailbox {
+    queue: Mutex<Queue>,
+    /// Absent once closed: it holds the JavaScript callback, which holds the server.
+    bell: Mutex<Option<Arc<Bell>>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    wanted: Wanted,
+    events: VecDeque<Event>,
+    bytes: usize,
+    dropped: usize,
+    /// JavaScript's thread has been rung and has not come yet.
+    is_rung: bool,
+    is_closed: bool,
+}
+
+impl Mailbox {
+    /// A mailbox whose batches go to `on_events`.
+    pub fn new(on_events: &Function<'_, Vec<NativeEvent>, ()>, wanted: &[String]) -> Result<Arc<Self>> {
+        let queue = Queue { wanted: Wanted::new(wanted), ..Queue::default() };
+        let mailbox = Arc::new(Self { queue: Mutex::new(queue), bell: Mutex::default() });
+        let receiver = Arc::downgrade(&mailbox);
+        let bell =
+            on_events.build_threadsafe_function().weak::<true>().callee_handled::<false>().build_callback(
+                move |_| Ok(receiver.upgrade().map(|mailbox| mailbox.take_batch()).unwrap_or_default()),
+            )?;
+        *mailbox.bell.lock() = Some(Arc::new(bell));
+        Ok(mailbox)
+    }
+
+    /// Says anew which events are wanted. Returns whether messages are.
+    pub fn set_wanted(&self, wanted: &[String]) -> bool {
+        let wanted = Wanted::new(wanted);
+        self.queue.lock().wanted = wanted;
+        wanted.message
+    }
+
+    /// Takes everything, and takes in nothing more.
+    pub fn close(&self) -> Vec<NativeEvent> {
+        self.bell.lock().take();
+        let mut queue = self.queue.lock();
+        queue.is_closed = true;
+        let count = queue.events.len();
+        queue.take(count)
+    }
+
+    fn take_batch(&self) -> Vec<NativeEvent> {
+        let (batch, has_more) = {
+            let mut queue = self.queue.lock();
+            let batch = queue.take(MAX_BATCH);
+            queue.is_rung = !queue.events.is_empty();
+            (batch, queue.is_rung)
+        };
+        if has_more {
+            self.ring();
+        }
+        batch
+    }
+
+    fn ring(&self) {
+        let bell = self.bell.lock().clone();
+        if let Some(bell) = bell {
+            // Fails only while the environment is ending, when nobody listens any more.
+            bell.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+}
+
+impl Observer for Mailbox {
+    fn event(&self, event: Event) {
+        let must_ring = self.queue.lock().put(event);
+        if must_ring {
+            self.ring();
+        }
+    }
+}
+
+impl Queue {
+    /// Takes an event in, or counts it as dropped. Returns whether JavaScript's thread must be rung.
+    fn put(&mut self, event: Event) -> bool {
+        if self.is_closed || !self.wanted.includes(&event) {
+            return false;
+        }
+        let size = size_of_text(&event);
+        if self.events.len() >= MAX_EVENTS || self.bytes + size > MAX_BYTES {
+            self.dropped += 1;
+            return false;
+        }
+        self.bytes += size;
+        self.events.push_back(event);
+        !mem::replace(&mut self.is_rung, true)
+    }
+
+    /// Takes the oldest `count` events out.
+    fn take(&mut self, count: usize) -> Vec<NativeEvent> {
+        let count = count.min(self.events.len());
+        let mut batch: Vec<NativeEvent> = Vec::with_capacity(count + 1);
+        for event in self.events.drain(..count) {
+            self.bytes -= size_of_text(&event);
+            batch.push(event.into());
+        }
+        if self.events.is_empty() && self.dropped > 0 {
+            batch.push(dropped_warning(mem::take(&mut self.dropped)).into());
+        }
+        batch
+    }
+}
+
+fn size_of_text(event: &Event) -> usize {
+    match event {
+        Event::Message { text, .. } => text.len(),
+        _ => 0,
+    }
+}
+
+fn dropped_warning(count: usize) -> Event {
+    Event::Warning {
+        code: "events-dropped",
+        message: format!(
+            "{count} events were dropped, because the process was too busy to take them. No client's message was lost"
+        ),
+    }
+}
+
+/// An event as JavaScript gets it: `type` says which of the other fields it has.
+#[napi(object, object_from_js = false)]
+#[derive(Default)]
+pub struct NativeEvent {
+    /// `connect`, `disconnect`, `message`, `coordination`, `warning` or `error`.
+    #[napi(js_name = "type")]
+    pub kind: &'static str,
+    /// The database.
+    pub db: Option<String>,
+    /// The client's id.
+    pub id: Option<String>,
+    /// Why a client has left: one word.
+    pub reason: Option<&'static str>,
+    /// A message's text.
+    pub text: Option<String>,
+    /// What happened: the kind of a coordination event, or a warning's code.
+    pub code: Option<&'static str>,
+    /// A sentence for a person.
+    pub message: Option<String>,
+}
+
+impl From<Event> for NativeEvent {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Connect { db, id } => Self::of_peer("connect", &db, &id),
+            Event::Disconnect { db, id, reason } => {
+                Self { reason: Some(reason), ..Self::of_peer("disconnect", &db, &id) }
+            }
+            Event::Message { db, id, text } => {
+                Self { text: Some(to_string(&text)), ..Self::of_peer("message", &db, &id) }
+            }
+            Event::Note { db, note } => Self {
+                code: Some(name_of(note.kind)),
+                message: Some(note.detail),
+                ..Self::of_peer("coordination", &db, &note.peer)
+            },
+            Event::Warning { code, message } => {
+                Self { kind: "warning", code: Some(code), message: Some(message), ..Self::default() }
+            }
+            Event::Error { message } => Self { kind: "error", message: Some(message), ..Self::default() },
+        }
+    }
+}
+
+impl NativeEvent {
+    fn of_peer(kind: &'static str, db: &str, id: &str) -> Self {
+        Self { kind, db: Some(db.into()), id: Some(id.into()), ..Self::default() }
+    }
+}
+
+/// Messages are UTF-8: nothing is replaced here.
+fn to_string(text: &Bytes) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}
+
+fn name_of(kind: NoteKind) -> &'static str {
+    match kind {
+        NoteKind::Introduced => "introduced",
+        NoteKind::SessionKept => "session-kept",
+        NoteKind::SessionResumed => "session-resumed",
+        NoteKind::RequestHeld => "request-held",
+        NoteKind::RequestReplayed => "request-replayed",
+        NoteKind::RequestFailed => "request-failed",
+        NoteKind::LockReleased => "lock-released",
+        NoteKind::MasterChanged => "master-changed",
+        NoteKind::MasterContested => "master-contested",
+    }
+}

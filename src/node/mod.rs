@@ -1,0 +1,196 @@
+//! The Node.js addon: converts configuration in, events out and errors across, and delegates all else to [`crate::server`].
+//! The only place that knows Node.js; it holds no logic of the server.
+//!
+//! Promises are settled, and events are handed over, on the JavaScript thread that started the server. Starting and
+//! stopping block, so each gets a thread of its own for as long as it takes.
+
+mod answers;
+mod events;
+mod failure;
+pub mod keeper;
+mod options;
+
+use std::{
+    cell::Cell,
+    io,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    thread,
+};
+
+use napi::{
+    CleanupEnvHook, Env, JsDeferred,
+    bindgen_prelude::{Function, Object, Result},
+};
+use napi_derive::napi;
+
+use crate::{
+    guard::describe,
+    server::{Server, config::Config},
+};
+use answers::{NativeAddress, NativeClient};
+use events::{Mailbox, NativeEvent};
+use failure::Failure;
+use options::NativeOptions;
+
+/// Settles a promise with what it makes on the JavaScript thread.
+type Settle<T> = Box<dyn FnOnce(Env) -> Result<T>>;
+
+/// A promise that nobody looks at: Node.js does not exit while it is pending.
+type KeepAlive = JsDeferred<(), fn(Env) -> Result<()>>;
+
+/// A running server. Made by [`NativeServer::start`] only.
+#[napi]
+pub struct NativeServer {
+    server: Arc<Server>,
+    mailbox: Arc<Mailbox>,
+    /// What goes when the server is told to stop.
+    ties: Cell<Option<Ties>>,
+}
+
+/// What ties a running server to its JavaScript environment.
+struct Ties {
+    keep_alive: KeepAlive,
+    /// Ends the server when the environment ends first: `process.exit()`, or the end of a worker thread. Its port is left to
+    /// the keeper, for nobody has said that the server will not come back.
+    at_exit: CleanupEnvHook<Arc<Server>>,
+}
+
+#[napi]
+impl NativeServer {
+    /// Starts a server. `wanted`: the names of the optional events that somebody listens for. `on_events` gets the events
+    /// in batches. Resolves when the server listens; rejects with an `Error` that has a `code`.
+    #[napi(catch_unwind, ts_return_type = "Promise<NativeServer>")]
+    pub fn start<'env>(
+        env: &'env Env,
+        options: NativeOptions,
+        wanted: Vec<String>,
+        on_events: Function<'_, Vec<NativeEvent>, ()>,
+    ) -> Result<Object<'env>> {
+        let config = Config::try_from(options)?;
+        let mailbox = Mailbox::new(&on_events, &wanted)?;
+        let (deferred, promise) = env.create_deferred::<Self, Settle<Self>>()?;
+        in_background("acebase-ipc-start", deferred, move || {
+            let server = Server::start(config, mailbox.clone())?;
+            Ok(move |env| Self::tie(server, mailbox, env))
+        })?;
+        Ok(promise)
+    }
+
+    /// From here on the environment lives as long as the server, and the server no longer than the environment.
+    fn tie(server: Server, mailbox: Arc<Mailbox>, env: Env) -> Result<Self> {
+        let server = Arc::new(server);
+        let (keep_alive, _) = env.create_deferred()?;
+        let at_exit = env.add_env_cleanup_hook(server.clone(), |server| server.leave())?;
+        Ok(Self { server, mailbox, ties: Cell::new(Some(Ties { keep_alive, at_exit })) })
+    }
+
+    /// Stops the server. Resolves when the port is free, or with `keep_port` when it is left to the keeper; from then on
+    /// nothing keeps the process alive. The last events may still be waiting: see [`NativeServer::take_last_events`].
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn stop<'env>(&self, env: &'env Env, keep_port: bool) -> Result<Object<'env>> {
+        let (deferred, promise) = env.create_deferred::<(), Settle<()>>()?;
+        let server = self.server.clone();
+        let keep_alive = match self.ties.take() {
+            Some(Ties { keep_alive, at_exit }) => {
+                env.remove_env_cleanup_hook(at_exit)?;
+                Some(keep_alive)
+            }
+            None => None,
+        };
+        in_background("acebase-ipc-stop", deferred, move || {
+            if keep_port {
+                server.leave();
+            } else {
+                server.stop();
+            }
+            if let Some(keep_alive) = keep_alive {
+                keep_alive.resolve(|_| Ok(()));
+            }
+            Ok(|_| Ok(()))
+        })?;
+        Ok(promise)
+    }
+
+    /// All events that have not been handed over yet. None are afterwards: for a server that has stopped.
+    #[napi(catch_unwind)]
+    pub fn take_last_events(&self) -> Vec<NativeEvent> {
+        self.mailbox.close()
+    }
+
+    /// Says anew which of the optional events are wanted.
+    #[napi(catch_unwind)]
+    pub fn set_wanted(&self, wanted: Vec<String>) {
+        let wants_messages = self.mailbox.set_wanted(&wanted);
+        self.server.hub().want_messages(wants_messages);
+    }
+
+    /// The port that it listens on.
+    #[napi(catch_unwind)]
+    pub fn port(&self) -> u32 {
+        self.server.port().into()
+    }
+
+    /// The addresses that it listens on.
+    #[napi(catch_unwind)]
+    pub fn addresses(&self) -> Vec<NativeAddress> {
+        self.server.addresses().iter().map(NativeAddress::from).collect()
+    }
+
+    /// The clients of a database.
+    #[napi(catch_unwind)]
+    pub fn clients(&self, db: String) -> Vec<NativeClient> {
+        self.server.hub().clients(&db).iter().map(NativeClient::from).collect()
+    }
+
+    /// Sends a text to one client. `false`: it is not connected.
+    #[napi(catch_unwind)]
+    pub fn send(&self, db: String, id: String, text: String) -> bool {
+        self.server.hub().send(&db, &id, text.into())
+    }
+
+    /// Closes one client's connection. `false`: it is not connected.
+    #[napi(catch_unwind)]
+    pub fn close_client(&self, db: String, id: String) -> bool {
+        self.server.hub().kick(&db, &id)
+    }
+
+    /// The lock table of a database, as JSON.
+    #[napi(catch_unwind)]
+    pub fn locks(&self, db: String) -> Result<String> {
+        answers::locks(self.server.hub(), &db)
+    }
+
+    /// What the server is doing, as JSON.
+    #[napi(catch_unwind)]
+    pub fn status(&self) -> Result<String> {
+        answers::status(self.server.hub())
+    }
+}
+
+/// What all options are when they are absent; for tests that hold the documentation against it.
+#[napi(catch_unwind)]
+pub fn default_options() -> NativeOptions {
+    Config::default().into()
+}
+
+/// Does blocking work on a thread of its own and settles a promise with its outcome. A panic becomes a rejection.
+fn in_background<T, S>(
+    name: &str,
+    deferred: JsDeferred<T, Settle<T>>,
+    work: impl FnOnce() -> std::result::Result<S, Failure> + Send + 'static,
+) -> io::Result<()>
+where
+    T: napi::bindgen_prelude::ToNapiValue + 'static,
+    S: FnOnce(Env) -> Result<T> + 'static,
+{
+    let body = move || {
+        let outcome = panic::catch_unwind(AssertUnwindSafe(work))
+            .unwrap_or_else(|panic| Err(Failure::internal(describe(&*panic))));
+        deferred.resolve(match outcome {
+            Ok(settle) => Box::new(settle),
+            Err(failure) => Box::new(move |env| Err(failure.into_js(env))),
+        });
+    };
+    thread::Builder::new().name(name.into()).spawn(body).map(drop)
+}
