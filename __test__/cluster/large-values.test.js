@@ -1,0 +1,102 @@
+'use strict';
+
+// Values that are too long for one frame reach subscribers in other processes, plain and over TLS with a token.
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { pem } = require('../support/certificates.js');
+const { prepareCluster, startCluster } = require('./support/cluster.js');
+const { longText, summary } = require('./support/text.js');
+const { sleep, until } = require('./support/wait.js');
+
+const TOKEN = 'a-secret-of-this-cluster';
+
+/** In bytes: both are longer than the 16 KiB of one frame, and the second than what one read of a socket brings. */
+const SIZES = [100_000, 5_000_000];
+
+/** How long a value may take to its subscribers, in milliseconds. */
+const EVENT_LIMIT = 10_000;
+
+/** How a cluster's processes reach each other. */
+const TRANSPORTS = [
+  { name: 'plain', settings: () => ({}) },
+  { name: 'TLS and token', settings: secured },
+];
+
+function secured() {
+  const ssl = pem();
+  // The client offers no setting for a certificate authority of one's own; Node.js does.
+  const env = { NODE_EXTRA_CA_CERTS: ssl.certPath };
+  return { hub: { ssl, token: TOKEN }, ipc: { ssl: true, token: TOKEN }, env };
+}
+
+/** Two workers subscribe to a value that the third one will write. */
+async function subscribeTwo(t, settings) {
+  const { hub, cluster, workers } = await startCluster(t, { ...settings, workers: 3 });
+  const [writer, ...readers] = workers;
+  await Promise.all(readers.map((reader) => reader.call('watch', 'document', 'value')));
+  // Subscriptions are broadcast; nothing tells when the writer has heard them.
+  await sleep(500);
+  return { hub, cluster, writer, readers };
+}
+
+for (const { name, settings } of TRANSPORTS) {
+  test(`long values with all kinds of characters reach subscribers in two other workers: ${name}`, async (t) => {
+    const { cluster, writer, readers } = await subscribeTwo(t, settings());
+    for (const size of SIZES) {
+      await writer.call('setLong', 'document', size);
+    }
+    const expected = SIZES.map((size) => ({ event: 'value', path: 'document', value: summary(longText(size)) }));
+    for (const reader of readers) {
+      await until('events', EVENT_LIMIT, async () => (await reader.call('events')).length >= expected.length);
+      assert.deepEqual(await reader.call('events'), expected, reader.name);
+      assert.deepEqual(await reader.call('get', 'document'), expected.at(-1).value);
+    }
+    cluster.assertAlive();
+  });
+}
+
+/** Settings with which a long value does not arrive, and why. */
+const LOSSES = [
+  {
+    why: "largeMessages 'download': the client cannot fetch",
+    settings: () => ({ hub: { largeMessages: 'download' } }),
+  },
+  { why: 'a small maxPayload over TLS: the client posts over plain HTTP', settings: withSmallPayload },
+];
+
+function withSmallPayload() {
+  const { hub, ...rest } = secured();
+  return { hub: { ...hub, maxPayload: 16_384 }, ...rest };
+}
+
+for (const { why, settings } of LOSSES) {
+  test(`what the defaults are for: with ${why}, and long values are lost`, async (t) => {
+    const { writer, readers } = await subscribeTwo(t, settings());
+    await Promise.all(readers.map((reader) => reader.call('watch', 'note', 'value')));
+    await sleep(500);
+    await writer.call('setLong', 'document', SIZES[0]);
+    await writer.call('set', 'note', 'short');
+    for (const reader of readers) {
+      await until('the short value', EVENT_LIMIT, async () => (await reader.call('events')).length > 0);
+      assert.deepEqual(await reader.call('events'), [{ event: 'value', path: 'note', value: 'short' }]);
+    }
+  });
+}
+
+test('a wrong token is refused in the way that the client understands', async (t) => {
+  const { hub, ...rest } = secured();
+  const { hub: running, cluster, workers } = await startCluster(t, { hub, ...rest, workers: 1 });
+  const ipc = { ...rest.ipc, token: 'not-the-secret' };
+  const stranger = prepareCluster(t, { ...rest, port: running.port, folder: cluster.folder, ipc }).spawnWorker(
+    'stranger',
+  );
+  await until('its error', EVENT_LIMIT, () =>
+    stranger.lastWords.includes('Cannot connect to IPC server: unauthorized'),
+  );
+  const clients = await running.child.call('clients', cluster.hubName);
+  assert.equal(clients.length, 2, 'master and worker, not the stranger');
+  await workers[0].call('set', 'still', 'working');
+  cluster.assertAlive();
+});

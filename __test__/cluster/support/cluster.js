@@ -1,0 +1,119 @@
+'use strict';
+
+// A cluster of real processes around one hub: database files in a folder of their own, one master, and workers.
+
+const assert = require('node:assert/strict');
+const { mkdtempSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+
+const { startChild } = require('./child.js');
+const { HOST, startHub } = require('./hub.js');
+const { defer } = require('./scope.js');
+
+/** What every database process runs. */
+const SCRIPT = path.join(__dirname, 'database-process.js');
+
+/** How long a database process may take to open its database, in milliseconds: many start at once on a small machine. */
+const READY_LIMIT = 30_000;
+
+class Cluster {
+  #t;
+  #settings;
+  #lastWorker = 0;
+  /** All database processes that were started, dead ones too. */
+  processes = [];
+
+  constructor(t, settings) {
+    this.#t = t;
+    this.#settings = settings;
+    this.dbname = settings.dbname;
+    this.folder = settings.folder;
+  }
+
+  /** What the hub calls this database. */
+  get hubName() {
+    return `${this.dbname}_data`;
+  }
+
+  /** Starts a process with the master's role. */
+  async startMaster() {
+    this.master = this.#start('master', 'master');
+    await this.master.callWithin(READY_LIMIT, 'ready');
+    return this.master;
+  }
+
+  /** Starts a worker, without waiting until it is ready. */
+  spawnWorker(name = `worker${++this.#lastWorker}`) {
+    return this.#start(name, 'worker');
+  }
+
+  async startWorker(name) {
+    const worker = this.spawnWorker(name);
+    await worker.callWithin(READY_LIMIT, 'ready');
+    return worker;
+  }
+
+  startWorkers(count) {
+    return Promise.all(Array.from({ length: count }, () => this.startWorker()));
+  }
+
+  #start(name, role) {
+    const { port, ipc, lockTimeout, env } = this.#settings;
+    const storage = { path: this.folder, ipc: { host: HOST, port, role, ...ipc }, lockTimeout };
+    const child = this.#open(name, storage, env);
+    this.processes.push(child);
+    return child;
+  }
+
+  #open(name, storage, env) {
+    return startChild(this.#t, name, SCRIPT, [JSON.stringify({ name: this.dbname, storage })], env);
+  }
+
+  /** All that is in the database files, as a fresh process reads them that knows no other. */
+  async audit(keys) {
+    const reader = this.#open('auditor', { path: this.folder });
+    await reader.callWithin(READY_LIMIT, 'ready');
+    const values = await Promise.all(keys.map((key) => reader.call('get', key)));
+    await reader.end();
+    return Object.fromEntries(keys.map((key, n) => [key, values[n]]));
+  }
+
+  /** Fails if any process has died, with its last words, but for those that the test ended itself. */
+  assertAlive(except = []) {
+    const dead = this.processes.filter((child) => !child.isAlive && !except.includes(child));
+    assert.deepEqual(
+      dead.map((child) => `${child.name} ${JSON.stringify(child.exit)}: ${child.lastWords}`),
+      [],
+      'processes died',
+    );
+  }
+}
+
+/**
+ * Prepares a cluster; its processes are started by the test.
+ * @param {import('node:test').TestContext} t
+ * @param {{ port: number, dbname?: string, ipc?: object, lockTimeout?: number, env?: Record<string, string> }} settings `port`:
+ * of the hub, or of whatever is before it. `ipc`: more settings of the client. `lockTimeout` in seconds. `env`: of the processes.
+ */
+function prepareCluster(t, settings) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-cluster-'));
+  // Deferred before the processes that write there are started, so that it happens after they have ended.
+  defer(t, () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  return new Cluster(t, { dbname: 'testdb', folder, ...settings });
+}
+
+/**
+ * Starts a hub, a master and workers.
+ * @param {import('node:test').TestContext} t
+ * @param {{ hub?: object, workers: number }} settings `hub`: its options; and those of `prepareCluster`.
+ */
+async function startCluster(t, { hub: options, workers: count, ...settings }) {
+  const hub = await startHub(t, options);
+  const cluster = prepareCluster(t, { ...settings, port: hub.port });
+  const master = await cluster.startMaster();
+  const workers = await cluster.startWorkers(count);
+  return { hub, cluster, master, workers };
+}
+
+module.exports = { prepareCluster, startCluster };

@@ -1,0 +1,21 @@
+'use strict';
+
+// How long the tests with faults go on: as long as it takes to see them work, or, with FAULTS_FULL=1, long enough to meet rare
+// interleavings.
+
+const isFull = process.env.FAULTS_FULL === '1';
+
+const SHORT = {
+  /** How often the master is killed. */
+  masterKills: 3,
+  /** How long connections are cut, in milliseconds. */
+  cuts: 12_000,
+  /** How long a process is stopped, in milliseconds: longer than `releaseLocksAfter`. */
+  standstill: 15_000,
+  /** How long clients are watched after the hub is back, in milliseconds: they die up to 10 s after a refused attempt. */
+  aftermath: 13_000,
+};
+
+const FULL = { masterKills: 10, cuts: 60_000, standstill: 30_000, aftermath: 30_000 };
+
+module.exports = { isFull, scale: isFull ? FULL : SHORT };

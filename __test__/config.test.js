@@ -1,0 +1,126 @@
+'use strict';
+
+// What the configuration object may be, and what is said about one that it may not.
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { readConfig } = require('../lib/config.js');
+
+function messageOf(config) {
+  try {
+    readConfig(config);
+  } catch (error) {
+    assert.ok(error instanceof TypeError, `${error.stack}`);
+    return error.message;
+  }
+  return assert.fail('a TypeError was expected');
+}
+
+test('what is given is taken, and nothing else', () => {
+  const config = { port: 0, token: 'secret', allowedOrigins: ['https://a.example'], introductions: false };
+  assert.deepEqual(readConfig(config), { options: config, doubts: [] });
+});
+
+test('an option that is undefined is absent', () => {
+  const config = { host: undefined, ssl: undefined, token: undefined, somethingElse: undefined };
+  assert.deepEqual(readConfig(config), { options: {}, doubts: [] });
+});
+
+test('a wrong type is an error that names the option, what it must be, and what it is', () => {
+  const cases = [
+    [{ port: '9163' }, 'option "port" must be a whole number from 0 to 65535, but is a string ("9163")'],
+    [{ port: 70000 }, 'option "port" must be a whole number from 0 to 65535, but is a number (70000)'],
+    [{ port: 1.5 }, 'but is a number (1.5)'],
+    [{ port: Number.NaN }, 'but is a number (NaN)'],
+    [{ host: '' }, 'option "host" must be a non-empty string, but is a string ("")'],
+    [{ host: null }, 'option "host" must be a non-empty string, but is null'],
+    [{ maxPayload: -1 }, 'option "maxPayload" must be a whole number of bytes from 1 to'],
+    [{ noDelay: 'yes' }, 'option "noDelay" must be true or false, but is a string ("yes")'],
+    [{ largeMessages: 'pull' }, `option "largeMessages" must be 'push' or 'download', but is a string ("pull")`],
+    [{ allowedOrigins: 'https://a.example' }, 'option "allowedOrigins" must be an array of non-empty strings'],
+    [{ allowedOrigins: [1] }, 'option "allowedOrigins" must be an array of non-empty strings, but is an array'],
+    [{ resumeWindow: '5s' }, 'option "resumeWindow" must be a whole number of milliseconds from 0 to'],
+    [{ resumeWindow: () => 1 }, 'but is a function'],
+  ];
+  for (const [config, expected] of cases) {
+    const message = messageOf(config);
+    assert.ok(message.startsWith('AceBaseIPCServer: '), message);
+    assert.ok(message.includes(expected), message);
+  }
+});
+
+test('the configuration itself must be an object', () => {
+  for (const config of [null, 9163, 'localhost', []]) {
+    assert.match(messageOf(config), /the configuration must be an object, but is (null|a number|a string|an array)/);
+  }
+});
+
+test('secrets are never shown', () => {
+  assert.equal(
+    messageOf({ token: Symbol('hidden') }),
+    'AceBaseIPCServer: option "token" must be a non-empty string, but is a symbol',
+  );
+  assert.ok(!messageOf({ token: 123456 }).includes('123456'));
+  assert.ok(!messageOf({ ssl: { pfxPath: 'a', passphrase: 123456 } }).includes('123456'));
+});
+
+test('a value that is too long is cut', () => {
+  assert.ok(messageOf({ largeMessages: 'x'.repeat(5000) }).length < 250);
+});
+
+test('an unknown option is a doubt, with a guess at what was meant', () => {
+  const { doubts, options } = readConfig({ port: 0, maxpayload: 1, keep_port: true, lockTabel: true, colour: 'red' });
+  assert.deepEqual(options, { port: 0 });
+  assert.deepEqual(
+    doubts.map((doubt) => doubt.message),
+    [
+      'option "maxpayload" is not known and was ignored: did you mean "maxPayload"?',
+      'option "keep_port" is not known and was ignored: did you mean "keepPort"?',
+      'option "lockTabel" is not known and was ignored: did you mean "lockTable"?',
+      'option "colour" is not known and was ignored',
+    ],
+  );
+  assert.ok(doubts.every((doubt) => doubt.code === 'unknown-option'));
+});
+
+test('names that every object has are unknown options, not known ones', () => {
+  const { doubts } = readConfig(JSON.parse('{ "__proto__": 1, "constructor": 2 }'));
+  assert.equal(doubts.length, 2);
+});
+
+test('a duration that looks like seconds is a doubt', () => {
+  const { doubts, options } = readConfig({ masterTimeout: 60, resumeWindow: 0, releaseLocksAfter: 10_000 });
+  assert.equal(options.masterTimeout, 60);
+  assert.deepEqual(doubts, [{ code: 'odd-value', message: 'option "masterTimeout" is in milliseconds: 60 is 0.06 s' }]);
+});
+
+test('a token that clients do not send as it is, is a doubt', () => {
+  assert.equal(readConfig({ token: 'a&b' }).doubts[0].code, 'odd-value');
+  assert.equal(readConfig({ token: 'undefined' }).doubts[0].code, 'weak-token');
+  assert.deepEqual(readConfig({ token: 'a-b_c.d~e!f' }).doubts, []);
+});
+
+test('ssl is a certificate and its key, or a PKCS#12 file', () => {
+  for (const ssl of [
+    { certPath: 'c', keyPath: 'k' },
+    { certPath: 'c', keyPath: 'k', passphrase: 'p', pfxPath: undefined },
+    { pfxPath: 'p', passphrase: '' },
+  ]) {
+    readConfig({ ssl });
+  }
+  assert.match(messageOf({ ssl: true }), /option "ssl" must be an object with certPath and keyPath, or pfxPath/);
+  assert.match(messageOf({ ssl: {} }), /option "ssl.certPath" is missing/);
+  assert.match(messageOf({ ssl: { certPath: 'c' } }), /option "ssl.keyPath" is missing/);
+  assert.match(messageOf({ ssl: { keyPath: 'k' } }), /option "ssl.certPath" is missing/);
+  assert.match(messageOf({ ssl: { certPath: 'c', keyPath: 'k', pfxPath: 'p' } }), /but not both/);
+  assert.match(messageOf({ ssl: { certPath: 7, keyPath: 'k' } }), /option "ssl.certPath" must be a non-empty string/);
+});
+
+test('an unknown option of ssl is a doubt', () => {
+  const { doubts } = readConfig({ ssl: { pfxPath: 'p', passPhrase: 'secret' } });
+  assert.equal(
+    doubts[0].message,
+    'option "ssl.passPhrase" is not known and was ignored: did you mean "ssl.passphrase"?',
+  );
+});

@@ -1,0 +1,277 @@
+'use strict';
+
+// A kept port stays open while its server restarts. Servers are processes here, and end in every way that a process
+// can.
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const { setTimeout: sleep } = require('node:timers/promises');
+
+const { AceBaseIPCServer } = require('..');
+const { eventually, freePort, isOpen, keeperGone, keeperOf, keeperThere, treeOf } = require('./support/keeper.js');
+const { connect } = require('./support/peer.js');
+const { start } = require('./support/process.js');
+
+const HUB = path.join(__dirname, 'support', 'hub-process.js');
+const COMMAND = path.join(__dirname, '..', 'bin', 'acebase-ipc-server.js');
+
+/** How long, in milliseconds, a port without a server must be open before "it stays open" is believed. */
+const WHILE = 300;
+
+/** How long, in milliseconds, keepers wait here: longer than a restart takes on a busy machine, and not for ever. */
+const KEEPER_PATIENCE = 15_000;
+
+/** What a keeper may keep of the machine's memory for itself, in KiB. */
+const KEEPER_MEMORY = 20 * 1024;
+
+/** Some user that is not root. */
+const NOBODY = 65_534;
+
+/** A port, and a folder for the keeper's socket file that only this test uses. */
+async function makeScene(t) {
+  const port = await freePort();
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'keep-port-'));
+  const servers = [];
+  t.after(async () => {
+    await Promise.all(servers.map((server) => end(server, 'SIGKILL')));
+    const keeper = keeperOf(port);
+    if (keeper) {
+      process.kill(keeper.pid, 'SIGKILL');
+    }
+    rmSync(folder, { recursive: true });
+  });
+  const env = { ...process.env, TMPDIR: folder, ACEBASE_IPC_KEEPER_PATIENCE: String(KEEPER_PATIENCE) };
+  /** Starts a script as a server, without waiting for it. */
+  const launch = (script, args, { variables, ...options } = {}) => {
+    const server = start(t, process.execPath, [script, ...args], { env: { ...env, ...variables }, ...options });
+    servers.push(server);
+    return server;
+  };
+  return {
+    port,
+    folder,
+    /** Starts a server, without waiting for it. */
+    launch(config = {}, options = {}) {
+      return launch(HUB, [JSON.stringify({ host: '127.0.0.1', port, keepPort: true, ...config })], options);
+    },
+    /** Starts a server, and waits until it runs. */
+    async hub(config, options) {
+      const hub = this.launch(config, options);
+      await hub.printed(/running on port/);
+      return hub;
+    },
+    /** Starts the command. */
+    async command(variables) {
+      const command = launch(COMMAND, [`PORT=${port}`], { variables });
+      await command.printed(/running on port/);
+      return command;
+    },
+    /** The folder with the socket files. */
+    directory: () => path.join(folder, readdirSync(folder)[0]),
+  };
+}
+
+async function end(hub, signal) {
+  hub.child.kill(signal);
+  return hub.ended;
+}
+
+async function assertStaysOpen(port) {
+  await sleep(WHILE);
+  assert.ok(await isOpen(port), 'the port should be open');
+}
+
+/** A client that connects now is welcomed by the server that `restart` starts. */
+async function assertIsServedAfter(port, restart) {
+  const welcomed = connect({ port }, 'client-1').then((client) => client.next());
+  await sleep(WHILE);
+  await restart();
+  assert.match(await welcomed, /^welcome:/);
+}
+
+describe('the port stays open', { skip: process.platform === 'win32' }, () => {
+  test('after the server was killed: a client that connects meanwhile is served by the next one', async (t) => {
+    const scene = await makeScene(t);
+    await end(await scene.hub(), 'SIGKILL');
+    await assertIsServedAfter(scene.port, () => scene.hub());
+  });
+
+  test('but not without the option', async (t) => {
+    const scene = await makeScene(t);
+    await end(await scene.hub({ keepPort: false }), 'SIGKILL');
+    assert.equal(await isOpen(scene.port), false);
+  });
+
+  test('from the moment that the server runs, kill after kill', async (t) => {
+    const scene = await makeScene(t);
+    for (let round = 0; round < 3; round += 1) {
+      await end(await scene.hub(), 'SIGKILL');
+    }
+    await assertStaysOpen(scene.port);
+    assert.equal((await scene.hub()).stdout.includes('warning'), false);
+  });
+
+  test('when everything is killed that the server has started, and its process group', async (t) => {
+    const scene = await makeScene(t);
+    const hub = await scene.hub({}, { detached: true });
+    await keeperThere(scene.port);
+    for (const pid of treeOf(hub.child.pid).reverse()) {
+      process.kill(pid, 'SIGKILL');
+    }
+    await hub.ended;
+    await assertStaysOpen(scene.port);
+
+    const next = await scene.hub({}, { detached: true });
+    process.kill(-next.child.pid, 'SIGKILL');
+    await next.ended;
+    await assertStaysOpen(scene.port);
+  });
+
+  test('when the process ends without stopping the server', async (t) => {
+    const scene = await makeScene(t);
+    const { code } = await end(await scene.hub(), 'SIGUSR2');
+    assert.equal(code, 0);
+    await assertIsServedAfter(scene.port, () => scene.hub());
+  });
+
+  test('when the server is stopped in order to come back', async (t) => {
+    const scene = await makeScene(t);
+    const { code, stdout } = await end(await scene.hub(), 'SIGHUP');
+    assert.equal(code, 0);
+    assert.match(stdout, /left/);
+    await assertIsServedAfter(scene.port, () => scene.hub());
+  });
+
+  test('when pm2 restarts the command', async (t) => {
+    const scene = await makeScene(t);
+    const { code } = await end(await scene.command({ pm_id: '0' }), 'SIGINT');
+    assert.equal(code, 0);
+    await assertIsServedAfter(scene.port, () => scene.command({ pm_id: '0' }));
+  });
+});
+
+describe('the port is freed', { skip: process.platform === 'win32' }, () => {
+  test('by stop(), and no keeper or file is left', async (t) => {
+    const scene = await makeScene(t);
+    const hub = await scene.hub();
+    await keeperThere(scene.port);
+    hub.child.kill('SIGTERM');
+    await hub.printed(/stopped/);
+    assert.equal(await isOpen(scene.port), false);
+    await keeperGone(scene.port);
+    assert.deepEqual(readdirSync(scene.directory()), []);
+    assert.equal((await hub.ended).code, 0);
+  });
+
+  test('by stop() of a server that has taken the port over', async (t) => {
+    const scene = await makeScene(t);
+    await end(await scene.hub(), 'SIGKILL');
+    await end(await scene.hub(), 'SIGTERM');
+    assert.equal(await isOpen(scene.port), false);
+    await keeperGone(scene.port);
+  });
+
+  test('by a signal to the command', async (t) => {
+    const scene = await makeScene(t);
+    await end(await scene.command({ pm_id: undefined }), 'SIGTERM');
+    assert.equal(await isOpen(scene.port), false);
+    await keeperGone(scene.port);
+  });
+
+  test('when no server comes back in time', async (t) => {
+    const scene = await makeScene(t);
+    const hub = await scene.hub({}, { variables: { ACEBASE_IPC_KEEPER_PATIENCE: '700' } });
+    await keeperThere(scene.port);
+    await end(hub, 'SIGKILL');
+    await assertStaysOpen(scene.port);
+    await keeperGone(scene.port);
+    assert.equal(await isOpen(scene.port), false);
+    assert.deepEqual(readdirSync(scene.directory()), []);
+  });
+});
+
+describe('a keeper', { skip: process.platform === 'win32' }, () => {
+  test('serves one server: a second is refused clearly, and the first goes on', async (t) => {
+    const scene = await makeScene(t);
+    await scene.hub();
+    const second = scene.launch();
+    const [, code] = await second.printed(/failed (\w+): .*in use.*kept for another server/);
+    assert.equal(code, 'EADDRINUSE');
+    await second.ended;
+    const client = await connect(scene, 'client-1');
+    assert.match(await client.next(), /^welcome:/);
+  });
+
+  test('is replaced when it dies, with a warning', async (t) => {
+    const scene = await makeScene(t);
+    const hub = await scene.hub();
+    const { pid } = await keeperThere(scene.port);
+    process.kill(pid, 'SIGKILL');
+    await hub.printed(/warning port-keeper: /);
+    await eventually(() => {
+      const next = keeperOf(scene.port);
+      return next && next.pid !== pid;
+    });
+    await end(hub, 'SIGKILL');
+    await assertStaysOpen(scene.port);
+  });
+
+  test('gives way to a server that listens elsewhere on the port', async (t) => {
+    const scene = await makeScene(t);
+    await end(await scene.hub(), 'SIGKILL');
+    const hub = await scene.hub({ host: 'localhost' });
+    assert.equal(hub.stdout.includes('warning'), false);
+  });
+
+  test('is no child of the server, and holds nothing of its environment, folder or output', async (t) => {
+    const scene = await makeScene(t);
+    const variables = { NODE_OPTIONS: '--no-warnings', SECRET: 'x', NODE_UNIQUE_ID: '' };
+    const hub = await scene.hub({}, { variables });
+    const keeper = await keeperThere(scene.port);
+    await eventually(() => !treeOf(hub.child.pid).includes(keeper.pid));
+    // Resolves when nobody holds the output any more.
+    await end(hub, 'SIGKILL');
+    assert.ok(keeperOf(scene.port));
+    if (process.platform === 'linux') {
+      const environment = readFileSync(`/proc/${keeper.pid}/environ`, 'utf8');
+      assert.ok(!environment.includes('SECRET') && !environment.includes('NODE_OPTIONS'), environment);
+    }
+  });
+
+  test('needs little memory', { skip: process.platform !== 'linux' }, async (t) => {
+    const scene = await makeScene(t);
+    await scene.hub();
+    const { pid } = await keeperThere(scene.port);
+    await sleep(WHILE);
+    const [, kib] = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8').match(/^Private_Dirty:\s+(\d+)/m);
+    assert.ok(Number(kib) < KEEPER_MEMORY, `${kib} KiB`);
+  });
+
+  test('gives the port to its own user only', async (t) => {
+    const scene = await makeScene(t);
+    await end(await scene.hub(), 'SIGKILL');
+    assert.equal(statSync(scene.directory()).mode & 0o077, 0);
+    if (process.getuid() !== 0) {
+      return;
+    }
+    const socketFile = path.join(scene.directory(), readdirSync(scene.directory())[0]);
+    const connecting = `require('net').connect(${JSON.stringify(socketFile)})`;
+    const script = `${connecting}.on('error', (error) => console.log(error.code))`;
+    const stranger = spawn(process.execPath, ['-e', script], { uid: NOBODY, gid: NOBODY, cwd: '/' });
+    const [said] = await once(stranger.stdout, 'data');
+    assert.equal(String(said).trim(), 'EACCES');
+    await assertIsServedAfter(scene.port, () => scene.hub());
+  });
+
+  test('needs a fixed port', () => {
+    assert.throws(() => new AceBaseIPCServer({ port: 0, keepPort: true }), {
+      name: 'TypeError',
+      message: /option "keepPort" needs a fixed port/,
+    });
+  });
+});

@@ -1,0 +1,136 @@
+'use strict';
+
+// What is published: packed, installed into an empty folder on a machine without Rust, and run.
+
+const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const { once } = require('node:events');
+const { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
+const net = require('node:net');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+
+const { connect } = require('./support/peer.js');
+const { ROOT, start } = require('./support/process.js');
+
+describe('the packed package', () => {
+  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'acebase-ipc-package-')));
+  /** A machine that has Node.js, and nothing else. */
+  const env = { PATH: path.join(folder, 'commands'), HOME: folder, npm_config_cache: npmCache() };
+  let main;
+  let platform;
+
+  before(() => {
+    mkdirSync(env.PATH);
+    for (const command of ['node', 'npm', 'sh']) {
+      symlinkSync(command === 'node' ? process.execPath : which(command), path.join(env.PATH, command));
+    }
+    const packed = execFileSync(process.execPath, [path.join(ROOT, 'scripts', 'pack.js'), folder], {
+      encoding: 'utf8',
+    });
+    [main, platform] = packed.trim().split('\n');
+  });
+
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Installs tarballs into an empty folder. */
+  function install(name, ...tarballs) {
+    const project = path.join(folder, name);
+    mkdirSync(project);
+    writeFileSync(path.join(project, 'package.json'), '{ "private": true }');
+    execFileSync('npm', ['install', '--offline', '--no-audit', '--no-fund', ...tarballs], {
+      cwd: project,
+      env,
+      stdio: 'pipe',
+    });
+    return project;
+  }
+
+  test('has no install scripts and no dependencies, and all that it needs', () => {
+    const project = install('contents', main, platform);
+    for (const name of ['acebase-ipc-server', path.basename(platform, '.tgz').replace(/-\d.*/, '')]) {
+      const manifest = JSON.parse(readFileSync(path.join(project, 'node_modules', name, 'package.json'), 'utf8'));
+      for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
+        assert.equal(manifest.scripts?.[script], undefined);
+      }
+      assert.equal(manifest.dependencies, undefined);
+    }
+    const files = execFileSync('tar', ['tzf', main], { encoding: 'utf8' });
+    for (const file of ['LICENSE', 'README.md', 'index.js', 'index.mjs', 'index.d.ts', 'native.js', 'src/lib.rs']) {
+      assert.ok(files.includes(`package/${file}\n`), file);
+    }
+    assert.doesNotMatch(files, /\.node$|node_modules|target\/|__test__/m);
+  });
+
+  test("runs the README's three lines without Rust", async (t) => {
+    const project = install('project', main, platform);
+    const port = await freePort();
+    writeFileSync(path.join(project, 'start-ipc-server.js'), threeLines().replace('9163', port));
+    const server = start(t, 'node', ['start-ipc-server.js'], { cwd: project, env });
+    await server.printed(new RegExp(`^AceBase IPC server running on port ${port}\n`));
+    const peer = await connect({ port }, 'peer-1');
+    assert.equal(await peer.next(), 'welcome:{"maxPayload":16384}');
+    await peer.close();
+
+    const esm = "import { AceBaseIPCServer } from 'acebase-ipc-server'; console.log(typeof AceBaseIPCServer)";
+    assert.equal(
+      (await start(t, 'node', ['--input-type=module', '-e', esm], { cwd: project, env }).ended).stdout,
+      'function\n',
+    );
+    const command = path.join(project, 'node_modules', '.bin', 'acebase-ipc-server');
+    assert.equal(
+      (await start(t, command, ['--version'], { cwd: project, env: { PATH: env.PATH } }).ended).stdout,
+      `${version()}\n`,
+    );
+  });
+
+  test('without a binary for the platform says which is missing, and how to build it', async (t) => {
+    const project = install('bare', main);
+    const { code, stderr } = await start(t, 'node', ['-e', "require('acebase-ipc-server')"], { cwd: project, env })
+      .ended;
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`no binary for this platform \\(${process.platform}-${process.arch}`));
+    const command = stderr.match(/and run: (npm --prefix "(.*)" run build)/);
+    assert.equal(command[2], path.join(project, 'node_modules', 'acebase-ipc-server'));
+    const built = await start(t, 'sh', ['-c', command[1]], { cwd: project, env }).ended;
+    assert.notEqual(built.code, 0);
+    assert.match(built.stderr, /^Rust is needed to build the addon, and `cargo` was not found: install it from /m);
+  });
+
+  test('has sources that cargo understands', () => {
+    const project = path.join(folder, 'bare', 'node_modules', 'acebase-ipc-server');
+    execFileSync('cargo', ['metadata', '--no-deps', '--offline', '--format-version', '1'], {
+      cwd: project,
+      stdio: 'pipe',
+    });
+  });
+});
+
+/** The first block of JavaScript in the README. */
+function threeLines() {
+  const [, lines] = readFileSync(path.join(ROOT, 'README.md'), 'utf8').match(/```js\n([^`]*)```/);
+  assert.equal(lines.trim().split('\n').length, 3);
+  return lines;
+}
+
+function version() {
+  return JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).version;
+}
+
+function which(command) {
+  return execFileSync('sh', ['-c', `command -v ${command}`], { encoding: 'utf8' }).trim();
+}
+
+function npmCache() {
+  return execFileSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).trim();
+}
+
+async function freePort() {
+  const server = net.createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,67 @@
+'use strict';
+
+// Makes certificates for tests with the `openssl` command, in a folder of their own that goes when the tests are over.
+
+const { execFileSync } = require('node:child_process');
+const { mkdtempSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+
+const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-certificates-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+/** What encrypted keys and files of these tests are encrypted with. */
+const PASSPHRASE = 'correct horse';
+
+function openssl(...args) {
+  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+}
+
+function file(name) {
+  return path.join(folder, name);
+}
+
+/** Makes something once, however many tests ask for it. */
+function once(make) {
+  let made;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** A self-signed certificate for localhost and its key, as PEM files. */
+const pem = once(() => {
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1'];
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key.pem'];
+  openssl('req', '-x509', ...key, '-out', 'cert.pem', '-days', '2', ...subject);
+  return { certPath: file('cert.pem'), keyPath: file('key.pem') };
+});
+
+/** The same with an encrypted key (PKCS#8). */
+const encryptedPem = once(() => {
+  const { certPath } = pem();
+  openssl('pkcs8', '-topk8', '-in', 'key.pem', '-out', 'encrypted.pem', '-passout', `pass:${PASSPHRASE}`);
+  return { certPath, keyPath: file('encrypted.pem'), passphrase: PASSPHRASE };
+});
+
+/** A key that belongs to no certificate. */
+const strangeKey = once(() => {
+  openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'strange.pem');
+  return file('strange.pem');
+});
+
+/** Both in one PKCS#12 file, as OpenSSL 3 writes it. */
+const pfx = once(() => exportPfx('modern.pfx'));
+
+/** The same with the algorithms of the last century, as Windows and older tools write it. */
+const legacyPfx = once(() => exportPfx('legacy.pfx', '-legacy'));
+
+function exportPfx(name, ...how) {
+  pem();
+  const input = ['-inkey', 'key.pem', '-in', 'cert.pem'];
+  openssl('pkcs12', '-export', ...how, ...input, '-out', name, '-passout', `pass:${PASSPHRASE}`);
+  return { pfxPath: file(name), passphrase: PASSPHRASE };
+}
+
+module.exports = { encryptedPem, file, legacyPfx, pem, pfx, strangeKey };

@@ -1,0 +1,63 @@
+// What index.d.ts must allow, and what it must not. Compiled only.
+
+import type { AceBaseIPCClient, AceBaseIPCLock, AceBaseIPCServerConfig } from 'acebase-ipc-server';
+import { AceBaseIPCServer } from 'acebase-ipc-server';
+
+type IsExactly<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function holds<_T extends true>(): void {}
+
+// The configuration.
+new AceBaseIPCServer();
+new AceBaseIPCServer({ host: 'localhost', port: 0, token: 'secret', maxPayload: 16384 });
+new AceBaseIPCServer({ ssl: { certPath: 'a.pem', keyPath: 'b.pem', passphrase: 'p' } });
+new AceBaseIPCServer({ ssl: { pfxPath: 'a.pfx' } });
+new AceBaseIPCServer({ largeMessages: 'download', allowedOrigins: ['https://a.example'], releaseLocksAfter: 0 });
+const config: AceBaseIPCServerConfig = { keepPort: true, threads: 2 };
+new AceBaseIPCServer(config);
+// @ts-expect-error A port is a number.
+new AceBaseIPCServer({ port: '9163' });
+// @ts-expect-error There is no such way.
+new AceBaseIPCServer({ largeMessages: 'pull' });
+// @ts-expect-error A key is missing.
+new AceBaseIPCServer({ ssl: { certPath: 'a.pem' } });
+// @ts-expect-error Two sources of a certificate.
+new AceBaseIPCServer({ ssl: { certPath: 'a.pem', keyPath: 'b.pem', pfxPath: 'c.pfx' } });
+// @ts-expect-error A slip of the pen.
+new AceBaseIPCServer({ maxPaylod: 1 });
+
+// The server.
+const server = new AceBaseIPCServer({ port: 0 });
+await server.start();
+await server.stop();
+const port: number = server.port;
+// @ts-expect-error It is for reading.
+server.port = port;
+const clients: AceBaseIPCClient[] = server.getClients('mydb_data');
+for (const client of clients) {
+  const since: number = client.connected.getTime();
+  await client.sendMessage({ since });
+  await client.sendMessage('text');
+  client.close();
+}
+const locks: AceBaseIPCLock[] = server.locks('mydb_data');
+holds<IsExactly<(typeof locks)[0]['state'], 'waiting' | 'held' | 'fenced'>>();
+const status = server.status();
+const isThere: boolean | undefined = status?.databases[0]?.masterPresent;
+void isThere;
+const address = server.address();
+const family: 'IPv4' | 'IPv6' | undefined = address?.all[0]?.family;
+void family;
+
+// Its events.
+server.on('listening', () => {});
+server.once('connect', (client) => holds<IsExactly<typeof client, AceBaseIPCClient>>());
+server.on('disconnect', (peer, reason) => `${peer.id} of ${peer.dbname}: ${reason.toUpperCase()}`);
+server.on('message', (text, peer) => text.length + peer.id.length);
+server.on('warning', (warning) => warning.code.length + warning.message.length);
+server.on('error', (error) => error.message);
+server.on('coordination', (what) => what.kind === 'lock-released' && what.detail);
+server.off('close', () => {});
+// @ts-expect-error There is no such event.
+server.on('conect', () => {});
+// @ts-expect-error A message is text.
+server.on('message', (text: number) => text);

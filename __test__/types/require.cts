@@ -1,0 +1,7 @@
+// What index.d.ts must allow, and what it must not, for CommonJS. Compiled only.
+
+import ipc = require('acebase-ipc-server');
+
+const server: ipc.AceBaseIPCServer = new ipc.AceBaseIPCServer({ port: 9163 });
+const started: Promise<void> = server.start();
+void started;

@@ -1,0 +1,4 @@
+// Start IPC Server
+const { AceBaseIPCServer } = require('acebase-ipc-server');
+const server = new AceBaseIPCServer({ port: 9163 });
+server.start();

@@ -1,0 +1,63 @@
+'use strict';
+
+// Everything that `npm test` checks, one step after the other. All steps run, also after a failure; the last lines say how each
+// went. `npm test -- rust js` runs the named steps only.
+
+const { spawnSync } = require('node:child_process');
+const { readdirSync } = require('node:fs');
+const path = require('node:path');
+
+const ROOT = path.dirname(__dirname);
+/** Where npm puts the commands of the development dependencies. */
+const COMMANDS = path.join(ROOT, 'node_modules', '.bin');
+/** A file of node tests that takes longer than this, in milliseconds, hangs. */
+const TEST_TIMEOUT = 10 * 60 * 1000;
+
+const STEPS = [
+  { name: 'rustfmt', command: 'cargo fmt --check' },
+  { name: 'clippy', command: 'cargo clippy --quiet --all-targets --all-features -- -D warnings' },
+  { name: 'rust', command: 'cargo test --quiet' },
+  { name: 'lint', command: 'biome check .' },
+  { name: 'types', command: 'tsc --project __test__/types' },
+  { name: 'js', command: nodeTests('__test__') },
+  { name: 'cluster', command: nodeTests('__test__/cluster') },
+];
+
+main(process.argv.slice(2));
+
+function main(names) {
+  const steps = names.length > 0 ? STEPS.filter((step) => names.includes(step.name)) : STEPS;
+  if (steps.length < names.length) {
+    console.error(`The steps are: ${STEPS.map((step) => step.name).join(', ')}`);
+    process.exit(1);
+  }
+  const results = steps.map(run);
+  report(results);
+  process.exitCode = results.every((result) => result.isGood) ? 0 : 1;
+}
+
+function run({ name, command }) {
+  console.log(`\n=== ${name}: ${command}`);
+  const started = Date.now();
+  const env = { ...process.env, PATH: `${COMMANDS}${path.delimiter}${process.env.PATH}` };
+  const { status } = spawnSync(command, { cwd: ROOT, stdio: 'inherit', shell: true, env });
+  return { name, isGood: status === 0, seconds: (Date.now() - started) / 1000 };
+}
+
+/** Files one at a time: the tests start servers, databases and process managers, and machines for tests are small. */
+function nodeTests(folder) {
+  const files = readdirSync(path.join(ROOT, folder))
+    .filter((file) => file.endsWith('.test.js'))
+    .map((file) => `${folder}/${file}`);
+  return `node --test --test-concurrency=1 --test-timeout=${TEST_TIMEOUT} ${files.join(' ')}`;
+}
+
+function report(results) {
+  console.log('\n=== Summary');
+  for (const { name, isGood, seconds } of results) {
+    console.log(`${isGood ? 'ok    ' : 'FAILED'} ${name.padEnd(8)} ${seconds.toFixed(1).padStart(6)} s`);
+  }
+  const failed = results.filter((result) => !result.isGood).map((result) => result.name);
+  const total = results.reduce((sum, result) => sum + result.seconds, 0).toFixed(0);
+  console.log(failed.length === 0 ? `All checks passed in ${total} s.` : `FAILED: ${failed.join(', ')} (${total} s).`);
+}
