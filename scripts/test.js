@@ -49,7 +49,7 @@ function nodeTests(folder) {
   const files = readdirSync(path.join(ROOT, folder))
     .filter((file) => file.endsWith('.test.js'))
     .map((file) => `${folder}/${file}`);
-  return `node --test --test-concurrency=1 --test-timeout=${TEST_TIMEOUT} ${files.join(' ')}`;
+  return `node --test --test-reporter=spec --test-concurrency=1 --test-timeout=${TEST_TIMEOUT} ${files.join(' ')}`;
 }
 
 function report(results) {
