@@ -1,4 +1,4 @@
-//! Micro-benchmarks of the layers without I/O, so that a regression shows where it is: `cargo bench --no-default-features`.
+//! Micro-benchmarks of the layers without I/O, so that a regression shows where it is: `cargo bench`.
 
 use std::{hint::black_box, io::IoSlice, sync::Arc, time::Duration};
 
@@ -33,6 +33,10 @@ impl Transport for Sink {
     fn close(&self, _: CloseReason) {}
 
     fn acknowledged(&self) -> Option<u64> {
+        Some(u64::MAX)
+    }
+
+    fn delivered(&self) -> Option<u64> {
         Some(u64::MAX)
     }
 
@@ -90,7 +94,11 @@ fn routing(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("hub");
         group.throughput(Throughput::Elements(BURST as u64 * 64));
         group.bench_function(format!("32 broadcasts to 64 peers{suffix}"), |bencher| {
-            bencher.iter_batched(|| broadcast.clone(), |burst| sender.receive(burst.into_iter()), BatchSize::SmallInput);
+            bencher.iter_batched(
+                || broadcast.clone(),
+                |burst| sender.receive(burst.into_iter()),
+                BatchSize::SmallInput,
+            );
         });
         group.throughput(Throughput::Elements(BURST as u64));
         group.bench_function(format!("32 direct messages{suffix}"), |bencher| {

@@ -34,7 +34,9 @@ pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context:
     let on_upgrade = hyper::upgrade::on(&mut request);
     let response = match switching_protocols(&request) {
         Ok(response) => response,
-        Err(error) => return reply::closing(StatusCode::BAD_REQUEST, format!("400 Not a WebSocket handshake: {error}")),
+        Err(error) => {
+            return reply::closing(StatusCode::BAD_REQUEST, format!("400 Not a WebSocket handshake: {error}"));
+        }
     };
     if let Err(reason) = context.hub.admit(db, &id) {
         return reply::closing(StatusCode::SERVICE_UNAVAILABLE, format!("503 {reason}"));

@@ -2,7 +2,7 @@
 //!
 //! It is a plain data structure: whoever holds the peer's connection takes bytes out with [`Outbox::write_with`]. The outbox
 //! outlives connections. Where a session can be resumed ([`Outbox::retain`]), what was sent is kept until the peer's kernel has
-//! acknowledged it, and what was not acknowledged when a connection broke is sent again, from whole frames, on the next.
+//! acknowledged it, and what had not left this machine when a connection broke is sent again, from whole frames, on the next.
 //!
 //! ```text
 //!   segments: |  acknowledged?  |   to be sent   |     offsets count the bytes of the current connection's stream
@@ -196,15 +196,15 @@ impl Outbox {
         log.ring()
     }
 
-    /// Takes the outbox from its connection and rewinds it to the first frame that the peer's kernel has not acknowledged.
+    /// Takes the outbox from its connection and rewinds it to the first frame that the peer cannot have got.
     /// Returns the transport that it was attached to.
     pub fn detach(&self) -> Option<Arc<dyn Transport>> {
         let (_, transport) = self.log.lock().transport.take()?;
         // Nothing is written any more. The transport is asked without the lock: it has locks of its own.
-        let acknowledged = transport.acknowledged();
+        let delivered = transport.delivered();
         let mut log = self.log.lock();
-        let acknowledged = acknowledged.unwrap_or(log.sent);
-        log.rewind(acknowledged);
+        let delivered = delivered.unwrap_or(log.sent);
+        log.rewind(delivered);
         Some(transport)
     }
 
@@ -443,11 +443,11 @@ impl Log {
         self.drop_front(whole);
     }
 
-    /// Goes back to the first frame that is not acknowledged, and leaves out what means nothing on another connection.
-    fn rewind(&mut self, acknowledged: u64) {
+    /// Goes back to the first frame that was not delivered, and leaves out what means nothing on another connection.
+    fn rewind(&mut self, delivered: u64) {
         self.close_tail();
         if self.keeps_from_base() {
-            self.drop_frames_until(acknowledged.min(self.sent));
+            self.drop_frames_until(delivered.min(self.sent));
         } else {
             // The front may be the rest of a frame: begin at the first whole one.
             let unkept = self.keep_from.unwrap_or(self.end).saturating_sub(self.base);

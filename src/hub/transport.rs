@@ -18,9 +18,13 @@ pub trait Transport: Send + Sync {
     /// Say why, and end the connection once the outbox is empty (or at once, where that cannot be).
     fn close(&self, reason: CloseReason);
 
-    /// How many bytes of the outbox's stream the peer's kernel has acknowledged since this transport was attached.
-    /// `None` where that cannot be known: then all that was sent counts as delivered.
+    /// How many bytes of the outbox's stream the peer's kernel has acknowledged since this transport was attached. They need
+    /// not be kept any longer. `None` where that cannot be known: then all that was sent counts as delivered.
     fn acknowledged(&self) -> Option<u64>;
+
+    /// Now that the connection is broken: how many bytes of the stream must be taken for delivered? What was acknowledged; and
+    /// what was on its way, for the peer may have read it and not acknowledged it yet. `None` as above.
+    fn delivered(&self) -> Option<u64>;
 
     /// The time that a message to the peer and an answer take on the network, where it is known.
     fn round_trip(&self) -> Option<Duration>;

@@ -153,8 +153,8 @@ fn count_frames(mut stream: &[u8]) -> usize {
     count
 }
 
-/// A connection breaks while more is on its way than the receiver's kernel takes. On the next connection comes exactly what
-/// that kernel has not acknowledged, from the first message that it has not got whole.
+/// A connection breaks while more waits than the receiver's kernel takes. On the next connection comes exactly what that
+/// kernel has not got, from the first message that it has not got whole.
 #[cfg(target_os = "linux")]
 fn resumes_where_the_kernel_stopped(transport: &Transport) {
     const MESSAGES: usize = 1_500;
@@ -185,14 +185,48 @@ fn resumes_where_the_kernel_stopped(transport: &Transport) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_resumed_session_gets_exactly_what_was_not_acknowledged() {
+fn a_resumed_session_gets_exactly_what_had_not_arrived() {
     resumes_where_the_kernel_stopped(&Transport::plain());
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_resumed_session_gets_exactly_what_was_not_acknowledged_over_tls() {
+fn a_resumed_session_gets_exactly_what_had_not_arrived_over_tls() {
     resumes_where_the_kernel_stopped(&Transport::tls());
+}
+
+/// What a client has read it must not get again, though its kernel has not acknowledged it yet: in a conversation kernels
+/// acknowledge late, with their own next data.
+#[cfg(target_os = "linux")]
+fn is_not_told_twice(transport: &Transport) {
+    const ROUNDS: usize = 20;
+
+    let server = transport.start();
+    let mut sender = transport.connect(server.port(), "sender");
+    for round in 0..ROUNDS {
+        let mut receiver = transport.connect(server.port(), RESUMABLE);
+        receiver.send(Message::text("ping")).unwrap();
+        assert_eq!(receiver.read().unwrap().into_text().unwrap(), "pong");
+        // This acknowledges the answer; what comes next is acknowledged late.
+        receiver.send(Message::text("to:nobody;")).unwrap();
+        SockRef::from(receiver.get_ref().socket()).set_tcp_quickack(false).unwrap();
+        sender.send(Message::text(format!("to:{RESUMABLE};{round}"))).unwrap();
+        assert_eq!(receiver.read().unwrap().into_text().unwrap(), round.to_string());
+        SockRef::from(receiver.get_ref().socket()).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    server.stop();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_read_is_not_sent_again_on_resume() {
+    is_not_told_twice(&Transport::plain());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_read_is_not_sent_again_on_resume_over_tls() {
+    is_not_told_twice(&Transport::tls());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use rustls::ServerConnection;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpStream, tcp::OwnedWriteHalf};
 
 use super::{
     tcp_info,
@@ -144,12 +144,12 @@ impl Link {
     }
 
     fn acknowledged_tls(&self, tls: &mut Tls) -> Option<u64> {
-        Some(tls.acknowledged(self.acknowledged_bytes()?))
+        self.of_this_link(tcp_info::bytes_acknowledged).map(|cipher| tls.arrived(cipher))
     }
 
-    /// Bytes of this link that the other side's kernel has acknowledged, encrypted ones with TLS.
-    fn acknowledged_bytes(&self) -> Option<u64> {
-        Some(tcp_info::bytes_acknowledged(self.socket.as_ref())?.saturating_sub(self.written_before))
+    /// Bytes of this link, encrypted ones with TLS, that the kernel counts in some way.
+    fn of_this_link(&self, count: impl FnOnce(&TcpStream) -> Option<u64>) -> Option<u64> {
+        Some(count(self.socket.as_ref())?.saturating_sub(self.written_before))
     }
 
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -182,9 +182,17 @@ impl Transport for Link {
 
     fn acknowledged(&self) -> Option<u64> {
         match &self.tls {
-            None => self.acknowledged_bytes(),
+            None => self.of_this_link(tcp_info::bytes_acknowledged),
             Some(tls) => self.acknowledged_tls(&mut tls.lock()),
         }
+    }
+
+    fn delivered(&self) -> Option<u64> {
+        let delivered = self.of_this_link(tcp_info::bytes_delivered)?;
+        Some(match &self.tls {
+            None => delivered,
+            Some(tls) => tls.lock().arrived(delivered),
+        })
     }
 
     fn round_trip(&self) -> Option<Duration> {

@@ -11,6 +11,25 @@ pub fn bytes_acknowledged(socket: &TcpStream) -> Option<u64> {
     read(socket, BYTES_ACKED).map(u64::from_ne_bytes)
 }
 
+/// Bytes that the other side may have read, on a connection that is over.
+///
+/// The other side acknowledges up to 200 ms after its program has read (delayed acknowledgements), so bytes that have left this
+/// machine count as read, though they are not acknowledged. Unless they were sent a second time: that happens when more than
+/// 200 ms have brought no acknowledgement, and so nothing has arrived.
+pub fn bytes_delivered(socket: &TcpStream) -> Option<u64> {
+    /// Where `tcpi_retransmits` lies: how often the oldest bytes were sent again, without an answer yet.
+    const RETRANSMITS: usize = 2;
+    /// Where `tcpi_bytes_sent` and behind it `tcpi_bytes_retrans` lie: since Linux 4.19.
+    const BYTES_SENT: usize = 200;
+    const BYTES_RETRANSMITTED: usize = 208;
+    if read(socket, RETRANSMITS)? != [0] {
+        return bytes_acknowledged(socket);
+    }
+    let sent = u64::from_ne_bytes(read(socket, BYTES_SENT)?);
+    let again = u64::from_ne_bytes(read(socket, BYTES_RETRANSMITTED)?);
+    Some(sent.saturating_sub(again))
+}
+
 /// The smoothed round trip time.
 pub fn round_trip(socket: &TcpStream) -> Option<Duration> {
     /// Where `tcpi_rtt` lies, in microseconds.

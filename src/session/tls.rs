@@ -31,7 +31,7 @@ pub struct Tls {
     produced: Mark,
     /// The ends of records that may not be acknowledged yet, oldest first.
     records: VecDeque<Mark>,
-    acknowledged_plain: u64,
+    arrived_plain: u64,
 }
 
 /// A place in both streams.
@@ -57,7 +57,7 @@ impl Tls {
             cipher: BytesMut::new(),
             produced: Mark::default(),
             records: VecDeque::new(),
-            acknowledged_plain: 0,
+            arrived_plain: 0,
         }
     }
 
@@ -114,15 +114,15 @@ impl Tls {
         Ok(())
     }
 
-    /// How much of the plain stream is acknowledged, when so much of the encrypted stream is.
-    pub fn acknowledged(&mut self, cipher: u64) -> u64 {
+    /// How much of the plain stream has reached the other side, when so much of the encrypted stream has.
+    pub fn arrived(&mut self, cipher: u64) -> u64 {
         while let Some(record) = self.records.front()
             && record.cipher <= cipher
         {
-            self.acknowledged_plain = record.plain;
+            self.arrived_plain = record.plain;
             self.records.pop_front();
         }
-        self.acknowledged_plain
+        self.arrived_plain
     }
 
     /// It is time to ask what has been acknowledged.

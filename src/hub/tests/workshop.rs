@@ -110,6 +110,10 @@ impl Transport for Wire {
         Some(self.acknowledged.load(Ordering::Relaxed))
     }
 
+    fn delivered(&self) -> Option<u64> {
+        self.acknowledged()
+    }
+
     fn round_trip(&self) -> Option<Duration> {
         None
     }
