@@ -7,7 +7,7 @@ const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 
 const ROOT = path.dirname(__dirname);
-const BUILD = ['build', '--platform', '--release', '--js', 'native.js', '--dts', 'native.d.ts'];
+const BUILD = ['build', '--platform', '--release', '--features', 'node', '--js', 'native.js', '--dts', 'native.d.ts'];
 /** The major version of the build tool that the sources are written for. */
 const BUILD_TOOL = '@napi-rs/cli@3';
 
