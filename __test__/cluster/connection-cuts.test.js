@@ -19,11 +19,14 @@ const CUT_INTERVAL = 2000;
 /** AceBase's own, in seconds: what frees the database when a release was lost in the socket of the process that sent it. */
 const LOCK_TIMEOUT = 3;
 
-/** How long the whole database may stand still, in milliseconds. */
-const STANDSTILL_LIMIT = LOCK_TIMEOUT * 1000 + 3000;
+/**
+ * How long the whole database may stand still, in milliseconds. Cuts come more often than locks expire: the next release may
+ * be lost as soon as the first is made up for.
+ */
+const STANDSTILL_LIMIT = 3 * LOCK_TIMEOUT * 1000;
 
 /** After how long a request counts as lost, in milliseconds: nothing that the hub has can take that long. */
-const GIVE_UP = 2 * STANDSTILL_LIMIT;
+const GIVE_UP = STANDSTILL_LIMIT + 3000;
 
 /** How long an event may take, in milliseconds; also how long one that must not come is waited for. */
 const EVENT_LIMIT = 3000;
@@ -86,7 +89,7 @@ test('all connections are cut under load, again and again', async (t) => {
   t.diagnostic(`${count((report) => report.confirmed.length)} writes confirmed`);
   t.diagnostic(`${count((report) => report.lost)} requests lost in sockets of their clients`);
   t.diagnostic(`${loaded.dead.length} processes ended themselves: they sent while they reconnected`);
-  t.diagnostic(`failed requests: ${JSON.stringify(reports.flatMap((report) => report.failures))}`);
+  t.diagnostic(`failed requests: ${JSON.stringify([...new Set(reports.flatMap((report) => report.failures))])}`);
   t.diagnostic(`longest standstill: ${standstill} ms`);
   cluster.assertAlive(loaded.dead);
   assert.ok(standstill < STANDSTILL_LIMIT, `stood still for ${standstill} ms`);

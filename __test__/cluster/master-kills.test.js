@@ -39,7 +39,7 @@ describe('the master is killed under load', { concurrency: true }, () => {
     const { cluster, reports } = await killMasters(t, scale.masterKills, { giveUpAfter: HANG_LIMIT });
     for (const report of reports) {
       assert.equal(report.lost, 0, `${report.name}: slowest ${report.slowest} ms`);
-      assert.deepEqual(report.failures, [], report.name);
+      assert.deepEqual([...new Set(report.failures)], [], report.name);
     }
     await assertStored(cluster, reports);
   });

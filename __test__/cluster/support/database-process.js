@@ -25,8 +25,6 @@ const db = new AceBase(name, { logLevel: 'error', storage });
 /** Events of all subscriptions, oldest first. */
 const events = [];
 let load;
-/** The transaction that holds the write lock. */
-let holding;
 
 serve({
   ready: () => db.ready(),
@@ -47,25 +45,15 @@ serve({
   /** The ids of the processes that this one knows of. */
   peers: () => db.api.storage.ipc.peers.map((peer) => peer.id),
 
-  /** Takes the write lock and keeps it. Resolves when it has it. */
+  /** Takes the write lock, for as long as this process lives. Resolves when it has it. */
   hold(path) {
     return new Promise((resolve, reject) => {
-      const transaction = db.ref(path).transaction(async (snapshot) => {
-        const letGo = new Promise((release) => {
-          holding = { release };
-        });
-        holding.done = transaction;
+      const isHolding = () => {
         resolve();
-        await letGo;
-        return (snapshot.val() ?? 0) + 1;
-      });
-      transaction.catch(reject);
+        return new Promise(() => {});
+      };
+      db.ref(path).transaction(isHolding).catch(reject);
     });
-  },
-  /** Ends the transaction that keeps the lock; its value is one more than before. */
-  async letGo() {
-    holding.release();
-    await holding.done;
   },
 
   startLoad(path, settings) {
@@ -73,8 +61,6 @@ serve({
   },
   load: () => load.report(),
   stopLoad: () => load.stop(),
-
-  close: () => db.close(),
 });
 
 async function write(path, value) {

@@ -6,8 +6,6 @@ const { AceBaseIPCServer } = require('../../../index.js');
 const { serve } = require('./rpc.js');
 
 const server = new AceBaseIPCServer(JSON.parse(process.argv[2]));
-const notes = [];
-server.on('coordination', (note) => notes.push(note));
 server.on('warning', ({ message }) => console.error(message));
 
 serve({
@@ -15,8 +13,6 @@ serve({
     await server.start();
     return server.port;
   },
-  stop: () => server.stop(),
   clients: (dbname) => server.getClients(dbname).map((client) => client.id),
   locks: (dbname) => server.locks(dbname),
-  notes: () => notes,
 });

@@ -3,8 +3,6 @@
 // How long the tests with faults go on: as long as it takes to see them work, or, with FAULTS_FULL=1, long enough to meet rare
 // interleavings.
 
-const isFull = process.env.FAULTS_FULL === '1';
-
 const SHORT = {
   /** How often the master is killed. */
   masterKills: 3,
@@ -18,4 +16,4 @@ const SHORT = {
 
 const FULL = { masterKills: 10, cuts: 60_000, standstill: 30_000, aftermath: 30_000 };
 
-module.exports = { isFull, scale: isFull ? FULL : SHORT };
+module.exports = { scale: process.env.FAULTS_FULL === '1' ? FULL : SHORT };
