@@ -56,6 +56,8 @@ export interface AceBaseIPCServerConfig {
   resumeWindow?: number;
   /** How long a request waits for an absent master before it is answered with an error; 0 is no holding. Default: 60000. */
   masterTimeout?: number;
+  /** How long a new master gets no requests for space, keys or indexes, since it connects before it has read its tables. Default: 1000. */
+  masterWarmUp?: number;
   /** Follow who holds and who waits for which lock. Default: true. */
   lockTable?: boolean;
   /** How long after its death the locks of a process are released; 0 is never. Default: 10000. */

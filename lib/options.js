@@ -86,6 +86,12 @@ const OPTIONS = [
     help: 'How long a request waits for an absent master before it is answered with an error; 0 is no holding of requests.',
   },
   {
+    name: 'masterWarmUp',
+    kind: milliseconds(),
+    default: 1000,
+    help: 'How long a new master gets no requests for space, keys or indexes: it connects before it has read its tables.',
+  },
+  {
     name: 'lockTable',
     kind: flag(),
     default: true,

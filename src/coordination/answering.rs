@@ -4,6 +4,8 @@
 //! master, or its worker is gone. If it grants a lock, then nobody knows of that lock, and the hub releases it. An answer to a
 //! request that this hub never saw is another matter: the master got it from a former run of the hub, and its worker waits.
 
+use bytes::Bytes;
+
 use super::{
     AceBase,
     message::{self, Answer, AnswerKind, Ask, Grant, HUB, Wanted},
@@ -32,12 +34,29 @@ impl AceBase {
         if !self.config.follows_requests() {
             return Verdict::Forward;
         }
-        match self.requests.find(to, &answer.id) {
+        let request = self.requests.find(to, &answer.id);
+        let released = request.and_then(|seq| self.as_released(seq, &answer.id));
+        match request {
             Some(seq) if self.is_delivered(seq) => self.settled_by_master(seq, &answer, now, out),
             None if !self.requests.was_settled(to, &answer.id) => self.adopt(to, answer.grant.as_ref(), now),
             _ => return self.swallow(&answer, out),
         }
-        self.hand_over(to, text, &answer, out)
+        match released {
+            Some(released) => {
+                self.reply(to, &released, out);
+                Verdict::Taken
+            }
+            None => self.hand_over(to, text, &answer, out),
+        }
+    }
+
+    /// The answer to a request for a release, which is always that the lock is released: a client does not handle any other and
+    /// its process would end, though all that a master can say is that it does not know the lock (any more).
+    fn as_released(&self, seq: Seq, id: &str) -> Option<Bytes> {
+        match self.requests.get(seq)? {
+            Pending { worker, ask: Ask::Unlock { lock }, .. } => Some(message::unlocked(worker, id, *lock)),
+            _ => None,
+        }
     }
 
     fn is_delivered(&self, seq: Seq) -> bool {
@@ -70,7 +89,7 @@ impl AceBase {
             (Ask::Unlock { lock }, _) => {
                 self.locks.remove_held_by(&pending.worker, lock);
             }
-            (Ask::Lock(_), None) | (Ask::AddKey | Ask::Custom, _) => {}
+            (Ask::Lock(_), None) | (Ask::AddKey | Ask::Free | Ask::Custom, _) => {}
         }
     }
 

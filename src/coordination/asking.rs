@@ -1,8 +1,9 @@
 //! What workers ask of the master: passed on, held, given up. The states of a request are drawn in `requests`.
 //!
 //! A request is held while there is no master that is known and takes requests; while its worker is away, for then nobody
-//! needs the answer; and, if it asks for a lock, while a lock of a former master fences it off. Only the last kind may be
-//! overtaken by later requests of the same worker: among them are the releases that the fence waits for.
+//! needs the answer; if it asks for a lock, while a lock of a former master fences it off; and if it needs the master's tables,
+//! while a new master is still reading them. Only the last two kinds may be overtaken by later requests of the same worker:
+//! among them are the releases that the fence waits for.
 
 use bytes::Bytes;
 
@@ -41,8 +42,7 @@ impl AceBase {
             return Verdict::Taken;
         }
         if !self.requests.has_room_for(&ask, text.len(), self.locks.len()) {
-            note(out, NoteKind::RequestFailed, worker, TOO_MANY.to_owned());
-            self.reply(worker, &message::failed(worker, &id, &ask, TOO_MANY), out);
+            self.fail(worker, &id, &ask, State::Held, TOO_MANY, out);
             return Verdict::Taken;
         }
         let seq = self.requests.add(worker, id, ask, text, now);
@@ -52,12 +52,13 @@ impl AceBase {
     fn pass_on_or_hold(&mut self, seq: Seq, worker: &str, now: Millis, out: &mut Vec<Action>) -> Verdict {
         let takes_requests = self.master.is_present() && self.sessions.is_connected(worker);
         let reason = match takes_requests {
-            true if !self.is_fenced_off(seq, now) => {
-                self.requests.deliver(seq);
-                return Verdict::Forward;
-            }
-            // It waits for the lock, as it would at the master: the fence falls when that is released, or expires.
-            true => "until locks that a former master granted are released",
+            true => match self.obstacle(seq, now) {
+                None => {
+                    self.requests.deliver(seq);
+                    return Verdict::Forward;
+                }
+                Some(obstacle) => obstacle,
+            },
             false => {
                 self.requests.expect_by(seq, now + self.config.master_timeout);
                 "for an AceBase master"
@@ -67,10 +68,17 @@ impl AceBase {
         Verdict::Taken
     }
 
-    fn is_fenced_off(&self, seq: Seq, now: Millis) -> bool {
-        match self.requests.get(seq).map(|pending| &pending.ask) {
-            Some(Ask::Lock(wanted)) => self.locks.is_fenced_off(wanted, now),
-            _ => false,
+    /// What a request has to wait for though there is a master. A lock waits as it would at the master: the fence falls when
+    /// the locks behind it are released, or expire.
+    fn obstacle(&self, seq: Seq, now: Millis) -> Option<&'static str> {
+        match &self.requests.get(seq)?.ask {
+            Ask::Lock(wanted) if self.locks.is_fenced_off(wanted, now) => {
+                Some("until locks that a former master granted are released")
+            }
+            ask if ask.needs_tables() && self.master.is_warming_up() => {
+                Some("until the new master has read its tables")
+            }
+            _ => None,
         }
     }
 
@@ -80,7 +88,7 @@ impl AceBase {
             return;
         }
         for seq in self.requests.held() {
-            if self.is_fenced_off(seq, now) {
+            if self.obstacle(seq, now).is_some() {
                 self.requests.let_wait(seq);
                 continue;
             }
@@ -102,7 +110,7 @@ impl AceBase {
     /// it reach the present one, for which the number means another lock.
     pub(super) fn answer_for_former_master(&mut self, worker: &str, id: &str, ask: &Ask, now: Millis) -> Option<Bytes> {
         let (Ask::Unlock { lock } | Ask::Move { lock }) = ask else { return None };
-        let Some(key) = self.meant_as_fenced(worker, *lock) else {
+        let Some(key) = self.meant_as_fenced(worker, *lock, now) else {
             let means_another = match self.locks.held(*lock) {
                 Some(held) => held.peer != worker,
                 None => self.config.follows_locks() && self.master.began_here(),
@@ -124,11 +132,13 @@ impl AceBase {
     /// The lock that a worker means by a number, if that is a former master's.
     ///
     /// A worker may hold two locks with one number, of different masters, and its words do not tell which it means. Both
-    /// will be released in the end, so the one that keeps others out more is kept longer; in doubt the older goes first.
-    fn meant_as_fenced(&self, worker: &str, lock: u64) -> Option<Key> {
-        let key = self.locks.fenced(worker, lock)?;
+    /// will be released in the end, so the one that keeps others out more is kept longer; of equals the older goes first. The
+    /// one that is kept keeps all others out until then; it does not keep a reading transaction from writing beside a reading
+    /// one of the same worker.
+    fn meant_as_fenced(&self, worker: &str, lock: u64, now: Millis) -> Option<Key> {
+        let key = self.locks.fenced(worker, lock, now)?;
         let other_goes_first =
-            self.locks.has_weaker_namesake(key, worker, lock) && !self.requests.asks_to_release(worker, lock);
+            self.locks.has_weaker_namesake(key, worker, lock, now) && !self.requests.asks_to_release(worker, lock);
         (!other_goes_first).then_some(key)
     }
 
@@ -147,12 +157,16 @@ impl AceBase {
             let Some(pending) = self.requests.settle(seq, By::Hub, now) else { continue };
             let seconds = self.config.master_timeout as f64 / 1_000.0;
             let reason = format!("No AceBase master answered within {seconds} s (acebase-ipc-server)");
-            if let Ask::Unlock { lock } | Ask::Move { lock } = pending.ask {
-                self.give_up_lock(&pending.worker, lock, pending.state, out);
-            }
-            self.reply(&pending.worker, &message::failed(&pending.worker, &pending.id, &pending.ask, &reason), out);
-            note(out, NoteKind::RequestFailed, &pending.worker, reason);
+            self.fail(&pending.worker, &pending.id, &pending.ask, pending.state, &reason, out);
         }
+    }
+
+    fn fail(&mut self, worker: &str, id: &str, ask: &Ask, state: State, reason: &str, out: &mut Vec<Action>) {
+        if let Ask::Unlock { lock } | Ask::Move { lock } = ask {
+            self.give_up_lock(worker, *lock, state, out);
+        }
+        self.reply(worker, &message::failed(worker, id, ask, reason), out);
+        note(out, NoteKind::RequestFailed, worker, reason.to_owned());
     }
 
     /// A worker takes a lock for gone, now that its release or move is answered for the master. The master may have it still.

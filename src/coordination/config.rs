@@ -11,6 +11,11 @@ pub const DEFAULT_MASTER_TIMEOUT_MS: u64 = 60_000;
 /// worker that is slow to reconnect finds its locks still its own.
 pub const DEFAULT_RELEASE_LOCKS_AFTER_MS: u64 = 10_000;
 
+/// How long a new master gets nothing that needs its tables of keys, free space and indexes. The published client connects, and
+/// answers, some 20 ms before it has read them: with empty tables it gives away, and overwrites, the beginning of the database.
+/// They are small, so this is ample also on a busy machine.
+pub const DEFAULT_MASTER_WARM_UP_MS: u64 = 1_000;
+
 /// How many requests of one database may be outstanding; as many locks may be waited for and held. A busy cluster has hundreds.
 pub const DEFAULT_MAX_REQUESTS: usize = 10_000;
 
@@ -27,6 +32,8 @@ pub struct CoordinationConfig {
     /// How long a request waits for a master, in milliseconds; 0: requests are passed on as they come, neither held nor
     /// followed, and there is no lock table.
     pub master_timeout: u64,
+    /// How long a new master gets no requests that need its tables, in milliseconds; 0: it gets them at once.
+    pub master_warm_up: u64,
     /// Follow who holds which lock: release those of dead workers, and let those of a former master count on.
     pub lock_table: bool,
     /// How long a vanished worker may be away before its locks are released, in milliseconds; 0: never.
@@ -44,6 +51,7 @@ impl Default for CoordinationConfig {
             introductions: true,
             resume_window: DEFAULT_RESUME_WINDOW_MS,
             master_timeout: DEFAULT_MASTER_TIMEOUT_MS,
+            master_warm_up: DEFAULT_MASTER_WARM_UP_MS,
             lock_table: true,
             release_locks_after: DEFAULT_RELEASE_LOCKS_AFTER_MS,
             max_requests: DEFAULT_MAX_REQUESTS,

@@ -33,6 +33,9 @@ impl AceBase {
             note(out, NoteKind::MasterChanged, MASTER, "A new AceBase master has taken over".to_owned());
         }
         self.introduce(MASTER, out);
+        if self.config.follows_requests() {
+            self.master.warm_up(now, self.config.master_warm_up);
+        }
         self.deliver_held(now, out);
     }
 
@@ -65,7 +68,15 @@ impl AceBase {
 
     fn take_over_request(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) {
         let Some(pending) = self.requests.get(seq) else { return };
-        let (Ask::Unlock { .. } | Ask::Move { .. }) = pending.ask else { return self.requests.take_back(seq) };
+        let is_left_undone = match pending.ask {
+            Ask::Unlock { .. } | Ask::Move { .. } => true,
+            // The former master may have freed the space, and the next may have given it away already.
+            Ask::Free => pending.state == State::Delivered,
+            Ask::Lock(_) | Ask::AddKey | Ask::Custom => false,
+        };
+        if !is_left_undone {
+            return self.requests.take_back(seq);
+        }
         let Some(pending) = self.requests.settle(seq, By::Hub, now) else { return };
         let answer = self.answer_for_former_master(&pending.worker, &pending.id, &pending.ask, now);
         // A lock that is not in the table was gone before its master.

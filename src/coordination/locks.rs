@@ -43,7 +43,23 @@ struct Row {
     ends: Option<Millis>,
 }
 
+/// How much a lock keeps others out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Strength {
+    Expired,
+    Reads,
+    Writes,
+}
+
 impl Row {
+    fn strength(&self, now: Millis) -> Strength {
+        match self.ends {
+            Some(ends) if ends <= now => Strength::Expired,
+            _ if self.lock.write => Strength::Writes,
+            _ => Strength::Reads,
+        }
+    }
+
     fn is_fencing(&self, now: Millis) -> bool {
         self.ends.is_some_and(|ends| now < ends)
     }
@@ -103,16 +119,18 @@ impl LockTable {
         self.remove(*self.held.get(&id)?)
     }
 
-    /// A worker's lock of a former master by that number, the oldest if there are several.
-    pub(super) fn fenced(&self, worker: &str, id: u64) -> Option<Key> {
-        let is_meant = |lock: &Lock| lock.peer == worker && lock.id == Some(id);
-        self.fenced.iter().copied().find(|key| self.get(*key).is_some_and(is_meant))
+    /// A worker's lock of a former master by that number: of several, one that keeps others out least, and of those the oldest.
+    pub(super) fn fenced(&self, worker: &str, id: u64, now: Millis) -> Option<Key> {
+        let rows = self.fenced.iter().filter_map(|key| Some((*key, self.rows.get(key)?)));
+        let meant = rows.filter(|(_, row)| row.lock.peer == worker && row.lock.id == Some(id));
+        meant.min_by_key(|(key, row)| (row.strength(now), *key)).map(|(key, _)| key)
     }
 
     /// A worker holds a lock of the present master by that number, which keeps others out less than the fenced one.
-    pub(super) fn has_weaker_namesake(&self, key: Key, worker: &str, id: u64) -> bool {
-        let fenced_writes = self.get(key).is_some_and(|fenced| fenced.write);
-        fenced_writes && self.held(id).is_some_and(|held| held.peer == worker && !held.write)
+    pub(super) fn has_weaker_namesake(&self, fenced: Key, worker: &str, id: u64, now: Millis) -> bool {
+        let held = self.held.get(&id).and_then(|key| self.rows.get(key)).filter(|held| held.lock.peer == worker);
+        let fenced = self.rows.get(&fenced);
+        held.zip(fenced).is_some_and(|(held, fenced)| held.strength(now) < fenced.strength(now))
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&Lock> {
@@ -268,7 +286,7 @@ mod tests {
         locks.fence_all(0);
         assert!(locks.expire(500));
         assert!(!locks.expire(500));
-        let key = locks.fenced("w", 1).unwrap();
+        let key = locks.fenced("w", 1, 0).unwrap();
         assert!(!locks.counts(key, 500));
         assert!(locks.remove(key).is_some() && locks.is_empty());
     }
@@ -277,15 +295,18 @@ mod tests {
     fn a_weaker_lock_with_the_same_number_is_known() {
         let mut locks = table_with("w", 1, "t", true, None);
         locks.fence_all(0);
-        let key = locks.fenced("w", 1).unwrap();
-        assert!(locks.fenced("other", 1).is_none() && !locks.has_weaker_namesake(key, "w", 1));
+        let key = locks.fenced("w", 1, 0).unwrap();
+        assert!(locks.fenced("other", 1, 0).is_none() && !locks.has_weaker_namesake(key, "w", 1, 0));
         locks.grant("w", wanted("t", false), &grant(1, None), 0);
-        assert!(locks.has_weaker_namesake(key, "w", 1) && !locks.has_weaker_namesake(key, "other", 1));
+        assert!(locks.has_weaker_namesake(key, "w", 1, 0) && !locks.has_weaker_namesake(key, "other", 1, 0));
         locks.remove_held_by("other", 1);
         assert!(locks.held(1).is_some());
         locks.remove_held_by("w", 1);
         locks.grant("w", wanted("t", true), &grant(1, None), 0);
-        assert!(!locks.has_weaker_namesake(key, "w", 1));
+        assert!(!locks.has_weaker_namesake(key, "w", 1, 0));
+        locks.grant("w", wanted("t", false), &grant(1, None), 0);
+        locks.fence_all(0);
+        assert!(locks.fenced("w", 1, 0) > Some(key));
     }
 
     #[test]

@@ -95,6 +95,8 @@ pub(super) struct Master {
     /// What all marks begin with; differs from one run of the hub to the next, for masters survive it.
     mark_prefix: String,
     next: u64,
+    /// When a new master has read its tables.
+    warm_at: Option<Millis>,
 }
 
 impl Master {
@@ -108,11 +110,32 @@ impl Master {
             marks: VecDeque::new(),
             mark_prefix: format!("{HUB}-mark-{epoch_ms}-"),
             next: 0,
+            warm_at: None,
         }
     }
 
     pub(super) fn is_present(&self) -> bool {
         matches!(self.presence, Presence::Present)
+    }
+
+    /// A new process has taken the master's place: it needs time to read its tables.
+    pub(super) fn warm_up(&mut self, now: Millis, time: u64) {
+        self.warm_at = (time > 0).then_some(now + time);
+    }
+
+    /// The master must not be asked yet for what needs its tables.
+    pub(super) fn is_warming_up(&self) -> bool {
+        self.warm_at.is_some()
+    }
+
+    /// When the new master has had its time.
+    pub(super) fn warm_at(&self) -> Option<Millis> {
+        self.warm_at
+    }
+
+    /// `true`, once: the new master has had its time.
+    pub(super) fn has_warmed_up(&mut self, now: Millis) -> bool {
+        self.warm_at.take_if(|at| *at <= now).is_some()
     }
 
     /// A process is connected under the master's id, and has not said `bye`.

@@ -36,8 +36,8 @@ mod timers;
 use bytes::Bytes;
 
 pub use self::config::{
-    CoordinationConfig, DEFAULT_MASTER_TIMEOUT_MS, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_REQUESTS,
-    DEFAULT_RELEASE_LOCKS_AFTER_MS, DEFAULT_RESUME_WINDOW_MS,
+    CoordinationConfig, DEFAULT_MASTER_TIMEOUT_MS, DEFAULT_MASTER_WARM_UP_MS, DEFAULT_MAX_REQUEST_BYTES,
+    DEFAULT_MAX_REQUESTS, DEFAULT_RELEASE_LOCKS_AFTER_MS, DEFAULT_RESUME_WINDOW_MS,
 };
 use self::{
     absences::Absences,
@@ -174,6 +174,7 @@ impl Coordinator for AceBase {
             self.requests.deadline(),
             self.locks.deadline(),
             self.master.deadline(),
+            self.master.warm_at(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -182,7 +183,7 @@ impl Coordinator for AceBase {
         if self.master.deadline().is_some_and(|until| until <= now) {
             self.identify_master(now, out);
         }
-        if self.locks.expire(now) {
+        if self.master.has_warmed_up(now) | self.locks.expire(now) {
             self.deliver_held(now, out);
         }
         self.fail_overdue_requests(now, out);

@@ -33,7 +33,7 @@ impl AceBase {
 
     fn give_up_orphan(&mut self, key: Key, absence: &Absence, now: Millis, out: &mut Vec<Action>) {
         let Some(lock) = self.locks.get(key) else { return };
-        let never_reached_it = lock.state == LockState::Held && lock.since >= absence.since;
+        let never_reached_it = lock.state == LockState::Held && lock.since > absence.since;
         if !never_reached_it && !self.releases_locks_after(absence.loss) {
             return self.locks.leave_to_expire(key, now);
         }

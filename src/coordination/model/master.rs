@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        DEFAULT_MASTER_WARM_UP_MS,
         message::MASTER,
         rig::{EPOCH_MS, Rig},
     },
@@ -35,6 +36,8 @@ struct Lock {
 pub(super) struct Master {
     /// As which master it was connected last, in the coordinator's view.
     pub(super) identity: u64,
+    /// When it became that master.
+    arrived: Millis,
     pub(super) said_bye: bool,
     /// How many of the marks that it was given as this master it has read.
     pub(super) marks_read: u32,
@@ -45,8 +48,9 @@ pub(super) struct Master {
     last_lock: u64,
     /// Requests that it has got, and as which master.
     seen: BTreeSet<(String, u64, u64)>,
-    /// Per worker and identity, the last request that no fence holds back.
-    last_unfenced: BTreeMap<(String, u64), u64>,
+    /// Per worker and identity, the last request that nothing but its master's absence holds back; and apart from these, the
+    /// last that also waits for a new master's tables.
+    last_in_order: BTreeMap<(String, u64, bool), u64>,
 }
 
 impl Master {
@@ -55,8 +59,8 @@ impl Master {
     }
 
     /// It is another master from now on, in the coordinator's view.
-    pub(super) fn begins(&mut self, identity: u64) {
-        (self.identity, self.marks_read) = (identity, 0);
+    pub(super) fn begins(&mut self, identity: u64, now: Millis) {
+        (self.identity, self.marks_read, self.arrived) = (identity, 0, now);
     }
 
     /// Its connection is broken: what it has written is lost.
@@ -107,6 +111,9 @@ impl Master {
             "lock-request" => self.lock(from, id, &message["data"], rig.now),
             "unlock-request" => self.unlock(&from, &id, lock, rig.now),
             "move-lock-request" => self.move_lock(&from, &id, lock),
+            "request" if rig.now < self.arrived + DEFAULT_MASTER_WARM_UP_MS => {
+                return Err("a request that needs tables, too early".to_owned());
+            }
             "request" => self.answer(&from, "result", &id, json!({"ok": true, "data": {"ok": true}})),
             "lock-result" | "unlock-result" => return Err("an answer for the master".to_owned()),
             _ => {}
@@ -121,7 +128,7 @@ impl Master {
             return Err("a request twice".to_owned());
         }
         if kind != "lock-request" {
-            let last = self.last_unfenced.insert((from.to_owned(), self.identity), number);
+            let last = self.last_in_order.insert((from.to_owned(), self.identity, kind == "request"), number);
             if last.is_some_and(|last| last > number) {
                 return Err(format!("a request after request {last:?}"));
             }

@@ -18,7 +18,7 @@ use crate::hub::coordinator::{Loss, Millis};
 pub(super) enum Asked {
     Lock { tid: String, write: bool },
     Unlock,
-    Move { lock: u64 },
+    Move,
     Custom,
     AddKey,
 }
@@ -26,11 +26,19 @@ pub(super) enum Asked {
 /// A lock that a worker believes to hold.
 #[derive(Debug, Clone)]
 pub(super) struct Belief {
-    pub(super) id: u64,
+    id: u64,
     pub(super) tid: String,
     pub(super) write: bool,
-    pub(super) expires: Millis,
-    moving: bool,
+    expires: Millis,
+    /// The request by which it is being moved.
+    moved_by: Option<String>,
+}
+
+impl Belief {
+    /// Its worker may be reading or writing under it, and rightly. While it waits for the result of a move, it does neither.
+    pub(super) fn counts(&self, now: Millis) -> bool {
+        self.moved_by.is_none() && now < self.expires
+    }
 }
 
 #[derive(Debug)]
@@ -43,7 +51,9 @@ pub(super) struct Worker {
     /// The peers that have said hello and have not gone.
     pub(super) peers: BTreeSet<String>,
     /// It has once been away for longer than its locks wait for it, so that its releases may fail.
-    was_given_up: bool,
+    pub(super) was_given_up: bool,
+    /// It has held two locks with one number, of different masters, and nobody could tell which of them it released.
+    pub(super) had_namesakes: bool,
     last_news: BTreeMap<String, u64>,
     requests: u64,
     news: u64,
@@ -58,6 +68,7 @@ impl Worker {
             beliefs: Vec::new(),
             peers: BTreeSet::new(),
             was_given_up: false,
+            had_namesakes: false,
             last_news: BTreeMap::new(),
             requests: 0,
             news: 0,
@@ -72,7 +83,17 @@ impl Worker {
         if matches!(loss, Loss::Fin | Loss::Reset | Loss::Closed) {
             self.beliefs.clear();
         }
-        self.beliefs.iter_mut().for_each(|belief| belief.moving = false);
+        // It waits for ever for the result of a move, and does not write.
+        self.beliefs.retain(|belief| belief.moved_by.is_none());
+    }
+
+    /// It connects again.
+    pub(super) fn is_back(&mut self, now: Millis) {
+        self.away = None;
+        if self.was_given_up {
+            // Of what it held while it was given up, nobody knows any more what has expired.
+            self.beliefs.retain(|belief| now < belief.expires);
+        }
     }
 
     fn ask(&mut self, rig: &mut Rig, kind: &str, asked: Asked, data: Value) {
@@ -104,13 +125,14 @@ impl Worker {
 
     pub(super) fn move_lock(&mut self, rig: &mut Rig, which: usize) {
         let Some(belief) = self.pick(which) else { return };
-        self.beliefs[belief].moving = true;
-        let lock = self.beliefs[belief].id;
-        self.ask(rig, "move-lock-request", Asked::Move { lock }, json!({"id": lock, "move_to": "parent"}));
+        let data = json!({"id": self.beliefs[belief].id, "move_to": "parent"});
+        self.beliefs[belief].moved_by = Some((self.requests + 1).to_string());
+        self.ask(rig, "move-lock-request", Asked::Move, data);
     }
 
     fn pick(&self, which: usize) -> Option<usize> {
-        let free: Vec<usize> = (0..self.beliefs.len()).filter(|belief| !self.beliefs[*belief].moving).collect();
+        let free: Vec<usize> =
+            (0..self.beliefs.len()).filter(|belief| self.beliefs[*belief].moved_by.is_none()).collect();
         free.get(which.checked_rem(free.len())?).copied()
     }
 
@@ -178,21 +200,24 @@ impl Worker {
         };
         let ok = message["ok"].as_bool().unwrap_or_default();
         let data = &message["data"];
+        let is_grant = ok && matches!(asked, Asked::Lock { .. });
+        self.had_namesakes |= is_grant && self.beliefs.iter().any(|belief| Some(belief.id) == data["id"].as_u64());
         match (asked, ok) {
             (Asked::Lock { tid, write }, true) => self.beliefs.push(Belief {
                 id: data["id"].as_u64().ok_or("a grant without a number")?,
                 tid,
                 write,
                 expires: expiry(data, now),
-                moving: false,
+                moved_by: None,
             }),
-            (Asked::Move { lock }, true) => {
-                if let Some(belief) = self.beliefs.iter_mut().find(|belief| belief.moving && belief.id == lock) {
+            (Asked::Move, true) => {
+                let is_moved = |belief: &&mut Belief| belief.moved_by.as_deref() == Some(id);
+                if let Some(belief) = self.beliefs.iter_mut().find(is_moved) {
                     belief.id = data["id"].as_u64().ok_or("a move without a number")?;
-                    belief.moving = false;
+                    belief.moved_by = None;
                 }
             }
-            (Asked::Move { lock }, false) => self.beliefs.retain(|belief| !(belief.moving && belief.id == lock)),
+            (Asked::Move, false) => self.beliefs.retain(|belief| belief.moved_by.as_deref() != Some(id)),
             (Asked::Unlock, false) if !self.was_given_up => return Err("a release that failed".to_owned()),
             (Asked::AddKey, false) => return Err("a rejection that kills the client".to_owned()),
             _ => {}

@@ -1,4 +1,4 @@
-//! The processes around the hub: what happens to them step by step, and what must be true of them.
+//! The processes around the hub, and what happens to them, step by step.
 
 use super::{
     super::{CoordinationConfig, message::MASTER, rig::Rig},
@@ -6,7 +6,7 @@ use super::{
     master::Master,
     worker::Worker,
 };
-use crate::hub::coordinator::{Coordinator, Loss, NoteKind};
+use crate::hub::coordinator::{Coordinator, Loss};
 
 /// How long the clock may move before a connected master is given the time to say who it is, in milliseconds.
 const MASTER_IS_SILENT_MS: u64 = 1_000;
@@ -22,12 +22,12 @@ const ROUNDS: usize = 1_000;
 
 #[derive(Debug)]
 pub(super) struct World {
-    rig: Rig,
-    config: CoordinationConfig,
-    workers: Vec<Worker>,
+    pub(super) rig: Rig,
+    pub(super) config: CoordinationConfig,
+    pub(super) workers: Vec<Worker>,
     /// Living master processes; the connected one, if any, is `on_air`.
-    masters: Vec<Master>,
-    on_air: Option<usize>,
+    pub(super) masters: Vec<Master>,
+    pub(super) on_air: Option<usize>,
     /// Questions since a master was last identified.
     questions: u32,
     started: u64,
@@ -62,15 +62,10 @@ impl World {
                 self.with(worker, |worker, rig| worker.tell_news(rig, to.as_deref()));
             }
             Step::Read(worker, texts) => return self.worker_reads(worker, texts),
-            Step::StartMaster => return self.connect_master(None),
+            Step::StartMaster if self.on_air.is_some() => {}
+            Step::StartMaster | Step::TakeOver => return self.connect_master(None),
             Step::LoseMaster(loss, reads, writes) => return self.lose_master(loss, reads, writes),
-            Step::ReturnMaster(which) => {
-                let waiting = (0..self.masters.len()).filter(|master| self.on_air != Some(*master));
-                let waiting: Vec<usize> = waiting.filter(|master| !self.masters[*master].said_bye).collect();
-                if let Some(master) = which.checked_rem(waiting.len()).map(|which| waiting[which]) {
-                    return self.connect_master(Some(master));
-                }
-            }
+            Step::ReturnMaster(which) => return self.return_master(which),
             Step::KillMaster(loss, reads, writes) => {
                 if let Some(master) = self.on_air {
                     self.lose_master(loss, reads, writes)?;
@@ -132,7 +127,7 @@ impl World {
 
     fn return_worker(&mut self, worker: usize) {
         if let Some(worker) = self.workers.get_mut(worker) {
-            worker.away = None;
+            worker.is_back(self.rig.now);
             self.rig.connect(&worker.id).unwrap();
         }
     }
@@ -174,9 +169,19 @@ impl World {
             self.questions += 1;
         } else {
             self.questions = 0;
-            self.masters[master].begins(self.rig.master_identity);
+            self.masters[master].begins(self.rig.master_identity, self.rig.now);
         }
         self.note_identity()
+    }
+
+    /// A living master that is not connected connects.
+    fn return_master(&mut self, which: usize) -> Result<(), String> {
+        let waits = |master: &usize| self.on_air != Some(*master) && !self.masters[*master].said_bye;
+        let waiting: Vec<usize> = (0..self.masters.len()).filter(waits).collect();
+        match which.checked_rem(waiting.len()) {
+            Some(which) => self.connect_master(Some(waiting[which])),
+            None => Ok(()),
+        }
     }
 
     /// The master's connection breaks, after it has read so many texts more, and so many of its own have arrived.
@@ -224,7 +229,7 @@ impl World {
         }
         self.questions = 0;
         if !taken_for_same {
-            master.begins(self.rig.master_identity);
+            master.begins(self.rig.master_identity, self.rig.now);
             master.marks_read = QUESTIONS_BORNE;
         }
         Ok(())
@@ -267,36 +272,16 @@ impl World {
         }
     }
 
-    /// What must be true at all times.
-    pub(super) fn check(&self) -> Result<(), String> {
-        let status = self.rig.coordinator.status();
-        let bound = self.config.max_requests;
-        if status.held_requests + status.delivered_requests > 2 * bound || self.rig.coordinator.locks().len() > bound {
-            return Err(format!("out of bounds: {status:?}"));
-        }
-        self.check_conflicts()
-    }
-
-    fn check_conflicts(&self) -> Result<(), String> {
-        let now = self.rig.now;
-        let beliefs = self.workers.iter().flat_map(|worker| worker.beliefs.iter().map(move |belief| (worker, belief)));
-        let valid: Vec<_> = beliefs.filter(|(_, belief)| now < belief.expires).collect();
-        for (worker, one) in &valid {
-            let conflict = valid.iter().find(|(_, other)| one.tid != other.tid && one.write);
-            if let Some((other, lock)) = conflict {
-                return Err(format!("{} holds {one:?}, {} holds {lock:?}", worker.id, other.id));
-            }
-        }
-        Ok(())
-    }
-
     /// All faults end; after a while everything must be answered and everyone known, and at last nothing left.
     pub(super) fn come_to_rest(&mut self, ending: Ending) -> Result<(), String> {
-        if ending != Ending::WithANewMasterFirst {
+        if ending != Ending::NewMasterFirst {
             self.return_workers();
         }
+        if self.on_air.is_none() && ending == Ending::SameMaster {
+            self.return_master(0)?;
+        }
         let on_air = self.on_air.filter(|master| !self.masters[*master].said_bye);
-        let is_new = on_air.is_none() || ending != Ending::WithTheSameMaster;
+        let is_new = on_air.is_none() || ending != Ending::SameMaster;
         if is_new {
             self.lose_master(Loss::Fin, 0, 0)?;
             self.pass(self.config.resume_window + 1)?;
@@ -304,11 +289,13 @@ impl World {
         }
         self.return_workers();
         let failed = self.failures();
-        for _ in 0..(3 * LOCK_TIMEOUT_MS + self.config.master_timeout) / REST_MS {
-            self.settle(true)?;
-            self.pass(REST_MS)?;
-        }
+        let longest = 3 * LOCK_TIMEOUT_MS + self.config.master_timeout;
+        let until = self.rig.now + longest;
         self.settle(true)?;
+        while self.rig.now < until && self.check_all_answered().is_err() {
+            self.pass(REST_MS)?;
+            self.settle(true)?;
+        }
         if is_new && self.failures() > failed {
             return Err("a request failed though there was a master".to_owned());
         }
@@ -323,10 +310,6 @@ impl World {
                 self.return_worker(worker);
             }
         }
-    }
-
-    fn failures(&self) -> usize {
-        self.rig.notes.iter().filter(|note| note.kind == NoteKind::RequestFailed).count()
     }
 
     /// Everybody reads and answers, and releases if asked to, until there is nothing more to do.
@@ -346,32 +329,6 @@ impl World {
             }
         }
         Err(format!("there is no end to it: {:?}", self.rig))
-    }
-
-    fn check_all_answered(&self) -> Result<(), String> {
-        let waits = |worker: &&Worker| !worker.pending.is_empty() || !worker.beliefs.is_empty();
-        match self.workers.iter().find(waits) {
-            Some(worker) => Err(format!("unanswered: {worker:?}\n{:?}", self.rig.coordinator)),
-            None if self.rig.coordinator.locks().is_empty() => Ok(()),
-            None => Err(format!("locks that nobody holds: {:?}", self.rig.coordinator.locks())),
-        }
-    }
-
-    fn check_all_known(&self) -> Result<(), String> {
-        if !self.config.introductions {
-            return Ok(());
-        }
-        let master = self.on_air.map(|master| &self.masters[master]);
-        for worker in &self.workers {
-            let mut others = self.workers.iter().filter(|other| other.id != worker.id).map(|other| &*other.id);
-            let stranger = others.find(|other| !worker.peers.contains(*other));
-            let knows_master = worker.peers.contains(MASTER);
-            let is_known = master.is_some_and(|master| master.peers.contains(&worker.id));
-            if stranger.is_some() || !knows_master || !is_known {
-                return Err(format!("{} does not know {stranger:?}; master: {knows_master}, {is_known}", worker.id));
-            }
-        }
-        Ok(())
     }
 
     fn leave(&mut self) -> Result<(), String> {

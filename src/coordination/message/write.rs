@@ -1,0 +1,166 @@
+//! Writing: what the hub says in the name of peers and masters, with the members in the order in which AceBase has them.
+
+use std::fmt::{Display, Write};
+
+use bytes::Bytes;
+
+use super::{Ask, HUB, MASTER};
+use crate::hub::coordinator::Lock;
+
+/// Makes the receiver answer `from` with its own hello and its subscriptions: an AceBase peer does so when `to` is not itself.
+pub(in crate::coordination) fn hello(from: &str) -> Bytes {
+    object("hello").text("from", from).end()
+}
+
+/// Makes a master add `mark` to the peers that it knows, without a reply.
+pub(in crate::coordination) fn mark_hello(mark: &str) -> Bytes {
+    object("hello").text("from", mark).text("to", MASTER).end()
+}
+
+/// The hub's own words for "this peer is gone"; a master that knows the peer says `bye` for it.
+pub(in crate::coordination) fn disconnected(peer: &str) -> Bytes {
+    Bytes::from(format!("disconnect:{peer}"))
+}
+
+/// Makes the receiver forget what it has cached, because what `from` told while its connection broke may be lost.
+pub(in crate::coordination) fn invalidate_cache(from: &str) -> Bytes {
+    let data = r#"{"type":"cache.invalidate","path":"","recursive":true,"reason":"ipc_resume"}"#;
+    object("notification").text("from", from).raw("data", data).end()
+}
+
+/// The hub asks a master to release a lock. The answer comes to [`HUB`].
+pub(in crate::coordination) fn unlock_request(id: &str, lock: impl Display) -> Bytes {
+    let data = format!(r#"{{"id":{lock}}}"#);
+    object("unlock-request").text("id", id).text("from", HUB).text("to", MASTER).raw("data", &data).end()
+}
+
+/// A lock is released, on the master's behalf.
+pub(in crate::coordination) fn unlocked(worker: &str, id: &str, lock: u64) -> Bytes {
+    let data = format!(r#"{{"id":{lock}}}"#);
+    lock_answer("unlock-result", worker, id).raw("ok", "true").raw("data", &data).end()
+}
+
+/// A lock is granted, on the master's behalf.
+pub(in crate::coordination) fn granted(worker: &str, id: &str, lock: &Lock) -> Bytes {
+    let number = |number: Option<u64>| number.map_or_else(|| "null".to_owned(), |number| number.to_string());
+    let data = Object(format!(r#"{{"id":{}"#, number(lock.id)))
+        .text("path", &lock.path)
+        .text("tid", &lock.tid)
+        .raw("write", if lock.write { "true" } else { "false" })
+        .raw("expires", &number(lock.expires))
+        .text("comment", &lock.comment)
+        .0;
+    lock_answer("lock-result", worker, id).raw("ok", "true").raw("data", &(data + "}")).end()
+}
+
+/// A request has failed, on the master's behalf, in the way that its client can bear.
+pub(in crate::coordination) fn failed(worker: &str, id: &str, ask: &Ask, reason: &str) -> Bytes {
+    match ask {
+        Ask::Lock(_) | Ask::Move { .. } => {
+            lock_answer("lock-result", worker, id).raw("ok", "false").text("reason", reason).end()
+        }
+        // A client does not handle a failed release; and a lock is gone with its master.
+        Ask::Unlock { lock } => unlocked(worker, id, *lock),
+        Ask::AddKey | Ask::Free => {
+            let data = format!(r#"{{"ok":false,"reason":{}}}"#, quoted(reason));
+            let object = object("result").text("id", id).raw("ok", "true");
+            object.text("from", MASTER).text("to", worker).raw("data", &data).end()
+        }
+        Ask::Custom => {
+            let object = object("result").text("id", id).raw("ok", "false");
+            object.text("from", MASTER).text("to", worker).text("reason", reason).end()
+        }
+    }
+}
+
+fn lock_answer(kind: &str, worker: &str, id: &str) -> Object {
+    object(kind).text("id", id).text("from", MASTER).text("to", worker)
+}
+
+/// A JSON object in the making. Members keep their order: AceBase messages are recognised by their first.
+struct Object(String);
+
+fn object(kind: &str) -> Object {
+    Object(format!(r#"{{"type":"{kind}""#))
+}
+
+impl Object {
+    fn text(self, name: &str, value: &str) -> Self {
+        let value = quoted(value);
+        self.member(name, value)
+    }
+
+    fn raw(self, name: &str, value: &str) -> Self {
+        self.member(name, value)
+    }
+
+    fn member(mut self, name: &str, value: impl Display) -> Self {
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, r#","{name}":{value}"#);
+        self
+    }
+
+    fn end(mut self) -> Bytes {
+        self.0.push('}');
+        Bytes::from(self.0)
+    }
+}
+
+fn quoted(text: &str) -> serde_json::Value {
+    serde_json::Value::from(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::coordinator::LockState;
+
+    #[test]
+    fn messages_are_written_as_acebase_writes_them() {
+        assert_eq!(hello("x\""), r#"{"type":"hello","from":"x\""}"#);
+        assert_eq!(mark_hello("m"), r#"{"type":"hello","from":"m","to":"[master]"}"#);
+        assert_eq!(
+            invalidate_cache("x"),
+            r#"{"type":"notification","from":"x","data":{"type":"cache.invalidate","path":"","recursive":true,"reason":"ipc_resume"}}"#
+        );
+        assert_eq!(
+            unlock_request("u", -1),
+            r#"{"type":"unlock-request","id":"u","from":"acebase-ipc-server","to":"[master]","data":{"id":-1}}"#
+        );
+        let lock = Lock {
+            id: Some(4),
+            peer: "w".into(),
+            path: "a".into(),
+            tid: "t".into(),
+            write: true,
+            comment: "c".into(),
+            state: LockState::Held,
+            since: 0,
+            expires: Some(9),
+        };
+        assert_eq!(
+            granted("w", "r", &lock),
+            r#"{"type":"lock-result","id":"r","from":"[master]","to":"w","ok":true,"data":{"id":4,"path":"a","tid":"t","write":true,"expires":9,"comment":"c"}}"#
+        );
+    }
+
+    #[test]
+    fn each_request_fails_in_the_way_that_its_client_can_bear() {
+        assert_eq!(
+            failed("w", "r", &Ask::Move { lock: 1 }, "no"),
+            r#"{"type":"lock-result","id":"r","from":"[master]","to":"w","ok":false,"reason":"no"}"#
+        );
+        assert_eq!(
+            failed("w", "r", &Ask::Unlock { lock: 1 }, "no"),
+            r#"{"type":"unlock-result","id":"r","from":"[master]","to":"w","ok":true,"data":{"id":1}}"#
+        );
+        assert_eq!(
+            failed("w", "r", &Ask::AddKey, "no"),
+            r#"{"type":"result","id":"r","ok":true,"from":"[master]","to":"w","data":{"ok":false,"reason":"no"}}"#
+        );
+        assert_eq!(
+            failed("w", "r", &Ask::Custom, "no"),
+            r#"{"type":"result","id":"r","ok":false,"from":"[master]","to":"w","reason":"no"}"#
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! What must be true of the processes around the hub.
+
+use super::{
+    super::message::MASTER,
+    worker::{Belief, Worker},
+    world::World,
+};
+use crate::hub::coordinator::{Coordinator, Lock, NoteKind};
+
+impl World {
+    /// What must be true at all times.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let status = self.rig.coordinator.status();
+        let bound = self.config.max_requests;
+        if status.held_requests + status.delivered_requests > 2 * bound || self.rig.coordinator.locks().len() > bound {
+            return Err(format!("out of bounds: {status:?}"));
+        }
+        self.check_conflicts()
+    }
+
+    fn check_conflicts(&self) -> Result<(), String> {
+        let now = self.rig.now;
+        let beliefs = self.workers.iter().flat_map(|worker| worker.beliefs.iter().map(move |belief| (worker, belief)));
+        let valid: Vec<_> = beliefs.filter(|(_, belief)| belief.counts(now)).collect();
+        for (worker, one) in &valid {
+            let conflicts = |other: &Worker, lock: &Belief| {
+                one.tid != lock.tid && one.write && !(worker.id == other.id && worker.had_namesakes)
+            };
+            let conflict = valid.iter().find(|(other, lock)| conflicts(other, lock));
+            if let Some((other, lock)) = conflict {
+                return Err(format!("{} holds {one:?}, {} holds {lock:?}", worker.id, other.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many requests of living workers failed on the master's behalf.
+    pub(super) fn failures(&self) -> usize {
+        let lives = |id: &str| self.workers.iter().any(|worker| worker.id == id);
+        self.rig.notes.iter().filter(|note| note.kind == NoteKind::RequestFailed && lives(&note.peer)).count()
+    }
+
+    /// Every living worker has had its answers, and no lock is left over.
+    pub(super) fn check_all_answered(&self) -> Result<(), String> {
+        let waits = |worker: &&Worker| !worker.pending.is_empty() || !worker.beliefs.is_empty();
+        match self.workers.iter().find(waits) {
+            Some(worker) => Err(format!("unanswered: {worker:?}\n{:?}", self.rig.coordinator)),
+            None => self.check_no_lock_is_left(),
+        }
+    }
+
+    fn check_no_lock_is_left(&self) -> Result<(), String> {
+        // What was granted to a worker that was given up, it may never have heard of, and not release.
+        let given_up = |lock: &Lock| self.workers.iter().any(|worker| worker.id == lock.peer && worker.was_given_up);
+        match self.rig.coordinator.locks().iter().find(|lock| !given_up(lock)) {
+            Some(lock) => Err(format!("a lock that nobody holds: {lock:?}")),
+            None => Ok(()),
+        }
+    }
+
+    /// All peers know each other.
+    pub(super) fn check_all_known(&self) -> Result<(), String> {
+        if !self.config.introductions {
+            return Ok(());
+        }
+        let master = self.on_air.map(|master| &self.masters[master]);
+        for worker in &self.workers {
+            let mut others = self.workers.iter().filter(|other| other.id != worker.id).map(|other| &*other.id);
+            let stranger = others.find(|other| !worker.peers.contains(*other));
+            let knows_master = worker.peers.contains(MASTER);
+            let is_known = master.is_some_and(|master| master.peers.contains(&worker.id));
+            if stranger.is_some() || !knows_master || !is_known {
+                return Err(format!("{} does not know {stranger:?}; master: {knows_master}, {is_known}", worker.id));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! Masters that come, go, return and fight.
+
+use super::*;
+
+#[test]
+fn a_new_master_gets_what_the_former_left_unanswered() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    assert_eq!(requests_read(&mut rig), ["r1"]);
+    rig.lose(MASTER, Loss::Fin);
+    assert_eq!(ask_lock(&mut rig, ANN, "r2", "t", true), Verdict::Taken);
+    rig.connect(MASTER).unwrap();
+    assert_eq!(ask_lock(&mut rig, ANN, "r3", "t", true), Verdict::Taken);
+    answer_probe(&mut rig, &[]);
+    assert_eq!(requests_read(&mut rig), ["r1", "r2", "r3"]);
+    assert_eq!((count(&rig, NoteKind::RequestReplayed), count(&rig, NoteKind::MasterChanged)), (1, 1));
+}
+
+#[test]
+fn the_same_master_back_does_not_get_a_request_twice() {
+    let mut rig = rig_with(&[ANN]);
+    let marks = connect_master(&mut rig);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    assert_eq!(requests_read(&mut rig), ["r1"]);
+    rig.lose(MASTER, Loss::Reset);
+    ask_lock(&mut rig, ANN, "r2", "t", true);
+    resume_master(&mut rig, &marks);
+    assert_eq!(requests_read(&mut rig), ["r2"]);
+    // What it has not answered within the time for a master may have been lost; a late grant belongs to nobody.
+    rig.advance(60_000);
+    let ids: Vec<_> = rig.read_all(ANN).iter().filter_map(|text| field(text, "id")).collect();
+    assert_eq!(ids, ["r1"]);
+    assert_eq!(grant(&mut rig, ANN, "r1", 1, "t", true), Verdict::Taken);
+    let release = json_of(&rig.read_all(MASTER)[0]);
+    assert_eq!((&release["type"], &release["data"]["id"]), (&json!("unlock-request"), &json!(1)));
+}
+
+#[test]
+fn a_master_that_answers_what_was_asked_before_its_blip_is_the_same() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    rig.lose(MASTER, Loss::Reset);
+    rig.connect(MASTER).unwrap();
+    assert_eq!(grant(&mut rig, ANN, "r1", 1, "t", true), Verdict::Forward);
+    answer_probe(&mut rig, &[]);
+    assert_eq!(rig.identified, Some(true));
+}
+
+#[test]
+fn a_master_that_does_not_say_who_it_is_counts_as_new() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    rig.lose(MASTER, Loss::Fin);
+    rig.connect(MASTER).unwrap();
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    rig.advance(2_999);
+    assert_eq!(rig.identified, None);
+    rig.advance(1);
+    assert_eq!(rig.identified, Some(false));
+}
+
+#[test]
+fn a_lost_answer_to_the_question_does_not_make_the_same_master_new() {
+    let mut rig = rig();
+    let marks = connect_master(&mut rig);
+    rig.lose(MASTER, Loss::Reset);
+    rig.connect(MASTER).unwrap();
+    rig.read_all(MASTER);
+    rig.lose(MASTER, Loss::Reset);
+    resume_master(&mut rig, &marks[1..]);
+}
+
+#[test]
+fn a_master_that_said_bye_gets_no_more_requests() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    rig.send(MASTER, None, r#"{"type":"bye","from":"[master]"}"#);
+    assert_eq!(ask_lock(&mut rig, ANN, "r2", "t", true), Verdict::Taken);
+    assert_eq!(answer(&mut rig, ANN, "lock-result", "r1", json!({"ok": false, "reason": "no"})), Verdict::Forward);
+    rig.connect(MASTER).unwrap();
+    assert_eq!(requests_read(&mut rig), ["r2"]);
+}
+
+#[test]
+fn two_masters_do_not_fight_for_long() {
+    let mut rig = rig_with(&[MASTER]);
+    replace_master(&mut rig);
+    assert_eq!(count(&rig, NoteKind::MasterContested), 1);
+    replace_master(&mut rig);
+    assert!(rig.connect(MASTER).unwrap_err().contains("role \"worker\""));
+    rig.advance(29_999);
+    assert!(rig.connect(MASTER).is_err());
+    rig.lose(MASTER, Loss::Fin);
+    replace_master(&mut rig);
+    assert_eq!(count(&rig, NoteKind::MasterContested), 1);
+}
+
+#[test]
+fn a_master_that_says_bye_before_it_says_who_it_is_still_gets_its_mail() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    rig.lose(MASTER, Loss::Fin);
+    rig.connect(MASTER).unwrap();
+    rig.send(MASTER, None, r#"{"type":"bye","from":"[master]"}"#);
+    assert_eq!(rig.identified, Some(false));
+    assert_eq!(rig.coordinator.status().held_requests, 1);
+    rig.lose(MASTER, Loss::Fin);
+    connect_master(&mut rig);
+    assert_eq!(rig.coordinator.status().delivered_requests, 1);
+}
