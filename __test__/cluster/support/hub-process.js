@@ -6,13 +6,25 @@ const { AceBaseIPCServer } = require('../../../index.js');
 const { serve } = require('./rpc.js');
 
 const server = new AceBaseIPCServer(JSON.parse(process.argv[2]));
-server.on('warning', ({ message }) => console.error(message));
+const warnings = [];
+server.on('warning', ({ code, message }) => {
+  warnings.push(code);
+  console.error(message);
+});
 
 serve({
   async start() {
     await server.start();
     return server.port;
   },
+  /** Stops in order, and starts again after a while. */
+  async restart(absence) {
+    await server.stop({ keepPort: true });
+    await new Promise((resolve) => setTimeout(resolve, absence));
+    await server.start();
+  },
+  stop: () => server.stop(),
+  warnings: () => warnings,
   clients: (dbname) => server.getClients(dbname).map((client) => client.id),
   locks: (dbname) => server.locks(dbname),
 });
