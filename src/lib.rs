@@ -6,6 +6,7 @@ pub mod hub;
 pub mod keeper;
 #[cfg(feature = "node")]
 pub mod node;
+pub mod observe;
 pub mod protocol;
 pub mod server;
 pub mod session;

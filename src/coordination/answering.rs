@@ -75,7 +75,10 @@ impl AceBase {
             return;
         }
         match (pending.ask, grant) {
-            (Ask::Lock(wanted), Some(grant)) => self.locks.grant(&pending.worker, wanted, grant, now),
+            (Ask::Lock(wanted), Some(grant)) => {
+                self.locks.note_wait(pending.since);
+                self.locks.grant(&pending.worker, wanted, grant, now);
+            }
             (Ask::Move { lock }, Some(grant)) => {
                 let moved = self.locks.remove_held_by(&pending.worker, lock);
                 self.locks.grant(&pending.worker, wanted_by(grant, moved.map(|moved| moved.tid)), grant, now);

@@ -20,7 +20,10 @@ use super::{
     message::{Grant, Wanted},
     timers::Timers,
 };
-use crate::hub::coordinator::{Lock, LockState, Millis};
+use crate::hub::{
+    coordinator::{Lock, LockState, Millis},
+    histogram::Histogram,
+};
 
 /// How long a lock counts after its master, or its holder, is gone, where its own expiry is not known, in milliseconds:
 /// AceBase's default lock timeout.
@@ -38,6 +41,8 @@ enum Holder {
 #[derive(Debug)]
 struct Row {
     lock: Lock,
+    /// When it was granted; a fenced lock's `since` is when it was fenced.
+    granted: Millis,
     holder: Holder,
     /// When the lock stops to count, on the hub's clock.
     ends: Option<Millis>,
@@ -77,6 +82,10 @@ pub(super) struct LockTable {
     next: Key,
     /// Milliseconds since the Unix epoch when the hub's clock was 0.
     epoch_ms: u64,
+    /// The time of the coordinator's present turn.
+    now: Millis,
+    waits: Histogram,
+    holds: Histogram,
 }
 
 impl LockTable {
@@ -89,7 +98,30 @@ impl LockTable {
             ends: Timers::new(),
             next: 0,
             epoch_ms,
+            now: 0,
+            waits: Histogram::default(),
+            holds: Histogram::default(),
         }
+    }
+
+    /// A turn of the coordinator begins.
+    pub(super) fn turn_begins(&mut self, now: Millis) {
+        self.now = now;
+    }
+
+    /// A lock that was asked for then has been granted.
+    pub(super) fn note_wait(&mut self, asked: Millis) {
+        self.waits.record(self.now.saturating_sub(asked));
+    }
+
+    /// From the requests for locks to their grants.
+    pub(super) fn waits(&self) -> Histogram {
+        self.waits
+    }
+
+    /// From the grants of locks to their ends. A lock that is moved is another one afterwards.
+    pub(super) fn holds(&self) -> Histogram {
+        self.holds
     }
 
     /// The present master granted a lock.
@@ -104,7 +136,7 @@ impl LockTable {
         // A lock that is granted when it has expired tells of clocks that differ: then its expiry tells nothing.
         let ends = expires.and_then(|expires| expires.checked_sub(self.epoch_ms)).filter(|ends| *ends > now);
         self.held.insert(grant.id, self.next);
-        self.rows.insert(self.next, Row { lock, holder: Holder::Around, ends });
+        self.rows.insert(self.next, Row { lock, granted: now, holder: Holder::Around, ends });
         self.next += 1;
     }
 
@@ -151,6 +183,7 @@ impl LockTable {
 
     pub(super) fn remove(&mut self, key: Key) -> Option<Lock> {
         let row = self.rows.remove(&key)?;
+        self.holds.record(self.now.saturating_sub(row.granted));
         self.fenced.remove(&key);
         self.ends.cancel(&key);
         if let Some(id) = row.lock.id.filter(|id| self.held.get(id) == Some(&key)) {
@@ -219,6 +252,11 @@ impl LockTable {
 
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// How many locks are in this state.
+    pub(super) fn count(&self, state: LockState) -> usize {
+        self.iter().filter(|lock| lock.state == state).count()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -307,6 +345,20 @@ mod tests {
         locks.grant("w", wanted("t", false), &grant(1, None), 0);
         locks.fence_all(0);
         assert!(locks.fenced("w", 1, 0) > Some(key));
+    }
+
+    #[test]
+    fn waits_and_holds_are_measured_also_through_a_change_of_masters() {
+        let mut locks = LockTable::new(EPOCH);
+        locks.turn_begins(100);
+        locks.note_wait(70);
+        locks.grant("w", wanted("t", true), &grant(1, None), 100);
+        locks.turn_begins(300);
+        locks.fence_all(300);
+        locks.turn_begins(500);
+        locks.remove(0);
+        assert_eq!((locks.waits().count(), locks.waits().sum_ms), (1, 30));
+        assert_eq!((locks.holds().count(), locks.holds().sum_ms), (1, 400));
     }
 
     #[test]

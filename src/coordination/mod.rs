@@ -49,7 +49,7 @@ use self::{
     sessions::{Sessions, Standing},
 };
 use crate::hub::coordinator::{
-    Action, Address, Coordinator, Fate, Lock, LockState, Loss, Millis, NoteKind, Return, Status, Verdict,
+    Action, Address, Coordinator, Fate, Lock, LockState, Loss, Millis, NoteKind, Return, Role, Status, Verdict,
 };
 
 /// Coordinates the AceBase peers of one database. See the module's description.
@@ -122,6 +122,7 @@ impl Coordinator for AceBase {
 
     fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, now: Millis, out: &mut Vec<Action>) -> Verdict {
         let Some(kind) = Kind::of(body) else { return Verdict::Forward };
+        self.locks.turn_begins(now);
         self.notice_sender(from, kind, body, now, out);
         match (kind, to) {
             (Kind::Bye, _) => self.heard_bye(from, body, now, out),
@@ -158,6 +159,7 @@ impl Coordinator for AceBase {
     }
 
     fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, now: Millis, out: &mut Vec<Action>) {
+        self.locks.turn_begins(now);
         // A session that another connection's renewed was not lost; its peer is there.
         let (loss, lost_at) = self.sessions.end(peer).unwrap_or((Loss::Kicked, now));
         if peer == MASTER {
@@ -180,6 +182,7 @@ impl Coordinator for AceBase {
     }
 
     fn tick(&mut self, now: Millis, out: &mut Vec<Action>) {
+        self.locks.turn_begins(now);
         if self.master.deadline().is_some_and(|until| until <= now) {
             self.identify_master(now, out);
         }
@@ -205,6 +208,19 @@ impl Coordinator for AceBase {
             delivered_requests: self.requests.delivered_count(),
             request_bytes: self.requests.bytes(),
             kept_sessions: self.sessions.kept(),
+            held_locks: self.locks.count(LockState::Held),
+            fenced_locks: self.locks.count(LockState::Fenced),
+            waiting_locks: self.requests.iter().filter(|pending| matches!(pending.ask, Ask::Lock(_))).count(),
+            lock_waits: self.locks.waits(),
+            lock_holds: self.locks.holds(),
+        }
+    }
+
+    fn role(&self, peer: &str) -> Role {
+        match self.sessions.standing(peer) {
+            Standing::Plain => Role::Plain,
+            _ if peer == MASTER => Role::Master,
+            _ => Role::Worker,
         }
     }
 

@@ -7,17 +7,22 @@ pub mod access;
 mod body;
 mod reply;
 mod routes;
+mod status;
 pub mod stream;
 mod upgrade;
 
 use std::{sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{StatusCode, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    hub::{Hub, event::Observer},
+    hub::{
+        Hub,
+        event::{Event, Observer},
+    },
+    observe::Watch,
     session,
 };
 use access::Access;
@@ -43,12 +48,25 @@ pub struct Context {
     pub handshake_timeout: Duration,
     /// `GET /:db/send` is allowed (NODE_ENV=development).
     pub development: bool,
-    /// Told of refusals and faults.
-    pub observer: Arc<dyn Observer>,
+    /// Told of refusals and faults, and asked how things have gone.
+    pub watch: Arc<Watch>,
+    /// The live page is served.
+    pub dashboard: bool,
     /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
     /// All tasks of connections, so that a stop can wait for them.
     pub tasks: TaskTracker,
+}
+
+impl Context {
+    /// For whatever only has something to tell.
+    pub fn observer(&self) -> Arc<dyn Observer> {
+        self.watch.clone()
+    }
+
+    fn tell_refused(&self, db: &str, status: StatusCode, reason: &'static str) {
+        self.watch.event(Event::Refused { db: db.into(), status: status.as_u16(), reason });
+    }
 }
 
 /// Serves the requests of one connection, until it ends or becomes a WebSocket (which has a task of its own).

@@ -23,6 +23,11 @@ pub fn json(body: impl Into<Bytes>) -> Reply {
     typed(StatusCode::OK, JSON, body.into())
 }
 
+/// `200` with a content of any type.
+pub fn content(content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+    typed(StatusCode::OK, HeaderValue::from_static(content_type), body.into())
+}
+
 /// A response after which the connection is closed: the rest of the request is not read.
 pub fn closing(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     with(text(status, body), header::CONNECTION, HeaderValue::from_static("close"))
@@ -37,6 +42,12 @@ pub fn with(mut reply: Reply, name: header::HeaderName, value: HeaderValue) -> R
 /// 401.
 pub fn unauthorized() -> Reply {
     closing(StatusCode::UNAUTHORIZED, "401 Unauthorized")
+}
+
+/// 403, for a request from a web page.
+pub fn foreign_page() -> Reply {
+    let advice = "403 Web pages may not reach this server. List the page's origin in allowedOrigins if this one may";
+    closing(StatusCode::FORBIDDEN, advice)
 }
 
 /// 404.

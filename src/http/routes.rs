@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     Context, body,
     reply::{self, Reply},
-    upgrade,
+    status, upgrade,
 };
 use crate::{
     hub::PeerHandle,
@@ -20,15 +20,16 @@ use crate::{
 
 /// Answers one request.
 pub async fn handle(request: Request<Incoming>, context: &Arc<Context>) -> Reply {
-    if !context.access.allows_origin(request.headers()) {
-        return reply::closing(
-            StatusCode::FORBIDDEN,
-            "403 Web pages may not reach this server. List the page's origin in allowedOrigins if this one may",
-        );
+    if let Some(answer) = status::answer(&request, context) {
+        return answer;
     }
     let Some((db, action)) = query::split_path(request.uri().path()) else {
         return reply::not_found();
     };
+    if !context.access.allows_origin(request.headers()) {
+        context.tell_refused(&db, StatusCode::FORBIDDEN, "origin");
+        return reply::foreign_page();
+    }
     let query = Query::parse(request.uri().query().unwrap_or_default());
     match (action, request.method()) {
         ("connect", &Method::GET) => upgrade::connect(request, &db, &query, context),
@@ -62,7 +63,7 @@ fn send_from_query(db: &str, query: Query, context: &Context) -> Reply {
 }
 
 fn sender(db: &str, query: &Query, context: &Context) -> Option<PeerHandle> {
-    if !context.access.allows_token(query.token.as_deref()) {
+    if !context.access.allows_token(db, query.token.as_deref()) {
         return None;
     }
     context.hub.peer(db, query.id.as_deref()?)
@@ -95,7 +96,7 @@ fn clients(request: &Request<Incoming>, db: &str, query: &Query, context: &Conte
         connected: u64,
     }
 
-    if !context.access.allows_request(query.token.as_deref(), request.headers()) {
+    if !context.access.allows_request(db, query.token.as_deref(), request.headers()) {
         return reply::unauthorized();
     }
     let clients = context.hub.clients(db);

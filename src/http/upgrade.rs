@@ -27,9 +27,9 @@ pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context:
     if !request.headers().contains_key(header::UPGRADE) {
         return upgrade_required();
     }
-    let id = match admitted_id(query, context) {
+    let id = match admitted_id(db, query, context) {
         Ok(id) => id.to_owned(),
-        Err(refusal) => return refused(&refusal),
+        Err(refusal) => return refuse(db, &refusal, context),
     };
     let on_upgrade = hyper::upgrade::on(&mut request);
     let response = match switching_protocols(&request) {
@@ -39,22 +39,25 @@ pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context:
         }
     };
     if let Err(reason) = context.hub.admit(db, &id) {
-        return reply::closing(StatusCode::SERVICE_UNAVAILABLE, format!("503 {reason}"));
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        context.tell_refused(db, status, reason.label());
+        return reply::closing(status, format!("503 {reason}"));
     }
     let (db, shared) = (db.to_owned(), context.clone());
     let session = async move { begin_session(on_upgrade, &db, &id, &shared).await };
-    context.tasks.spawn(guard(context.observer.clone(), "upgrade", session));
+    context.tasks.spawn(guard(context.observer(), "upgrade", session));
     response
 }
 
-fn admitted_id<'a>(query: &'a Query, context: &Context) -> Result<&'a str, Refusal> {
+fn admitted_id<'a>(db: &str, query: &'a Query, context: &Context) -> Result<&'a str, Refusal> {
     query.check_version()?;
     let id = query.valid_id()?;
-    if context.access.allows_token(query.token.as_deref()) { Ok(id) } else { Err(Refusal::Unauthorized) }
+    if context.access.allows_token(db, query.token.as_deref()) { Ok(id) } else { Err(Refusal::Unauthorized) }
 }
 
-fn refused(refusal: &Refusal) -> Reply {
+fn refuse(db: &str, refusal: &Refusal, context: &Context) -> Reply {
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    context.tell_refused(db, status, refusal.label());
     reply::closing(status, refusal.body())
 }
 
@@ -79,6 +82,6 @@ async fn begin_session(on_upgrade: OnUpgrade, db: &str, id: &str, context: &Cont
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let connection = parts.io.into_inner().into_connection(parts.read_buf);
     if let Ok(session) = Session::begin(&context.hub, db, id, connection, context.limits) {
-        context.tasks.spawn(guard(context.observer.clone(), "session", session.serve()));
+        context.tasks.spawn(guard(context.observer(), "session", session.serve()));
     }
 }

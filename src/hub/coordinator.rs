@@ -7,6 +7,8 @@
 
 use bytes::Bytes;
 
+use super::histogram::Histogram;
+
 /// Milliseconds on a monotonic clock that starts with the hub.
 pub type Millis = u64;
 
@@ -120,6 +122,46 @@ pub enum NoteKind {
     MasterContested,
 }
 
+impl NoteKind {
+    /// The kind in one word, for events, logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Introduced => "introduced",
+            Self::SessionKept => "session-kept",
+            Self::SessionResumed => "session-resumed",
+            Self::RequestHeld => "request-held",
+            Self::RequestReplayed => "request-replayed",
+            Self::RequestFailed => "request-failed",
+            Self::LockReleased => "lock-released",
+            Self::MasterChanged => "master-changed",
+            Self::MasterContested => "master-contested",
+        }
+    }
+}
+
+/// What a peer is to the coordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Role {
+    /// It answers the others' requests.
+    Master,
+    /// It asks the master.
+    Worker,
+    /// It has said nothing that the coordinator knows.
+    #[default]
+    Plain,
+}
+
+impl Role {
+    /// The role in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Worker => "worker",
+            Self::Plain => "plain",
+        }
+    }
+}
+
 /// Reads a database's traffic and keeps its promises. One instance a database.
 ///
 /// The hub guarantees: calls come one at a time; `joined` comes before anything else about a peer; after `lost` with
@@ -155,6 +197,11 @@ pub trait Coordinator: Send {
     /// Counts for a status page.
     fn status(&self) -> Status;
 
+    /// What a peer is, for a status page.
+    fn role(&self, _peer: &str) -> Role {
+        Role::Plain
+    }
+
     /// Nothing is outstanding: the database may be forgotten once its last peer has left.
     fn is_idle(&self) -> bool;
 }
@@ -168,6 +215,17 @@ pub enum LockState {
     Held,
     /// Granted by a former master and not released yet: it still fences conflicting requests.
     Fenced,
+}
+
+impl LockState {
+    /// The state in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Held => "held",
+            Self::Fenced => "fenced",
+        }
+    }
 }
 
 /// One row of the lock table.
@@ -206,4 +264,14 @@ pub struct Status {
     pub request_bytes: usize,
     /// Sessions kept for peers that may be back.
     pub kept_sessions: usize,
+    /// Locks that the present master granted.
+    pub held_locks: usize,
+    /// Locks of former masters that have not been released.
+    pub fenced_locks: usize,
+    /// Requests for locks that have not been granted.
+    pub waiting_locks: usize,
+    /// From the request for a lock to its grant, of all locks so far.
+    pub lock_waits: Histogram,
+    /// From the grant of a lock to its end, of all locks so far.
+    pub lock_holds: Histogram,
 }

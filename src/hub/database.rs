@@ -17,7 +17,7 @@ use super::{
     leave_reason,
     outbox::{Outbox, Traffic},
     parcels::Parcels,
-    snapshot::{DatabaseSnapshot, PeerSnapshot},
+    snapshot::{DatabaseFigures, DatabaseSnapshot, PeerSnapshot, Totals},
     transport::{LinkId, Transport},
     turn::{Mail, Turn},
     unix_millis,
@@ -41,6 +41,8 @@ pub(super) struct State {
     pub(super) peers: HashMap<Arc<str>, Peer>,
     pub(super) coordinator: Option<Box<dyn Coordinator>>,
     pub(super) parcels: Parcels,
+    /// What the peers that have left have done.
+    pub(super) past: Totals,
 }
 
 /// One peer's session.
@@ -69,14 +71,15 @@ impl PeerHandle {
     pub fn receive(&self, messages: impl Iterator<Item = Text>) {
         self.database.turn(|turn| {
             if turn.is_of(&self.id, self.link) {
-                let mut received = Traffic::default();
+                let (mut received, mut large) = (Traffic::default(), 0);
                 for message in messages {
                     received.messages += 1;
                     received.bytes += message.len() as u64;
+                    large += u64::from(message.len() > turn.office.settings.max_payload);
                     turn.receive(&self.id, &message);
                 }
                 turn.flush_broadcast(&self.id);
-                turn.count_received(&self.id, received);
+                turn.count_received(&self.id, received, large);
             }
         });
     }
@@ -104,7 +107,7 @@ impl PeerHandle {
 impl Database {
     pub(super) fn new(name: Arc<str>, office: Arc<Office>) -> Self {
         let coordinator = office.settings.coordinators.as_ref().map(|make| make());
-        let state = State { peers: HashMap::new(), coordinator, parcels: Parcels::default() };
+        let state = State { peers: HashMap::new(), coordinator, parcels: Parcels::default(), past: Totals::default() };
         Self { name, office, state: Mutex::new(state), deadline: AtomicU64::new(NEVER) }
     }
 
@@ -153,14 +156,26 @@ impl Database {
         let coordinator = state.coordinator.as_ref();
         DatabaseSnapshot {
             name: self.name.clone(),
-            peers: state.peers.iter().map(|(id, peer)| peer.snapshot(id)).collect(),
+            peers: state.clients(),
             locks: coordinator.map(|coordinator| coordinator.locks()).unwrap_or_default(),
-            status: coordinator.map(|coordinator| coordinator.status()).unwrap_or_default(),
+            status: state.status(),
+            totals: state.totals(),
+        }
+    }
+
+    pub(super) fn figures(&self) -> DatabaseFigures {
+        let state = self.state.lock();
+        DatabaseFigures {
+            name: self.name.clone(),
+            peers: state.peers.len(),
+            queued: state.peers.values().map(|peer| peer.outbox.waiting_bytes()).sum(),
+            status: state.status(),
+            totals: state.totals(),
         }
     }
 
     pub(super) fn clients(&self) -> Vec<PeerSnapshot> {
-        self.state.lock().peers.iter().map(|(id, peer)| peer.snapshot(id)).collect()
+        self.state.lock().clients()
     }
 
     pub(super) fn send(&self, id: &str, text: Text) -> bool {
@@ -180,7 +195,7 @@ impl Database {
     }
 
     pub(super) fn status(&self) -> Status {
-        self.state.lock().coordinator.as_ref().map(|coordinator| coordinator.status()).unwrap_or_default()
+        self.state.lock().status()
     }
 
     pub(super) fn deadline(&self) -> Option<Millis> {
@@ -242,25 +257,13 @@ impl Database {
     }
 }
 
-impl Peer {
-    fn snapshot(&self, id: &Arc<str>) -> PeerSnapshot {
-        PeerSnapshot {
-            id: id.clone(),
-            connected: self.connected,
-            is_away: self.link.is_none(),
-            queued: self.outbox.waiting_bytes(),
-            received: self.received,
-            sent: self.outbox.traffic(),
-            round_trip: self.outbox.transport().and_then(|transport| transport.round_trip()),
-        }
-    }
-}
-
 impl Turn<'_> {
-    fn count_received(&mut self, id: &str, received: Traffic) {
-        if let Some(peer) = self.state.peers.get_mut(id) {
-            peer.received.messages += received.messages;
-            peer.received.bytes += received.bytes;
+    fn count_received(&mut self, id: &str, received: Traffic, large: u64) {
+        self.state.past.large += large;
+        // A peer that was ended by its own message has left already.
+        match self.state.peers.get_mut(id) {
+            Some(peer) => peer.received += received,
+            None => self.state.past.received += received,
         }
     }
 
@@ -355,6 +358,8 @@ impl Turn<'_> {
     /// Removes a peer and tells the others.
     pub(super) fn end(&mut self, id: &Arc<str>, reason: &'static str) {
         let Some(peer) = self.state.peers.remove(id) else { return };
+        self.state.past.received += peer.received;
+        self.state.past.sent += peer.outbox.traffic();
         self.notify_others(id, &protocol::disconnect_notice(id));
         self.office.tell(Event::Disconnect { db: self.name.clone(), id: id.clone(), reason });
         // What is left of a connection that is being closed is still sent; of a kept session it goes to the coordinator.

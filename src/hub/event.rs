@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::coordinator::Note;
+use super::{coordinator::Note, trace::Trace};
 
 /// Something happened.
 #[derive(Debug, Clone)]
@@ -17,6 +17,12 @@ pub enum Event {
     Message { db: Arc<str>, id: Arc<str>, text: Bytes },
     /// The coordinator did something.
     Note { db: Arc<str>, note: Note },
+    /// A connection was not taken; `status` is the HTTP status that it got, `reason` one word.
+    Refused { db: Arc<str>, status: u16, reason: &'static str },
+    /// A message of a database or a peer that is traced.
+    Trace(Box<Trace>),
+    /// Something worth knowing that needs nothing done.
+    Notice { code: &'static str, message: String },
     /// Something is not as it should be, and the server goes on.
     Warning { code: &'static str, message: String },
     /// A part of the server failed; the server goes on.

@@ -8,11 +8,14 @@
 pub mod coordinator;
 mod database;
 pub mod event;
+pub mod histogram;
+mod interest;
 mod outbox;
 mod parcels;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 pub mod transport;
 mod turn;
 
@@ -30,11 +33,12 @@ use parking_lot::Mutex;
 pub use database::PeerHandle;
 pub use outbox::{Drain, Outbox, Pushed, Traffic};
 pub use parcels::PARCEL_LIFETIME;
-pub use snapshot::{DatabaseSnapshot, PeerSnapshot};
+pub use snapshot::{DatabaseFigures, DatabaseSnapshot, PeerSnapshot, Totals};
 
 use coordinator::{Coordinator, Lock, Loss, Millis, Status};
 use database::Database;
 use event::{Event, Observer};
+use interest::Interest;
 use transport::{LinkId, Transport};
 
 use crate::protocol::{Text, close::CloseReason};
@@ -68,7 +72,7 @@ struct Office {
     observer: Arc<dyn Observer>,
     started: Instant,
     links: AtomicU64,
-    wants_messages: AtomicBool,
+    interest: Interest,
     is_closed: AtomicBool,
     /// Called when a deadline comes nearer.
     alarm: Box<dyn Fn() + Send + Sync>,
@@ -85,6 +89,16 @@ pub enum Refused {
     ByCoordinator(String),
 }
 
+impl Refused {
+    /// The reason in one word, for events and metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Stopping => "stopping",
+            Self::ByCoordinator(_) => "master",
+        }
+    }
+}
+
 impl Hub {
     /// An empty hub. `alarm` is called (under locks; it must only set a flag) when [`Hub::next_deadline`] comes nearer.
     pub fn new(settings: Settings, observer: Arc<dyn Observer>, alarm: Box<dyn Fn() + Send + Sync>) -> Self {
@@ -93,7 +107,7 @@ impl Hub {
             observer,
             started: Instant::now(),
             links: AtomicU64::new(0),
-            wants_messages: AtomicBool::new(false),
+            interest: Interest::default(),
             is_closed: AtomicBool::new(false),
             alarm,
         };
@@ -174,9 +188,26 @@ impl Hub {
         self.all().iter().map(|database| database.snapshot()).collect()
     }
 
+    /// How one database stands; `None` for a database without peers.
+    pub fn snapshot_of(&self, db: &str) -> Option<DatabaseSnapshot> {
+        self.find(db).map(|database| database.snapshot())
+    }
+
+    /// All databases in a few numbers each.
+    pub fn figures(&self) -> Vec<DatabaseFigures> {
+        self.all().iter().map(|database| database.figures()).collect()
+    }
+
     /// Whether `Message` events are wanted. Off, they cost nothing.
     pub fn want_messages(&self, wanted: bool) {
-        self.office.wants_messages.store(wanted, Ordering::Relaxed);
+        self.office.interest.in_messages(wanted);
+    }
+
+    /// Switches `Trace` events on or off for what one peer sends and gets, or for a whole database. The database and the peer
+    /// need not be there yet. Switching a database off leaves those of its peers on that were switched on by themselves. Off,
+    /// tracing costs nothing.
+    pub fn trace(&self, db: &str, peer: Option<&str>, on: bool) {
+        self.office.interest.in_trace(db, peer, on);
     }
 
     /// Milliseconds since the hub was made.

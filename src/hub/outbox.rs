@@ -12,6 +12,7 @@
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
+    ops::AddAssign,
     sync::Arc,
 };
 
@@ -64,6 +65,13 @@ pub struct Traffic {
     pub messages: u64,
     /// Bytes of their texts (with frame headers, where a broadcast was framed once for all).
     pub bytes: u64,
+}
+
+impl AddAssign for Traffic {
+    fn add_assign(&mut self, more: Self) {
+        self.messages += more.messages;
+        self.bytes += more.bytes;
+    }
 }
 
 /// See the module's description.

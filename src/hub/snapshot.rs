@@ -1,9 +1,10 @@
-//! How things stand, for whoever looks at the hub: JavaScript, a status page, metrics. Plain data.
+//! How things stand, for whoever looks at the hub: JavaScript, a status page, metrics. Plain data, and how it is taken down.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    coordinator::{Lock, Status},
+    coordinator::{Lock, Role, Status},
+    database::{Peer, State},
     outbox::Traffic,
 };
 
@@ -18,6 +19,34 @@ pub struct DatabaseSnapshot {
     pub locks: Vec<Lock>,
     /// Requests and sessions.
     pub status: Status,
+    /// What all peers have done, also those that have left.
+    pub totals: Totals,
+}
+
+/// What the peers of a database have done, from its first one on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// What they have sent.
+    pub received: Traffic,
+    /// What was put into their outboxes.
+    pub sent: Traffic,
+    /// Messages, among those that they have sent, of more than `maxPayload` bytes.
+    pub large: u64,
+}
+
+/// One database in a few numbers: cheaper than a [`DatabaseSnapshot`], to be taken every second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseFigures {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its peers, those that are away included.
+    pub peers: usize,
+    /// Bytes that wait in all outboxes.
+    pub queued: usize,
+    /// Requests, locks and sessions.
+    pub status: Status,
+    /// What all peers have done, also those that have left.
+    pub totals: Totals,
 }
 
 /// One peer.
@@ -25,6 +54,8 @@ pub struct DatabaseSnapshot {
 pub struct PeerSnapshot {
     /// The client's id.
     pub id: Arc<str>,
+    /// What it is to the coordinator.
+    pub role: Role,
     /// When its session began, in milliseconds since the Unix epoch.
     pub connected: u64,
     /// Its connection is lost and its session is kept.
@@ -37,4 +68,41 @@ pub struct PeerSnapshot {
     pub sent: Traffic,
     /// The round trip time that TCP has measured, where the system tells.
     pub round_trip: Option<Duration>,
+}
+
+impl State {
+    pub(super) fn clients(&self) -> Vec<PeerSnapshot> {
+        self.peers.iter().map(|(id, peer)| peer.snapshot(id, self.role(id))).collect()
+    }
+
+    fn role(&self, id: &str) -> Role {
+        self.coordinator.as_ref().map(|coordinator| coordinator.role(id)).unwrap_or_default()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.coordinator.as_ref().map(|coordinator| coordinator.status()).unwrap_or_default()
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        self.peers.values().fold(self.past, |mut totals, peer| {
+            totals.received += peer.received;
+            totals.sent += peer.outbox.traffic();
+            totals
+        })
+    }
+}
+
+impl Peer {
+    fn snapshot(&self, id: &Arc<str>, role: Role) -> PeerSnapshot {
+        PeerSnapshot {
+            id: id.clone(),
+            role,
+            connected: self.connected,
+            is_away: self.link.is_none(),
+            queued: self.outbox.waiting_bytes(),
+            received: self.received,
+            sent: self.outbox.traffic(),
+            round_trip: self.outbox.transport().and_then(|transport| transport.round_trip()),
+        }
+    }
 }

@@ -6,7 +6,7 @@
 use std::{
     cell::Cell,
     collections::{HashSet, VecDeque},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -18,6 +18,7 @@ use super::{
     event::Event,
     leave_reason,
     outbox::{Outbox, Pushed},
+    trace::{MessageFate, Trace},
 };
 use crate::protocol::{self, Inbound, PONG, Text, close::CloseReason, frame};
 
@@ -92,18 +93,29 @@ impl<'a> Turn<'a> {
         };
         let bytes: &Bytes = message.as_ref();
         let body = if body == 0 { bytes.clone() } else { bytes.slice(body..) };
-        if self.office.wants_messages.load(Ordering::Relaxed) {
+        let wanted = self.office.interest.now();
+        if wanted.messages() {
             let event = Event::Message { db: self.name.clone(), id: from.clone(), text: body.clone() };
             self.office.tell(event);
         }
         let verdict =
             self.coordinate(|coordinator, now, actions| coordinator.received(from, address, &body, now, actions));
+        if wanted.traces() {
+            let fate = if verdict == Some(Verdict::Taken) { MessageFate::Taken } else { MessageFate::Forwarded };
+            self.trace(Some(from), address, &body, fate);
+        }
         if !self.actions.is_empty() {
             self.flush_broadcast(from);
             self.carry_out();
         }
         if verdict != Some(Verdict::Taken) {
             self.route(from, address, body);
+        }
+    }
+
+    fn trace(&self, from: Option<&str>, to: Address<'_>, body: &Bytes, fate: MessageFate) {
+        if self.office.interest.is_in_trace_of(self.name, from, to) {
+            self.office.tell(Event::Trace(Box::new(Trace::new(self.name, from, to, body, fate))));
         }
     }
 
@@ -215,9 +227,13 @@ impl<'a> Turn<'a> {
         while let Some(action) = self.actions.pop_front() {
             match action {
                 Action::Post { to, text } => {
+                    self.trace_own(&to, &text);
                     self.post_bytes(&to, &text);
                 }
-                Action::Probe { to, text } => self.probe(&to, &text),
+                Action::Probe { to, text } => {
+                    self.trace_own(&to, &text);
+                    self.probe(&to, &text);
+                }
                 Action::Retain { peer } => {
                     if let Some(peer) = self.state.peers.get(&*peer) {
                         peer.outbox.retain();
@@ -227,6 +243,12 @@ impl<'a> Turn<'a> {
                 Action::End { peer } => self.end_kept(&peer),
                 Action::Note(note) => self.office.tell(Event::Note { db: self.name.clone(), note }),
             }
+        }
+    }
+
+    fn trace_own(&self, to: &str, text: &Bytes) {
+        if self.office.interest.now().traces() {
+            self.trace(None, Address::Peer(to), text, MessageFate::Posted);
         }
     }
 

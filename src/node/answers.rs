@@ -110,7 +110,7 @@ struct DatabaseRow<'a> {
 
 impl<'a> DatabaseRow<'a> {
     fn new(database: &'a DatabaseSnapshot, now: u64) -> Self {
-        let Status { master_present, held_requests, delivered_requests, request_bytes, kept_sessions } =
+        let Status { master_present, held_requests, delivered_requests, request_bytes, kept_sessions, .. } =
             database.status;
         Self {
             dbname: &database.name,

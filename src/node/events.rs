@@ -56,6 +56,8 @@ impl Wanted {
             // Two masters at once is a warning, whoever listens.
             Event::Note { note, .. } => self.coordination || note.kind == NoteKind::MasterContested,
             Event::Warning { .. } | Event::Error { .. } => true,
+            // Nobody can listen for these yet.
+            Event::Refused { .. } | Event::Trace(_) | Event::Notice { .. } => false,
         }
     }
 }
@@ -221,7 +223,7 @@ impl From<Event> for NativeEvent {
                 Self { text: Some(to_string(&text)), ..Self::of_peer("message", &db, &id) }
             }
             Event::Note { db, note } => Self {
-                code: Some(name_of(note.kind)),
+                code: Some(note.kind.name()),
                 message: Some(note.detail),
                 ..Self::of_peer("coordination", &db, &note.peer)
             },
@@ -229,6 +231,16 @@ impl From<Event> for NativeEvent {
                 Self { kind: "warning", code: Some(code), message: Some(message), ..Self::default() }
             }
             Event::Error { message } => Self { kind: "error", message: Some(message), ..Self::default() },
+            Event::Refused { db, reason, .. } => {
+                Self { kind: "refused", db: Some((*db).into()), reason: Some(reason), ..Self::default() }
+            }
+            Event::Trace(trace) => Self {
+                text: Some(trace.text),
+                ..Self::of_peer("trace", &trace.db, trace.from.as_deref().unwrap_or_default())
+            },
+            Event::Notice { code, message } => {
+                Self { kind: "notice", code: Some(code), message: Some(message), ..Self::default() }
+            }
         }
     }
 }
@@ -242,18 +254,4 @@ impl NativeEvent {
 /// Messages are UTF-8: nothing is replaced here.
 fn to_string(text: &Bytes) -> String {
     String::from_utf8_lossy(text).into_owned()
-}
-
-fn name_of(kind: NoteKind) -> &'static str {
-    match kind {
-        NoteKind::Introduced => "introduced",
-        NoteKind::SessionKept => "session-kept",
-        NoteKind::SessionResumed => "session-resumed",
-        NoteKind::RequestHeld => "request-held",
-        NoteKind::RequestReplayed => "request-replayed",
-        NoteKind::RequestFailed => "request-failed",
-        NoteKind::LockReleased => "lock-released",
-        NoteKind::MasterChanged => "master-changed",
-        NoteKind::MasterContested => "master-contested",
-    }
 }

@@ -21,8 +21,7 @@ impl Query {
     /// Reads `a=b&c=d`. The first of equal names counts. Values may be raw or percent-encoded.
     pub fn parse(query: &str) -> Self {
         let mut parsed = Self::default();
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for (name, value) in pairs(query) {
             let slot = match name {
                 "v" => &mut parsed.version,
                 "id" => &mut parsed.id,
@@ -65,6 +64,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The reason in one word, for events and metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::UnsupportedVersion(_) => "version",
+            Self::InvalidId(_) => "id",
+            Self::Unauthorized => "token",
+        }
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
@@ -86,6 +94,15 @@ impl Refusal {
             Self::Unauthorized => "403 Unauthorized".into(),
         }
     }
+}
+
+/// The first parameter of that name, for requests that are not the protocol's own.
+pub fn parameter(query: &str, name: &str) -> Option<String> {
+    pairs(query).find(|(found, _)| *found == name).map(|(_, value)| decode(value))
+}
+
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// A path of the protocol, split: `/<db>/<action>`.

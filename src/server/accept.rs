@@ -17,7 +17,8 @@ use crate::{
         self, Context,
         stream::{Counted, Stream},
     },
-    hub::event::Event,
+    hub::event::{Event, Observer},
+    tls::Certificates,
 };
 
 /// How long accepting pauses when the process has no file descriptors left: some connections end meanwhile.
@@ -34,7 +35,7 @@ pub struct Acceptor {
     /// HTTP's context.
     pub context: Arc<Context>,
     /// With TLS.
-    pub tls: Option<TlsAcceptor>,
+    pub certificates: Option<Arc<Certificates>>,
     /// Free places for connections.
     pub places: Arc<Semaphore>,
     /// Idle time before TCP asks whether the other host is alive; 0: never.
@@ -69,7 +70,7 @@ impl Acceptor {
     }
 
     fn admit(self: Arc<Self>, socket: TcpStream) {
-        let observer = self.context.observer.clone();
+        let observer = self.context.observer();
         let tasks = self.context.tasks.clone();
         match self.places.clone().try_acquire_owned() {
             Ok(permit) => {
@@ -113,8 +114,9 @@ impl Acceptor {
     }
 
     async fn stream(&self, socket: TcpStream, permit: OwnedSemaphorePermit) -> Option<Stream> {
-        let Some(tls) = &self.tls else { return Some(Stream::plain(socket, permit)) };
-        match timeout(self.context.handshake_timeout, self.handshake(tls, socket)).await {
+        let Some(certificates) = &self.certificates else { return Some(Stream::plain(socket, permit)) };
+        let tls = TlsAcceptor::from(certificates.current());
+        match timeout(self.context.handshake_timeout, self.handshake(&tls, socket)).await {
             Ok(stream) => Some(Stream::tls(stream?, permit)),
             Err(_) => None,
         }
@@ -159,7 +161,7 @@ impl Acceptor {
     }
 
     fn warn(&self, code: &'static str, message: String) {
-        self.context.observer.event(Event::Warning { code, message });
+        self.context.watch.event(Event::Warning { code, message });
     }
 }
 

@@ -1,8 +1,9 @@
 //! All settings of a server, with their defaults, and what else they could not be.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use crate::{coordination::CoordinationConfig, keeper::Launch, tls::TlsOptions};
+pub use crate::http::access::Secret;
+use crate::{coordination::CoordinationConfig, http::access::Tokens, keeper::Launch, tls::TlsOptions};
 
 /// 16 KiB, in UTF-16 units: the original's. Clients POST what is longer.
 pub const DEFAULT_MAX_PAYLOAD: usize = 16 * 1024;
@@ -59,6 +60,10 @@ pub struct Config {
     pub max_payload: Option<usize>,
     /// What clients must know.
     pub token: Option<Secret>,
+    /// More tokens that are as good, so that a token can be replaced while clients know the old one.
+    pub tokens: Vec<Secret>,
+    /// Tokens of single databases. A database that has some takes no others, and with an empty list nobody.
+    pub database_tokens: HashMap<String, Vec<Secret>>,
     /// Longest message in bytes, however it comes.
     pub max_message_size: usize,
     /// Bytes that may wait for one peer.
@@ -85,6 +90,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// What is done for AceBase peers beyond carrying their mail.
     pub coordination: CoordinationConfig,
+    /// The live page is served at `/`.
+    pub dashboard: bool,
     /// `GET /:db/send` is allowed (NODE_ENV=development).
     pub development: bool,
 }
@@ -98,6 +105,8 @@ impl Default for Config {
             tls: None,
             max_payload: None,
             token: None,
+            tokens: Vec::new(),
+            database_tokens: HashMap::new(),
             max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
             max_queue: DEFAULT_MAX_QUEUE,
             max_connections: DEFAULT_MAX_CONNECTIONS,
@@ -111,6 +120,7 @@ impl Default for Config {
             large_messages: LargeMessages::default(),
             allowed_origins: Vec::new(),
             coordination: CoordinationConfig::default(),
+            dashboard: true,
             development: false,
         }
     }
@@ -122,6 +132,12 @@ impl Config {
         self.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD)
     }
 
+    /// All tokens.
+    pub fn access_tokens(&self) -> Tokens {
+        let general = self.token.iter().chain(&self.tokens).cloned().collect();
+        Tokens { general, of_databases: self.database_tokens.clone() }
+    }
+
     /// What `welcome:` announces. With TLS clients must never POST, since they would do it in plain HTTP.
     pub fn announced_max_payload(&self) -> usize {
         match (self.max_payload, &self.tls) {
@@ -129,15 +145,5 @@ impl Config {
             (None, Some(_)) => self.max_message_size,
             (None, None) => DEFAULT_MAX_PAYLOAD,
         }
-    }
-}
-
-/// A string that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("…")
     }
 }

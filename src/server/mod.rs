@@ -5,6 +5,7 @@
 mod accept;
 pub mod config;
 mod listen;
+mod renewal;
 #[cfg(all(test, unix))]
 mod tests;
 
@@ -23,7 +24,6 @@ use tokio::{
     sync::{Notify, Semaphore},
     time::{Instant, sleep_until, timeout},
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -35,14 +35,16 @@ use crate::{
         event::{Event, Observer},
     },
     keeper::{self, Keeper, Launch},
+    observe::{Watch, report::Question},
     session,
-    tls::{self, TlsError},
+    tls::{Certificates, TlsError},
 };
 use accept::Acceptor;
 use config::{Config, LargeMessages};
 
-/// How often acknowledged data is let go of. Rare enough to cost nothing, often enough that idle peers keep nothing.
-const TRIM_EVERY: Duration = Duration::from_secs(1);
+/// How often acknowledged data is let go of, and figures are taken down. Rare enough to cost nothing, often enough that idle
+/// peers keep nothing, and that a chart shows what a person has felt.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// Time that a stop takes at most beyond the flush: closing handshakes, tasks that end.
 const STOP_GRACE: Duration = Duration::from_millis(750);
@@ -104,7 +106,8 @@ pub struct Server {
     shutdown: CancellationToken,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
     keeper: Mutex<Option<Keeper>>,
-    observer: Arc<dyn Observer>,
+    watch: Arc<Watch>,
+    certificates: Option<Arc<Certificates>>,
 }
 
 impl Server {
@@ -113,7 +116,9 @@ impl Server {
     /// # Errors
     /// See [`StartError`].
     pub fn start(config: Config, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
-        let tls = config.tls.as_ref().map(tls::load).transpose()?.map(TlsAcceptor::from);
+        let watch = Arc::new(Watch::new(observer));
+        let observer: Arc<dyn Observer> = watch.clone();
+        let certificates = config.tls.clone().map(Certificates::load).transpose()?.map(Arc::new);
         let (listeners, keeper) = open_port(&config, &observer)?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let runtime = build_runtime(config.threads).map_err(StartError::Runtime)?;
@@ -121,10 +126,9 @@ impl Server {
         let hub = Arc::new(new_hub(&config, observer.clone(), alarm.clone()));
         let shutdown = CancellationToken::new();
         let run = {
-            let (hub, shutdown, observer) = (hub.clone(), shutdown.clone(), observer.clone());
-            run(config, listeners, tls, hub, alarm, observer, shutdown)
+            let (certificates, watch) = (certificates.clone(), watch.clone());
+            run(config, listeners, certificates, hub.clone(), alarm, watch, shutdown.clone())
         };
-        let owner = observer.clone();
         let body = move || {
             // A panic of the main task must not pass without a word.
             if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run))) {
@@ -140,7 +144,8 @@ impl Server {
             shutdown,
             thread: Mutex::new(Some(thread)),
             keeper: Mutex::new(keeper),
-            observer: owner,
+            watch,
+            certificates,
         })
     }
 
@@ -154,7 +159,7 @@ impl Server {
         self.finish();
         if keeper.is_some_and(|keeper| !keeper.wait_until_gone()) {
             let message = "The keeper of the port does not answer: the port stays open until its process ends".into();
-            self.observer.event(Event::Warning { code: KEEPER_WARNING, message });
+            self.watch.event(Event::Warning { code: KEEPER_WARNING, message });
         }
     }
 
@@ -178,6 +183,28 @@ impl Server {
     /// The hub, for questions and for messages of the server's owner.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// How things stand, as JSON.
+    pub fn status_json(&self, question: &Question) -> String {
+        self.watch.status_json(&self.hub, question, self.shutdown.is_cancelled())
+    }
+
+    /// The figures for Prometheus, as text.
+    pub fn metrics(&self) -> String {
+        self.watch.metrics(&self.hub, self.shutdown.is_cancelled())
+    }
+
+    /// Reads the certificates' files anew, for new connections. They are also read when they change. Blocks; does nothing
+    /// without TLS.
+    ///
+    /// # Errors
+    /// See [`TlsError`]; then the old ones stay in use, and the observer is warned.
+    pub fn reload_certificates(&self) -> Result<(), TlsError> {
+        let Some(certificates) = &self.certificates else { return Ok(()) };
+        let outcome = certificates.reload();
+        renewal::tell(&outcome, &*self.watch);
+        outcome
     }
 
     /// The addresses that it listens on.
@@ -253,25 +280,29 @@ fn coordinators(config: &CoordinationConfig) -> Option<CoordinatorFactory> {
 async fn run(
     config: Config,
     listeners: Vec<TcpListener>,
-    tls: Option<TlsAcceptor>,
+    certificates: Option<Arc<Certificates>>,
     hub: Arc<Hub>,
     alarm: Arc<Notify>,
-    observer: Arc<dyn Observer>,
+    watch: Arc<Watch>,
     shutdown: CancellationToken,
 ) {
     let flush_timeout = config.flush_timeout;
     let tasks = TaskTracker::new();
-    let acceptor = Arc::new(new_acceptor(config, tls, hub.clone(), observer.clone(), shutdown.clone(), tasks.clone()));
     let accepting = TaskTracker::new();
+    if let Some(certificates) = certificates.clone() {
+        accepting.spawn(until_cancelled(shutdown.clone(), renewal::watch_files(certificates, watch.clone())));
+    }
+    let context = new_context(&config, hub.clone(), watch.clone(), shutdown.clone(), tasks.clone());
+    let acceptor = Arc::new(new_acceptor(&config, certificates, context));
     for listener in listeners {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
                 accepting.spawn(until_cancelled(shutdown.clone(), acceptor.clone().run(listener)));
             }
-            Err(error) => observer.event(Event::Error { message: format!("Cannot listen: {error}") }),
+            Err(error) => watch.event(Event::Error { message: format!("Cannot listen: {error}") }),
         }
     }
-    keep_house(&hub, &alarm, &shutdown).await;
+    keep_house(&hub, &watch, &alarm, &shutdown).await;
     accepting.close();
     accepting.wait().await;
     hub.close();
@@ -279,33 +310,36 @@ async fn run(
     let _ = timeout(flush_timeout + session::LINGER + STOP_GRACE, tasks.wait()).await;
 }
 
-fn new_acceptor(
-    config: Config,
-    tls: Option<TlsAcceptor>,
+fn new_context(
+    config: &Config,
     hub: Arc<Hub>,
-    observer: Arc<dyn Observer>,
+    watch: Arc<Watch>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
-) -> Acceptor {
+) -> http::Context {
     let limits = session::Limits {
         max_payload: config.announced_max_payload(),
         max_message_size: config.max_message_size,
         flush_timeout: config.flush_timeout,
     };
-    let context = http::Context {
+    http::Context {
         hub,
-        access: Access::new(config.token.map(|token| token.0), config.allowed_origins),
+        access: Access::new(config.access_tokens(), config.allowed_origins.clone(), config.host.clone()),
         limits,
         max_header_size: config.max_header_size,
         handshake_timeout: config.handshake_timeout,
         development: config.development,
-        observer,
+        dashboard: config.dashboard,
+        watch,
         shutdown,
         tasks,
-    };
+    }
+}
+
+fn new_acceptor(config: &Config, certificates: Option<Arc<Certificates>>, context: http::Context) -> Acceptor {
     Acceptor {
         context: Arc::new(context),
-        tls,
+        certificates,
         places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
         keep_alive: config.keep_alive,
         user_timeout: config.user_timeout,
@@ -320,24 +354,25 @@ async fn until_cancelled(shutdown: CancellationToken, work: impl Future<Output =
     }
 }
 
-/// Gives the hub its ticks, until the server stops.
-async fn keep_house(hub: &Hub, alarm: &Notify, shutdown: &CancellationToken) {
+/// Gives the hub its ticks, and takes its figures down, until the server stops.
+async fn keep_house(hub: &Hub, watch: &Watch, alarm: &Notify, shutdown: &CancellationToken) {
     let started = Instant::now();
     let hub_started = hub.now();
-    let mut trim_at = started + TRIM_EVERY;
+    let mut tidy_at = started + TIDY_EVERY;
     loop {
         let deadline = hub.next_deadline().map(|at| started + Duration::from_millis(at.saturating_sub(hub_started)));
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = alarm.notified() => {}
-            () = sleep_until(deadline.map_or(trim_at, |deadline| deadline.min(trim_at))) => {}
+            () = sleep_until(deadline.map_or(tidy_at, |deadline| deadline.min(tidy_at))) => {}
         }
         if hub.next_deadline().is_some_and(|at| at <= hub.now()) {
             hub.tick();
         }
-        if Instant::now() >= trim_at {
+        if Instant::now() >= tidy_at {
             hub.trim();
-            trim_at = Instant::now() + TRIM_EVERY;
+            watch.sample(hub);
+            tidy_at = Instant::now() + TIDY_EVERY;
         }
     }
 }

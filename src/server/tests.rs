@@ -1,5 +1,8 @@
 //! A real server on a real port: what only sockets can show.
 
+mod certificates;
+mod looking;
+
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
@@ -30,12 +33,12 @@ const RESUMABLE: &str = "abcdefghijklmnopqrstuvwx";
 struct Transport {
     config: Config,
     client: Option<Arc<ClientConfig>>,
-    _workshop: Option<Workshop>,
+    workshop: Option<Workshop>,
 }
 
 impl Transport {
     fn plain() -> Self {
-        Self { config: config(), client: None, _workshop: None }
+        Self { config: config(), client: None, workshop: None }
     }
 
     fn tls() -> Self {
@@ -43,7 +46,7 @@ impl Transport {
         workshop.write("chain.pem", workshop.read("leaf.pem") + &workshop.read("middle.pem"));
         let tls = Some(pem(&workshop, "chain.pem", "leaf.key"));
         let client = Some(handshake::client(&workshop, None));
-        Self { config: Config { tls, ..config() }, client, _workshop: Some(workshop) }
+        Self { config: Config { tls, ..config() }, client, workshop: Some(workshop) }
     }
 
     fn start(&self) -> Server {

@@ -3,6 +3,7 @@
 //! Plain blocking file reading and cryptography: this module knows neither Node.js nor sockets nor the async runtime.
 //! Decrypting a key takes up to some hundred milliseconds, so call [`load`] where blocking is allowed.
 
+mod certificates;
 mod error;
 mod pem;
 mod pkcs12;
@@ -25,6 +26,7 @@ use rustls::{
     sign::{CertifiedKey, SigningKey, SingleCertAndKey},
 };
 
+pub use certificates::Certificates;
 pub use error::{NamedFile, SslOption, TlsError};
 
 /// Longest certificate or key file that is read, in bytes. A bundle of all public authorities has a quarter of a
@@ -51,6 +53,17 @@ pub enum IdentitySource {
     Pem { cert_path: PathBuf, key_path: PathBuf },
     /// One PKCS#12 file (.pfx, .p12) with the key, its certificate, and those of its issuers in any order.
     Pkcs12 { pfx_path: PathBuf },
+}
+
+impl TlsOptions {
+    /// All files that [`load`] reads.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let identity = match &self.identity {
+            IdentitySource::Pem { cert_path, key_path } => [Some(cert_path), Some(key_path)],
+            IdentitySource::Pkcs12 { pfx_path } => [Some(pfx_path), None],
+        };
+        identity.into_iter().flatten().chain(&self.client_ca_path).map(PathBuf::as_path)
+    }
 }
 
 /// Written by hand because the derived one would show the passphrase.

@@ -118,3 +118,14 @@ fn releasing_can_be_switched_off() {
     rig.advance(LOCK_TIMEOUT_MS);
     assert!(rig.coordinator.is_idle());
 }
+
+#[test]
+fn requests_of_a_worker_that_is_away_go_to_the_master_when_it_returns() {
+    let mut rig = rig_with(&[ANN]);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    rig.lose(ANN, Loss::Reset);
+    rig.connect(MASTER).unwrap();
+    assert!(requests_read(&mut rig).is_empty());
+    rig.connect(ANN).unwrap();
+    assert_eq!(requests_read(&mut rig), ["r1"]);
+}

@@ -3,4 +3,5 @@
 mod outbox;
 mod routing;
 mod sessions;
+mod tracing;
 mod workshop;

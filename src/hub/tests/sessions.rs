@@ -1,6 +1,6 @@
 use super::workshop::{connect, hub, say, settings};
 use crate::{
-    hub::{Refused, coordinator::Loss},
+    hub::{Refused, Traffic, coordinator::Loss},
     protocol::{Text, close::CloseReason},
 };
 
@@ -78,4 +78,19 @@ fn traffic_is_counted_for_each_peer() {
     assert_eq!((of("anna!").received.messages, of("anna!").received.bytes), (3, 18));
     assert_eq!(of("berta").sent.messages, 3);
     assert_eq!(of("berta").queued, 0);
+}
+
+#[test]
+fn what_a_peer_has_done_stays_in_the_totals_when_it_has_left() {
+    let (hub, _) = hub(settings());
+    let (talker, _) = connect(&hub, "db", "talker");
+    connect(&hub, "db", "listener");
+    say(&talker, &["short", &"long".repeat(100)]);
+    talker.lost(Loss::Fin);
+    let figures = hub.figures().remove(0);
+    assert_eq!((figures.peers, figures.totals.large), (1, 1));
+    assert_eq!(figures.totals.received, Traffic { messages: 2, bytes: 405 });
+    // Both texts, and that the talker has left; the welcome is no message.
+    assert_eq!(figures.totals.sent.messages, 4);
+    assert_eq!(hub.snapshot_of("db").map(|snapshot| snapshot.totals), Some(figures.totals));
 }

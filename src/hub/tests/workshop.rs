@@ -15,6 +15,7 @@ use crate::{
     hub::{
         Hub, Outbox, PeerHandle, Settings,
         event::{Event, Observer},
+        trace::Trace,
         transport::{LinkId, Transport},
     },
     protocol::{Text, close::CloseReason, frame::Written},
@@ -130,10 +131,16 @@ impl Observer for Notebook {
             Event::Disconnect { db, id, reason } => format!("disconnect {db} {id} {reason}"),
             Event::Message { id, text, .. } => format!("message {id} {}", String::from_utf8_lossy(&text)),
             Event::Warning { code, .. } => format!("warning {code}"),
+            Event::Trace(trace) => describe(&trace),
             other => format!("{other:?}"),
         };
         self.0.lock().push(line);
     }
+}
+
+fn describe(trace: &Trace) -> String {
+    let (from, to) = (trace.from.as_deref().unwrap_or("hub"), trace.to.as_deref().unwrap_or("all"));
+    format!("trace {} {from}>{to} {} {} {}", trace.db, trace.bytes, trace.fate.name(), trace.text)
 }
 
 pub fn settings() -> Settings {

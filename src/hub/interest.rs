@@ -1,0 +1,111 @@
+//! What the server's owner wants to see of the traffic. Asked for every message, so that nothing wanted costs nothing: one
+//! word is read.
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU8, Ordering},
+};
+
+use parking_lot::Mutex;
+
+use super::coordinator::Address;
+
+/// `Message` events.
+const MESSAGES: u8 = 1;
+
+/// `Trace` events of some databases or peers.
+const TRACES: u8 = 2;
+
+/// A database, and a peer of it or all.
+type Subject = (String, Option<String>);
+
+/// See the module's description.
+#[derive(Default)]
+pub(super) struct Interest {
+    word: AtomicU8,
+    traced: Mutex<BTreeSet<Subject>>,
+}
+
+/// What is wanted at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted(u8);
+
+impl Wanted {
+    pub(super) fn messages(self) -> bool {
+        self.0 & MESSAGES != 0
+    }
+
+    pub(super) fn traces(self) -> bool {
+        self.0 & TRACES != 0
+    }
+}
+
+impl Interest {
+    pub(super) fn now(&self) -> Wanted {
+        Wanted(self.word.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn in_messages(&self, wanted: bool) {
+        self.set(MESSAGES, wanted);
+    }
+
+    pub(super) fn in_trace(&self, db: &str, peer: Option<&str>, wanted: bool) {
+        let subject = (db.to_owned(), peer.map(str::to_owned));
+        let mut traced = self.traced.lock();
+        if wanted {
+            traced.insert(subject);
+        } else {
+            traced.remove(&subject);
+        }
+        self.set(TRACES, !traced.is_empty());
+    }
+
+    /// Is a message from this peer (`None`: from the hub itself) to that one in a trace? What goes to all concerns each peer.
+    pub(super) fn is_in_trace_of(&self, db: &str, from: Option<&str>, to: Address<'_>) -> bool {
+        let traced = self.traced.lock();
+        traced.iter().filter(|(name, _)| name == db).any(|(_, peer)| match (peer.as_deref(), to) {
+            (None, _) | (Some(_), Address::Others) => true,
+            (peer, Address::Peer(to)) => peer == from || peer == Some(to),
+        })
+    }
+
+    fn set(&self, bit: u8, on: bool) {
+        if on {
+            self.word.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            self.word.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_wanted_until_it_is_and_again_when_it_is_not() {
+        let interest = Interest::default();
+        interest.in_messages(true);
+        interest.in_trace("db", None, true);
+        interest.in_trace("db", Some("peer"), true);
+        interest.in_messages(false);
+        interest.in_trace("db", None, false);
+        assert!(!interest.now().messages() && interest.now().traces());
+        interest.in_trace("db", Some("peer"), false);
+        assert!(!interest.now().traces());
+    }
+
+    #[test]
+    fn a_peer_is_traced_with_what_it_sends_and_what_it_gets() {
+        let interest = Interest::default();
+        interest.in_trace("db", Some("peer"), true);
+        let is_traced = |from, to| interest.is_in_trace_of("db", from, to);
+        assert!(is_traced(Some("peer"), Address::Peer("other")));
+        assert!(is_traced(Some("other"), Address::Peer("peer")));
+        assert!(is_traced(Some("other"), Address::Others));
+        assert!(is_traced(None, Address::Peer("peer")));
+        assert!(!is_traced(Some("other"), Address::Peer("third")));
+        assert!(!is_traced(None, Address::Peer("third")));
+        assert!(!interest.is_in_trace_of("elsewhere", Some("peer"), Address::Others));
+    }
+}

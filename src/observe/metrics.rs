@@ -1,0 +1,356 @@
+//! The hub's figures for Prometheus, in its text format. All are collected when they are asked for.
+//!
+//! There are labels for the database, a reason or a kind, never for a peer: workers take a new id with each start, and each
+//! would be a series for ever. Databases beyond a bound share an empty `db` label.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Error},
+};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, prometheus_text},
+    metrics::MetricType,
+    registry::Registry,
+};
+
+use super::{
+    Watch, process,
+    process::ProcessFigures,
+    tally::{ByWord, DatabaseTally, Tally},
+};
+use crate::hub::{
+    DatabaseFigures, Hub,
+    histogram::{BUCKET_ENDS_MS, Histogram},
+};
+
+/// What a response with metrics is.
+pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
+
+const PREFIX: &str = "acebase_ipc";
+
+impl Watch {
+    /// All metrics, as text.
+    pub fn metrics(&self, hub: &Hub, is_stopping: bool) -> String {
+        let tally = self.tally.lock().clone();
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(ProcessScrape { started: self.started, figures: process::figures() }));
+        let uptime_seconds = hub.now() as f64 / 1_000.0;
+        let databases = by_label(&tally, hub.figures());
+        registry.sub_registry_with_prefix(PREFIX).register_collector(Box::new(Scrape {
+            uptime_seconds,
+            is_stopping,
+            databases,
+            tally,
+        }));
+        let mut text = String::new();
+        // Writing into a string does not fail.
+        let _ = prometheus_text::encode(&mut text, &registry);
+        text
+    }
+}
+
+/// Figures by the label of their database.
+fn by_label(tally: &Tally, figures: Vec<DatabaseFigures>) -> BTreeMap<String, DatabaseFigures> {
+    let mut labelled = BTreeMap::new();
+    for database in figures {
+        let label = tally.label(&database.name).to_owned();
+        match labelled.get_mut(&label) {
+            None => drop(labelled.insert(label, database)),
+            Some(others) => add(others, &database),
+        }
+    }
+    labelled
+}
+
+fn add(all: &mut DatabaseFigures, one: &DatabaseFigures) {
+    all.peers += one.peers;
+    all.queued += one.queued;
+    all.totals.received += one.totals.received;
+    all.totals.sent += one.totals.sent;
+    all.totals.large += one.totals.large;
+    let (all, one) = (&mut all.status, &one.status);
+    all.master_present &= one.master_present;
+    all.held_requests += one.held_requests;
+    all.delivered_requests += one.delivered_requests;
+    all.request_bytes += one.request_bytes;
+    all.kept_sessions += one.kept_sessions;
+    all.held_locks += one.held_locks;
+    all.fenced_locks += one.fenced_locks;
+    all.waiting_locks += one.waiting_locks;
+    all.lock_waits.add(&one.lock_waits);
+    all.lock_holds.add(&one.lock_holds);
+}
+
+struct Scrape {
+    uptime_seconds: f64,
+    is_stopping: bool,
+    databases: BTreeMap<String, DatabaseFigures>,
+    tally: Tally,
+}
+
+impl fmt::Debug for Scrape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scrape")
+    }
+}
+
+/// Reads a figure.
+type Reader = fn(&DatabaseFigures) -> u64;
+
+/// A family with one series for each database.
+struct Family {
+    name: &'static str,
+    help: &'static str,
+    read: Reader,
+}
+
+const COUNTERS: [Family; 5] = [
+    Family { name: "received_messages", help: "Messages from peers", read: |d| d.totals.received.messages },
+    Family { name: "received_bytes", help: "Bytes of messages from peers", read: |d| d.totals.received.bytes },
+    Family {
+        name: "sent_messages",
+        help: "Deliveries: messages to peers, one for each",
+        read: |d| d.totals.sent.messages,
+    },
+    Family { name: "sent_bytes", help: "Bytes of messages to peers", read: |d| d.totals.sent.bytes },
+    Family { name: "large_messages", help: "Messages from peers longer than maxPayload", read: |d| d.totals.large },
+];
+
+const GAUGES: [Family; 6] = [
+    Family { name: "peers", help: "Sessions, kept ones included", read: |d| d.peers as u64 },
+    Family { name: "kept_sessions", help: "Sessions of lost connections", read: |d| d.status.kept_sessions as u64 },
+    Family { name: "queue_bytes", help: "Bytes that wait in all outboxes", read: |d| d.queued as u64 },
+    Family { name: "master_present", help: "1 while a master answers", read: |d| d.status.master_present.into() },
+    Family { name: "held_requests", help: "Requests that wait in the hub", read: |d| d.status.held_requests as u64 },
+    Family {
+        name: "delivered_requests",
+        help: "Requests that a master has and has not answered",
+        read: |d| d.status.delivered_requests as u64,
+    },
+];
+
+/// The states of locks, and how many are in each.
+const LOCK_STATES: [(&str, Reader); 3] = [
+    ("held", |d| d.status.held_locks as u64),
+    ("fenced", |d| d.status.fenced_locks as u64),
+    ("waiting", |d| d.status.waiting_locks as u64),
+];
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+        self.encode_server(&mut encoder)?;
+        for Family { name, help, read } in COUNTERS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (db, figures) in &self.databases {
+                counter(&mut family.encode_family(&[("db", db.as_str())])?, read(figures))?;
+            }
+        }
+        for Family { name, help, read } in GAUGES {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (db, figures) in &self.databases {
+                family.encode_family(&[("db", db.as_str())])?.encode_gauge(&read(figures))?;
+            }
+        }
+        self.encode_locks(&mut encoder)?;
+        self.encode_happenings(&mut encoder)
+    }
+}
+
+impl Scrape {
+    fn encode_server(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        encoder
+            .encode_descriptor("build_info", "Always 1; the label tells the version", None, MetricType::Gauge)?
+            .encode_family(&version)?
+            .encode_gauge(&1u64)?;
+        encoder
+            .encode_descriptor("uptime_seconds", "Time since the start of the server", None, MetricType::Gauge)?
+            .encode_gauge(&self.uptime_seconds)?;
+        encoder
+            .encode_descriptor("stopping", "1 while the server stops", None, MetricType::Gauge)?
+            .encode_gauge(&u64::from(self.is_stopping))
+    }
+
+    fn encode_locks(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+        let help = "Locks granted by the master (held), by a former one (fenced), and asked for (waiting)";
+        let mut family = encoder.encode_descriptor("locks", help, None, MetricType::Gauge)?;
+        for (db, figures) in &self.databases {
+            for (state, read) in LOCK_STATES {
+                let labels = [("db", db.as_str()), ("state", state)];
+                family.encode_family(&labels)?.encode_gauge(&read(figures))?;
+            }
+        }
+        let help = "From the request for a lock to its grant";
+        self.encode_histogram(encoder, "lock_wait_seconds", help, |figures| &figures.status.lock_waits)?;
+        let help = "From the grant of a lock to its end";
+        self.encode_histogram(encoder, "lock_hold_seconds", help, |figures| &figures.status.lock_holds)
+    }
+
+    fn encode_histogram(
+        &self,
+        encoder: &mut DescriptorEncoder,
+        name: &str,
+        help: &str,
+        read: fn(&DatabaseFigures) -> &Histogram,
+    ) -> Result<(), Error> {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for (db, figures) in &self.databases {
+            let histogram = read(figures);
+            let ends = BUCKET_ENDS_MS.iter().map(|end| *end as f64 / 1_000.0);
+            // What is above the last end is in the count.
+            let buckets: Vec<_> = ends.zip(histogram.counts).collect();
+            let sum = histogram.sum_ms as f64 / 1_000.0;
+            let labels = [("db", db.as_str())];
+            family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, histogram.count(), &buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn encode_happenings(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+        let mut family = encoder.encode_descriptor("connects", "Sessions that began", None, MetricType::Counter)?;
+        for (db, tally) in &self.tally.databases {
+            counter(&mut family.encode_family(&[("db", &**db)])?, tally.connects)?;
+        }
+        let (name, help) = ("disconnects", "Sessions that ended, by the reason");
+        self.encode_of_databases(encoder, name, help, "reason", |tally| &tally.disconnects)?;
+        let (name, help) = ("coordination_events", "What the hub did for AceBase peers, by the kind");
+        self.encode_of_databases(encoder, name, help, "kind", |tally| &tally.notes)?;
+        let tally = &self.tally;
+        encode_words(encoder, "refusals", "Connections that were refused, by the reason", "reason", &tally.refusals)?;
+        encode_words(encoder, "warnings", "Warnings, by the code", "code", &tally.warnings)?;
+        counter(
+            &mut encoder.encode_descriptor("errors", "Failures of parts of the server", None, MetricType::Counter)?,
+            tally.errors,
+        )
+    }
+
+    fn encode_of_databases(
+        &self,
+        encoder: &mut DescriptorEncoder,
+        name: &str,
+        help: &str,
+        label: &str,
+        read: fn(&DatabaseTally) -> &ByWord,
+    ) -> Result<(), Error> {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (db, tally) in &self.tally.databases {
+            for (word, count) in read(tally) {
+                counter(&mut family.encode_family(&[("db", &**db), (label, word)])?, *count)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn encode_words(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    label: &str,
+    counts: &ByWord,
+) -> Result<(), Error> {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (word, count) in counts {
+        counter(&mut family.encode_family(&[(label, *word)])?, *count)?;
+    }
+    Ok(())
+}
+
+fn counter(encoder: &mut MetricEncoder<'_>, count: u64) -> Result<(), Error> {
+    encoder.encode_counter::<NoLabelSet, _, u64>(&count, None)
+}
+
+/// What Prometheus wants of every process, without the prefix.
+#[derive(Debug)]
+struct ProcessScrape {
+    /// Milliseconds since the Unix epoch: of the server's start, which is near enough.
+    started: u64,
+    figures: ProcessFigures,
+}
+
+impl Collector for ProcessScrape {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+        let (name, help) = ("process_start_time_seconds", "Start of the server since the Unix epoch");
+        let started = self.started as f64 / 1_000.0;
+        encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&started)?;
+        if let Some(seconds) = self.figures.cpu_seconds {
+            let (name, help) = ("process_cpu_seconds", "CPU time of the process");
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            family.encode_counter::<NoLabelSet, _, u64>(&seconds, None)?;
+        }
+        let gauges = [
+            ("process_resident_memory_bytes", "Memory of the process", self.figures.resident_bytes),
+            ("process_open_fds", "Open files of the process", self.figures.open_files),
+        ];
+        for (name, help, figure) in gauges {
+            if let Some(figure) = figure {
+                encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&figure)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::hub::{
+        Settings,
+        event::{Deaf, Event, Observer},
+    };
+
+    fn scraped(watch: &Watch) -> String {
+        let settings = Settings {
+            max_queue: 1_000,
+            max_payload: 100,
+            announced_payload: 100,
+            download_large: false,
+            coordinators: None,
+        };
+        watch.metrics(&Hub::new(settings, Arc::new(Deaf), Box::new(|| {})), false)
+    }
+
+    fn figures(name: &str, peers: usize) -> DatabaseFigures {
+        DatabaseFigures { name: name.into(), peers, queued: 0, status: Default::default(), totals: Default::default() }
+    }
+
+    #[test]
+    fn what_happened_is_in_the_text_with_its_labels() {
+        let watch = Watch::new(Arc::new(Deaf));
+        watch.event(Event::Connect { db: "my\"db".into(), id: "peer".into() });
+        watch.event(Event::Disconnect { db: "my\"db".into(), id: "peer".into(), reason: "fin" });
+        watch.event(Event::Refused { db: "db".into(), status: 403, reason: "token" });
+        let text = scraped(&watch);
+        for line in [
+            "# TYPE acebase_ipc_disconnects_total counter",
+            "acebase_ipc_connects_total{db=\"my\\\"db\"} 1",
+            "acebase_ipc_disconnects_total{db=\"my\\\"db\",reason=\"fin\"} 1",
+            "acebase_ipc_refusals_total{reason=\"token\"} 1",
+            "acebase_ipc_stopping 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn databases_without_a_label_of_their_own_are_added_up() {
+        let mut tally = Tally::default();
+        tally.count(&Event::Connect { db: "known".into(), id: "peer".into() });
+        let labelled = by_label(&tally, vec![figures("a", 1), figures("known", 2), figures("b", 4)]);
+        let peers: Vec<_> = labelled.iter().map(|(label, figures)| (label.as_str(), figures.peers)).collect();
+        assert_eq!(peers, [("", 5), ("known", 2)]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_process_is_there_under_its_usual_names() {
+        let text = scraped(&Watch::new(Arc::new(Deaf)));
+        for name in ["process_cpu_seconds_total ", "process_resident_memory_bytes ", "process_open_fds "] {
+            assert!(text.lines().any(|line| line.starts_with(name)), "{name} is not in\n{text}");
+        }
+    }
+}

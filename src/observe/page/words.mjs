@@ -1,0 +1,75 @@
+// Figures in words, for people. Pure.
+
+const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const FINE = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+
+/** How a thing is counted: `1 peer`, `2 peers`. */
+export function counted(count, noun) {
+  return `${WHOLE.format(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+export function whole(number) {
+  return WHOLE.format(number);
+}
+
+/** Something a second; nothing while it is not known. */
+export function rate(perSecond) {
+  if (perSecond === null || perSecond === undefined) {
+    return '–';
+  }
+  return `${(perSecond < 10 ? FINE : WHOLE).format(perSecond)}/s`;
+}
+
+export function bytes(size) {
+  const units = ['B', 'KiB', 'MiB', 'GiB'];
+  let unit = 0;
+  let left = size;
+  while (left >= 1024 && unit < units.length - 1) {
+    left /= 1024;
+    unit += 1;
+  }
+  return `${(left < 10 && unit > 0 ? FINE : WHOLE).format(left)} ${units[unit]}`;
+}
+
+/** A duration in its two greatest units. */
+export function duration(ms) {
+  if (ms < 1000) {
+    return `${WHOLE.format(Math.max(0, ms))} ms`;
+  }
+  const seconds = ms / 1000;
+  if (seconds < 60) {
+    return `${(seconds < 10 ? FINE : WHOLE).format(seconds)} s`;
+  }
+  const parts = [
+    ['d', Math.floor(seconds / 86400)],
+    ['h', Math.floor(seconds / 3600) % 24],
+    ['min', Math.floor(seconds / 60) % 60],
+    ['s', Math.floor(seconds) % 60],
+  ];
+  const first = parts.findIndex(([, amount]) => amount > 0);
+  return parts
+    .slice(first, first + 2)
+    .filter(([, amount]) => amount > 0)
+    .map(([unit, amount]) => `${amount} ${unit}`)
+    .join(' ');
+}
+
+/** A round trip, which is mostly below a millisecond. */
+export function roundTrip(micros) {
+  if (micros === null) {
+    return '–';
+  }
+  return micros < 1000 ? `${WHOLE.format(micros)} µs` : `${FINE.format(micros / 1000)} ms`;
+}
+
+const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+/** The time of day, where the reader is. */
+export function clock(at) {
+  return CLOCK.format(at);
+}
+
+/** A database path as AceBase users write it. */
+export function path(text) {
+  return `/${text}`;
+}
