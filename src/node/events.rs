@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use crate::hub::{
     coordinator::NoteKind,
     event::{Event, Observer},
+    trace::Trace,
 };
 
 /// Events that wait for JavaScript at most. At 100,000 messages a second that is a stall of the event loop of a second.
@@ -33,7 +34,9 @@ const MAX_BATCH: usize = 1_000;
 struct Wanted {
     connect: bool,
     disconnect: bool,
+    refused: bool,
     message: bool,
+    trace: bool,
     coordination: bool,
 }
 
@@ -43,7 +46,9 @@ impl Wanted {
         Self {
             connect: has("connect"),
             disconnect: has("disconnect"),
+            refused: has("refused"),
             message: has("message"),
+            trace: has("trace"),
             coordination: has("coordination"),
         }
     }
@@ -55,9 +60,9 @@ impl Wanted {
             Event::Message { .. } => self.message,
             // Two masters at once is a warning, whoever listens.
             Event::Note { note, .. } => self.coordination || note.kind == NoteKind::MasterContested,
-            Event::Warning { .. } | Event::Error { .. } => true,
-            // Nobody can listen for these yet.
-            Event::Refused { .. } | Event::Trace(_) | Event::Notice { .. } => false,
+            Event::Refused { .. } => self.refused,
+            Event::Trace(_) => self.trace,
+            Event::Warning { .. } | Event::Error { .. } | Event::Notice { .. } => true,
         }
     }
 }
@@ -178,6 +183,7 @@ impl Queue {
 fn size_of_text(event: &Event) -> usize {
     match event {
         Event::Message { text, .. } => text.len(),
+        Event::Trace(trace) => trace.text.len(),
         _ => 0,
     }
 }
@@ -195,7 +201,7 @@ fn dropped_warning(count: usize) -> Event {
 #[napi(object, object_from_js = false)]
 #[derive(Default)]
 pub struct NativeEvent {
-    /// `connect`, `disconnect`, `message`, `coordination`, `warning` or `error`.
+    /// `connect`, `disconnect`, `refused`, `message`, `trace`, `coordination`, `notice`, `warning` or `error`.
     #[napi(js_name = "type")]
     pub kind: &'static str,
     /// The database.
@@ -204,9 +210,15 @@ pub struct NativeEvent {
     pub id: Option<String>,
     /// Why a client has left: one word.
     pub reason: Option<&'static str>,
-    /// A message's text.
+    /// The status that a client was refused with.
+    pub status: Option<u32>,
+    /// The addressee of a traced message.
+    pub to: Option<String>,
+    /// The length of a traced message.
+    pub bytes: Option<u32>,
+    /// A message's text, or the beginning of a traced one's.
     pub text: Option<String>,
-    /// What happened: the kind of a coordination event, or a warning's code.
+    /// What happened: the kind of a coordination event, a warning's code, or what became of a traced message.
     pub code: Option<&'static str>,
     /// A sentence for a person.
     pub message: Option<String>,
@@ -231,13 +243,14 @@ impl From<Event> for NativeEvent {
                 Self { kind: "warning", code: Some(code), message: Some(message), ..Self::default() }
             }
             Event::Error { message } => Self { kind: "error", message: Some(message), ..Self::default() },
-            Event::Refused { db, reason, .. } => {
-                Self { kind: "refused", db: Some((*db).into()), reason: Some(reason), ..Self::default() }
-            }
-            Event::Trace(trace) => Self {
-                text: Some(trace.text),
-                ..Self::of_peer("trace", &trace.db, trace.from.as_deref().unwrap_or_default())
+            Event::Refused { db, status, reason } => Self {
+                kind: "refused",
+                db: Some((*db).into()),
+                status: Some(status.into()),
+                reason: Some(reason),
+                ..Self::default()
             },
+            Event::Trace(trace) => Self::of_trace(*trace),
             Event::Notice { code, message } => {
                 Self { kind: "notice", code: Some(code), message: Some(message), ..Self::default() }
             }
@@ -246,6 +259,19 @@ impl From<Event> for NativeEvent {
 }
 
 impl NativeEvent {
+    fn of_trace(trace: Trace) -> Self {
+        Self {
+            kind: "trace",
+            db: Some((*trace.db).into()),
+            id: trace.from.as_deref().map(Into::into),
+            to: trace.to.as_deref().map(Into::into),
+            bytes: Some(u32::try_from(trace.bytes).unwrap_or(u32::MAX)),
+            code: Some(trace.fate.name()),
+            text: Some(trace.text),
+            ..Self::default()
+        }
+    }
+
     fn of_peer(kind: &'static str, db: &str, id: &str) -> Self {
         Self { kind, db: Some(db.into()), id: Some(id.into()), ..Self::default() }
     }

@@ -2,7 +2,7 @@
 
 use napi::{Env, Error, JsValue, bindgen_prelude::JsObjectValue};
 
-use crate::server::StartError;
+use crate::{server::StartError, tls::TlsError};
 
 /// An error with a code, for people and for programs. Made on any thread, turned into an `Error` on JavaScript's.
 pub struct Failure {
@@ -23,6 +23,12 @@ impl Failure {
             Ok(error.to_unknown().into())
         });
         coded.unwrap_or_else(|error| error)
+    }
+}
+
+impl From<TlsError> for Failure {
+    fn from(error: TlsError) -> Self {
+        StartError::from(error).into()
     }
 }
 

@@ -155,6 +155,24 @@ impl NativeServer {
         self.server.hub().kick(&db, &id)
     }
 
+    /// Reads the certificates' files anew. Rejects where they are bad; then the old ones stay in use.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn reload_certificates<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        let (deferred, promise) = env.create_deferred::<(), Settle<()>>()?;
+        let server = self.server.clone();
+        in_background("acebase-ipc-reload", deferred, move || {
+            server.reload_certificates()?;
+            Ok(|_| Ok(()))
+        })?;
+        Ok(promise)
+    }
+
+    /// Switches `trace` events on or off for what one client sends and gets, or for a whole database.
+    #[napi(catch_unwind)]
+    pub fn trace(&self, db: String, client: Option<String>, on: bool) {
+        self.server.hub().trace(&db, client.as_deref(), on);
+    }
+
     /// The lock table of a database, as JSON.
     #[napi(catch_unwind)]
     pub fn locks(&self, db: String) -> Result<String> {

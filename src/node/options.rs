@@ -1,7 +1,7 @@
 //! The configuration, from JavaScript's words to the server's. JavaScript has validated it already: what is refused here
 //! would be a defect there.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use napi::{Error, Status, bindgen_prelude::Result};
 use napi_derive::napi;
@@ -22,6 +22,9 @@ pub struct NativeOptions {
     pub port: Option<u16>,
     pub ssl: Option<NativeSsl>,
     pub token: Option<String>,
+    pub tokens: Option<Vec<String>>,
+    pub database_tokens: Option<HashMap<String, Vec<String>>>,
+    pub dashboard: Option<bool>,
     pub max_payload: Option<i64>,
     pub max_message_size: Option<i64>,
     pub large_messages: Option<String>,
@@ -56,6 +59,8 @@ pub struct NativeSsl {
     pub key_path: Option<String>,
     pub pfx_path: Option<String>,
     pub passphrase: Option<String>,
+    pub ca_path: Option<String>,
+    pub request_cert: Option<bool>,
 }
 
 impl TryFrom<NativeOptions> for Config {
@@ -69,9 +74,11 @@ impl TryFrom<NativeOptions> for Config {
             port: options.port.unwrap_or(defaults.port),
             tls: options.ssl.map(TlsOptions::try_from).transpose()?,
             token: options.token.map(Secret),
-            tokens: defaults.tokens,
-            database_tokens: defaults.database_tokens,
-            dashboard: defaults.dashboard,
+            tokens: options.tokens.map_or(defaults.tokens, secrets),
+            database_tokens: options.database_tokens.map_or(defaults.database_tokens, |databases| {
+                databases.into_iter().map(|(db, tokens)| (db, secrets(tokens))).collect()
+            }),
+            dashboard: options.dashboard.unwrap_or(defaults.dashboard),
             max_payload: options.max_payload.map(|bytes| size("maxPayload", bytes)).transpose()?,
             max_message_size: size_or("maxMessageSize", options.max_message_size, defaults.max_message_size)?,
             large_messages: options.large_messages.map_or(Ok(defaults.large_messages), |way| large_messages(&way))?,
@@ -113,6 +120,9 @@ impl From<Config> for NativeOptions {
             port: Some(config.port),
             ssl: None,
             token: None,
+            tokens: None,
+            database_tokens: None,
+            dashboard: Some(config.dashboard),
             max_message_size: Some(number(config.max_message_size)),
             large_messages: Some(name_of(config.large_messages).into()),
             allowed_origins: Some(config.allowed_origins),
@@ -148,8 +158,17 @@ impl TryFrom<NativeSsl> for TlsOptions {
             (None, None, Some(pfx)) => IdentitySource::Pkcs12 { pfx_path: pfx.into() },
             _ => return Err(invalid("ssl")),
         };
-        Ok(Self { identity, passphrase: ssl.passphrase, client_ca_path: None, request_cert: false })
+        Ok(Self {
+            identity,
+            passphrase: ssl.passphrase,
+            client_ca_path: ssl.ca_path.map(Into::into),
+            request_cert: ssl.request_cert.unwrap_or(false),
+        })
     }
+}
+
+fn secrets(tokens: Vec<String>) -> Vec<Secret> {
+    tokens.into_iter().map(Secret).collect()
 }
 
 fn large_messages(way: &str) -> Result<LargeMessages> {
