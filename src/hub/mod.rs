@@ -13,6 +13,7 @@ mod interest;
 mod outbox;
 mod parcels;
 mod snapshot;
+mod stream;
 #[cfg(test)]
 mod tests;
 pub mod trace;

@@ -1,0 +1,252 @@
+//! The bytes of an outbox: a stream of whole WebSocket frames, in segments that may be shared with other outboxes.
+//!
+//! ```text
+//!   segments: |  acknowledged?  |   to be sent   |     offsets count the bytes of the current connection's stream
+//!             base             sent             end
+//! ```
+//!
+//! Knows where frames begin, since it wrote them; knows nothing of connections.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::protocol::{PONG, frame};
+
+/// Bytes below which a text is copied next to its neighbours: cheaper than a reference and a slice of its own.
+const COPY_BELOW: usize = 2 * 1024;
+
+/// Segments given to one write: enough for large writes, few enough for the stack.
+const SLICES_PER_WRITE: usize = 64;
+
+/// Bytes given to one write: more than a socket takes at once, so that a write is never the smaller half.
+const BYTES_PER_WRITE: usize = 512 * 1024;
+
+/// See the module's description.
+#[derive(Default)]
+pub(super) struct Stream {
+    segments: VecDeque<Bytes>,
+    /// The open last segment.
+    tail: BytesMut,
+    /// Offset of the first byte of `segments`; from `keep_from` on, the start of a frame.
+    base: u64,
+    sent: u64,
+    end: u64,
+    /// Where `sent` lies: the segment, and the byte in it.
+    cursor: (usize, usize),
+    /// From this offset on (the start of a frame), what was sent is kept until it is acknowledged.
+    keep_from: Option<u64>,
+}
+
+impl Stream {
+    /// Bytes that were not sent yet.
+    pub(super) fn unsent(&self) -> u64 {
+        self.end - self.sent
+    }
+
+    /// The offset up to which bytes were sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Sent bytes that are kept.
+    pub(super) fn kept(&self) -> u64 {
+        self.sent - self.base
+    }
+
+    /// From now on keeps what is sent until it is acknowledged.
+    pub(super) fn keep(&mut self) {
+        self.keep_from.get_or_insert(self.end);
+    }
+
+    /// Appends whole frames that were written elsewhere next to what is there: small ones.
+    pub(super) fn push_copy(&mut self, frames: &[u8]) {
+        self.tail.extend_from_slice(frames);
+        self.end += frames.len() as u64;
+    }
+
+    /// Appends one text as a frame. A large one is referenced, not copied.
+    pub(super) fn push_text(&mut self, text: &Bytes) {
+        let before = self.tail.len();
+        if text.len() < COPY_BELOW {
+            frame::put_text(&mut self.tail, text);
+            self.end += (self.tail.len() - before) as u64;
+        } else {
+            frame::put_text_header(&mut self.tail, text.len());
+            self.end += (self.tail.len() - before + text.len()) as u64;
+            self.close_tail();
+            self.segments.push_back(text.clone());
+        }
+    }
+
+    /// Appends whole frames.
+    pub(super) fn append(&mut self, segments: impl IntoIterator<Item = Bytes>) {
+        self.close_tail();
+        for segment in segments {
+            self.end += segment.len() as u64;
+            self.segments.push_back(segment);
+        }
+    }
+
+    /// Ends the open segment.
+    pub(super) fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.segments.push_back(std::mem::take(&mut self.tail).freeze());
+        }
+    }
+
+    /// Empties the log; the next connection's stream starts at offset 0.
+    pub(super) fn take_segments(&mut self) -> Vec<Bytes> {
+        self.close_tail();
+        let segments = self.segments.drain(..).collect();
+        (self.base, self.sent, self.end, self.cursor) = (0, 0, 0, (0, 0));
+        self.keep_from = self.keep_from.map(|_| 0);
+        segments
+    }
+
+    /// Hands the next bytes to `write`, and takes note of how many it took.
+    pub(super) fn write_some(
+        &mut self,
+        write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
+        let (segment, mut skip) = self.cursor;
+        let (mut count, mut bytes) = (0, 0);
+        for part in self.segments.iter().skip(segment).take(SLICES_PER_WRITE) {
+            slices[count] = IoSlice::new(&part[skip..]);
+            bytes += part.len() - skip;
+            count += 1;
+            skip = 0;
+            if bytes >= BYTES_PER_WRITE {
+                break;
+            }
+        }
+        let written = write(&slices[..count])?;
+        self.advance(written);
+        Ok(written)
+    }
+
+    /// All that is in the stream is kept until it is acknowledged.
+    pub(super) fn keeps_from_base(&self) -> bool {
+        self.keep_from.is_some_and(|from| self.base >= from)
+    }
+
+    /// Drops the frames that end at or before `offset`.
+    pub(super) fn drop_frames_until(&mut self, offset: u64) {
+        let mut whole = 0;
+        let mut segments = self.segments.iter();
+        let (mut segment, mut at) = (segments.next(), 0);
+        // A header lies within one segment; a payload may be the segments that follow it.
+        while let Some(current) = segment {
+            let Some(written) = frame::Written::parse(&current[at..]) else { break };
+            if self.base + (whole + written.len()) as u64 > offset {
+                break;
+            }
+            whole += written.len();
+            at += written.len();
+            while let Some(current) = segment
+                && at >= current.len()
+            {
+                at -= current.len();
+                segment = segments.next();
+            }
+        }
+        self.drop_front(whole);
+    }
+
+    /// Goes back to the first frame that was not delivered, and leaves out what means nothing on another connection.
+    pub(super) fn rewind(&mut self, delivered: u64) {
+        self.close_tail();
+        if self.keeps_from_base() {
+            self.drop_frames_until(delivered.min(self.sent));
+        } else {
+            // The front may be the rest of a frame: begin at the first whole one.
+            let unkept = self.keep_from.unwrap_or(self.end).saturating_sub(self.base);
+            self.drop_front(unkept as usize);
+        }
+        let texts = self.take_texts();
+        for text in texts.iter().filter(|text| !belongs_to_one_connection(text)) {
+            self.push_text(text);
+        }
+        self.close_tail();
+    }
+
+    /// Takes all frames out and returns the payloads of the text frames.
+    pub(super) fn take_texts(&mut self) -> Vec<Bytes> {
+        let mut stream: VecDeque<Bytes> = self.take_segments().into();
+        let mut texts = Vec::new();
+        while let Some(written) = stream.front().and_then(|front| frame::Written::parse(front)) {
+            take(&mut stream, written.header);
+            let payload = take(&mut stream, written.payload);
+            if written.is_text {
+                texts.push(payload);
+            }
+        }
+        texts
+    }
+
+    fn advance(&mut self, written: usize) {
+        self.sent += written as u64;
+        let unkept = self.keep_from.map_or(u64::MAX, |from| from.saturating_sub(self.base));
+        let dropped = written.min(usize::try_from(unkept).unwrap_or(usize::MAX));
+        self.drop_front(dropped);
+        self.move_cursor(written - dropped);
+    }
+
+    fn move_cursor(&mut self, mut by: usize) {
+        while let Some(segment) = self.segments.get(self.cursor.0) {
+            let rest = segment.len() - self.cursor.1;
+            if by < rest {
+                self.cursor.1 += by;
+                return;
+            }
+            by -= rest;
+            self.cursor = (self.cursor.0 + 1, 0);
+        }
+    }
+
+    /// Drops bytes from the front.
+    fn drop_front(&mut self, mut count: usize) {
+        self.base += count as u64;
+        while count > 0 {
+            let Some(front) = self.segments.front_mut() else { return };
+            if count < front.len() {
+                front.advance(count);
+                if self.cursor.0 == 0 {
+                    self.cursor.1 = self.cursor.1.saturating_sub(count);
+                }
+                return;
+            }
+            count -= front.len();
+            self.segments.pop_front();
+            self.cursor = match self.cursor {
+                (0, _) => (0, 0),
+                (segment, byte) => (segment - 1, byte),
+            };
+        }
+    }
+}
+
+/// Takes `count` bytes off the front of a stream of segments.
+fn take(stream: &mut VecDeque<Bytes>, count: usize) -> Bytes {
+    let mut taken = Bytes::new();
+    while taken.len() < count {
+        let Some(mut front) = stream.pop_front() else { break };
+        let part = front.split_to(front.len().min(count - taken.len()));
+        taken = if taken.is_empty() { part } else { [taken, part].concat().into() };
+        if !front.is_empty() {
+            stream.push_front(front);
+        }
+    }
+    while stream.front().is_some_and(Bytes::is_empty) {
+        stream.pop_front();
+    }
+    taken
+}
+
+fn belongs_to_one_connection(text: &[u8]) -> bool {
+    text == PONG.as_bytes() || text.starts_with(b"welcome:")
+}
