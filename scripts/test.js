@@ -14,13 +14,13 @@ const COMMANDS = path.join(ROOT, 'node_modules', '.bin');
 const TEST_TIMEOUT = 10 * 60 * 1000;
 
 const STEPS = [
-  { name: 'rustfmt', command: 'cargo fmt --check' },
+  { name: 'rustfmt', command: 'cargo fmt --check && cargo fmt --check --manifest-path bench/load/Cargo.toml' },
   { name: 'clippy', command: 'cargo clippy --quiet --all-targets --all-features -- -D warnings' },
   { name: 'rust', command: 'cargo test --quiet' },
   { name: 'lint', command: 'biome check .' },
   { name: 'types', command: 'tsc --project __test__/types' },
-  { name: 'js', command: nodeTests('__test__') },
-  { name: 'cluster', command: nodeTests('__test__/cluster') },
+  { name: 'js', command: nodeTests('__test__', 1) },
+  { name: 'cluster', command: nodeTests('__test__/cluster', 2) },
 ];
 
 main(process.argv.slice(2));
@@ -44,12 +44,15 @@ function run({ name, command }) {
   return { name, isGood: status === 0, seconds: (Date.now() - started) / 1000 };
 }
 
-/** Files one at a time: the tests start servers, databases and process managers, and machines for tests are small. */
-function nodeTests(folder) {
+/**
+ * Few files at a time: the tests start servers, databases and process managers, and machines for tests are small. Those of the
+ * cluster wait more than they work.
+ */
+function nodeTests(folder, concurrency) {
   const files = readdirSync(path.join(ROOT, folder))
     .filter((file) => file.endsWith('.test.js'))
     .map((file) => `${folder}/${file}`);
-  return `node --test --test-reporter=spec --test-concurrency=1 --test-timeout=${TEST_TIMEOUT} ${files.join(' ')}`;
+  return `node --test --test-reporter=spec --test-concurrency=${concurrency} --test-timeout=${TEST_TIMEOUT} ${files.join(' ')}`;
 }
 
 function report(results) {
