@@ -1,0 +1,122 @@
+'use strict';
+
+// Configuration files: how they become a configuration, who wins over them, and what is said of mistakes in them.
+
+const assert = require('node:assert/strict');
+const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+const { after, test } = require('node:test');
+
+const { readCommandLine } = require('../lib/command-line.js');
+const { faultIn } = require('../lib/json-fault.js');
+const { UsageError } = require('../lib/usage-error.js');
+
+const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-config-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const FILE = path.join(folder, 'file.json');
+
+function read(content, args = [], environment = {}) {
+  writeFileSync(FILE, typeof content === 'string' ? content : JSON.stringify(content));
+  return readCommandLine(['--config', FILE, ...args], environment);
+}
+
+function complaint(content, args) {
+  try {
+    read(content, args);
+  } catch (error) {
+    assert.ok(error instanceof UsageError, `${error.stack}`);
+    assert.ok(error.message.startsWith(`${FILE}: `), error.message);
+    return error.message.slice(FILE.length + 2);
+  }
+  return assert.fail('a UsageError was expected');
+}
+
+test('a file has the names that JavaScript has', () => {
+  const databaseTokens = { mydb_data: ['a'] };
+  const ssl = { certPath: 'c', keyPath: 'k', requestCert: true, caPath: 'ca' };
+  const { config, notes } = read({ port: 1, allowedOrigins: ['https://a.example'], databaseTokens, ssl });
+  const { host, keepPort, logLevel } = config;
+  assert.deepEqual({ host, keepPort, logLevel }, { host: 'localhost', keepPort: true, logLevel: 'info' });
+  assert.deepEqual([config.port, config.allowedOrigins], [1, ['https://a.example']]);
+  assert.deepEqual(config.databaseTokens, databaseTokens);
+  assert.deepEqual(JSON.parse(JSON.stringify(config.ssl)), ssl);
+  assert.deepEqual(notes, []);
+});
+
+test('arguments win over the environment, and both over the file', () => {
+  const file = { port: 1, token: 'file', host: 'file', ssl: { certPath: 'file', keyPath: 'file' } };
+  const { config } = read(file, ['port=3', 'key_path=argument'], { PORT: '2', TOKEN: 'environment' });
+  assert.deepEqual([config.port, config.token, config.host], [3, 'environment', 'file']);
+  assert.deepEqual([config.ssl.certPath, config.ssl.keyPath], ['file', 'argument']);
+  assert.equal(read(file, ['ssl=0']).config.ssl, undefined);
+});
+
+test('a file can be named with an equals sign, and ask for a port that is kept', () => {
+  writeFileSync(FILE, '\uFEFF{ "port": 0, "keepPort": true }');
+  assert.equal(readCommandLine([`--config=${FILE}`], {}).config.keepPort, true);
+  assert.equal(read({ port: 0 }).config.keepPort, undefined);
+});
+
+test('a bad value is reported with its key', () => {
+  assert.equal(complaint({ port: '80' }), 'port: must be a whole number from 0 to 65535, but is a string ("80")');
+  assert.equal(complaint({ ssl: { certPath: 5 } }), 'ssl.certPath: must be a non-empty string, but is a number (5)');
+  assert.equal(
+    complaint({ ssl: true }),
+    'ssl: must be an object with certPath and keyPath, or pfxPath, but is a boolean (true)',
+  );
+  assert.equal(complaint([]), 'must be an object, but is an array');
+  assert.match(complaint({ logger: {} }), /^logger: must be an object with the methods debug, info, warn and error/);
+  assert.ok(!complaint({ tokens: 'hunter2' }).includes('hunter2'));
+});
+
+test('an unknown key is a note with a guess', () => {
+  const { notes } = read({ prot: 1, ssl: { certpath: 'c', pfxPath: 'p' } });
+  assert.deepEqual(notes, [
+    `${FILE}: option "prot" is not known and was ignored: did you mean "port"?`,
+    `${FILE}: option "ssl.certpath" is not known and was ignored: did you mean "ssl.certPath"?`,
+  ]);
+});
+
+test('what is not JSON is reported with its line and column', () => {
+  assert.equal(complaint('{\n  "port": 1,\n}'), 'line 3, column 1: a name in double quotes expected, but found "}"');
+  assert.equal(complaint('{ "port": x }'), 'line 1, column 11: a value expected, but found "x"');
+  assert.equal(complaint('{ "port": 1'), 'line 1, column 12: "," or "}" expected, but found the end of the file');
+});
+
+test('what cannot be read, and a name that is missing', () => {
+  const missing = path.join(folder, 'missing.json');
+  assert.throws(() => readCommandLine(['--config', missing], {}), {
+    message: `${missing}: cannot be read (ENOENT)`,
+  });
+  assert.throws(() => readCommandLine(['--config'], {}), {
+    message: '--config needs the name of a file: --config file.json',
+  });
+});
+
+test('faults are found where JSON.parse finds them, and nowhere else', () => {
+  const good = ['{}', ' [1, -0.5e+3, "\\u00e9\\n", true, null, {"a":[{}]}]\n', '"x"', '0'];
+  const bad = [
+    '',
+    '{',
+    '[1,]',
+    '{"a" 1}',
+    '01',
+    '1.',
+    "{'a':1}",
+    '{"a":1}}',
+    '"\t"',
+    'nul',
+    '// note\n{}',
+    '"\\x"',
+    '[1 2]',
+  ];
+  for (const text of good) {
+    assert.doesNotThrow(() => JSON.parse(text));
+    assert.equal(faultIn(text), undefined, text);
+  }
+  for (const text of bad) {
+    assert.throws(() => JSON.parse(text), SyntaxError);
+    assert.ok(faultIn(text), text);
+  }
+});

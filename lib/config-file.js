@@ -1,0 +1,52 @@
+'use strict';
+
+// A configuration file: JSON with the names of the options. What is wrong with it is said with the file and the key.
+
+const { readFileSync } = require('node:fs');
+
+const { readValues } = require('./config.js');
+const { faultIn } = require('./json-fault.js');
+const { UsageError } = require('./usage-error.js');
+
+/**
+ * Reads a configuration file. Whether its options go together is not looked at: arguments may add to them.
+ * @param {string} path
+ * @returns {{ options: Record<string, unknown>, doubts: string[] }} `doubts`: keys that are not known.
+ * @throws {UsageError}
+ */
+function readConfigFile(path) {
+  const { options, doubts } = check(path, parse(path, read(path)));
+  const unknown = doubts.filter(({ code }) => code === 'unknown-option');
+  return { options, doubts: unknown.map(({ message }) => `${path}: ${message}`) };
+}
+
+function read(path) {
+  try {
+    // Editors of Windows write a mark in front.
+    return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+  } catch (error) {
+    throw new UsageError(`${path}: cannot be read (${error.code})`);
+  }
+}
+
+function parse(path, text) {
+  const fault = faultIn(text);
+  if (fault) {
+    throw new UsageError(`${path}: line ${fault.line}, column ${fault.column}: ${fault.problem}`);
+  }
+  return JSON.parse(text);
+}
+
+function check(path, config) {
+  try {
+    return readValues(config);
+  } catch (error) {
+    if (error.problem === undefined) {
+      throw error;
+    }
+    const key = error.option ? `${error.option}: ` : '';
+    throw new UsageError(`${path}: ${key}${error.problem}`);
+  }
+}
+
+module.exports = { readConfigFile };
