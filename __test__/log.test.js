@@ -1,0 +1,148 @@
+'use strict';
+
+// The log: what has a line, in which form, where it goes, and that it never has a token.
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { setTimeout: sleep } = require('node:timers/promises');
+
+const { AceBaseIPCServer } = require('../index.js');
+const { Log } = require('../lib/log.js');
+const { join, refusal } = require('./support/peer.js');
+const { runScript } = require('./support/process.js');
+
+/** The time, in milliseconds, in which events get from the addon to JavaScript. */
+const MOMENT = 200;
+
+/** A logger that remembers: `lines` are `[level, message, details]`. */
+function memory() {
+  const lines = [];
+  const to = (level) => (message, details) => lines.push([level, message, details]);
+  return { lines, debug: to('debug'), info: to('info'), warn: to('warn'), error: to('error') };
+}
+
+async function start(t, config) {
+  const server = new AceBaseIPCServer({ host: '127.0.0.1', port: 0, ...config });
+  t.after(() => server.stop());
+  await server.start();
+  return server;
+}
+
+test("a logger gets the server's life, joins and departures, and what it does for the cluster", async (t) => {
+  const logger = memory();
+  const server = await start(t, { logger });
+  const peer = await join(server, 'peer-1');
+  await peer.close();
+  await sleep(MOMENT);
+  await server.stop();
+  const told = logger.lines.map(([level, message]) => `${level} ${message}`);
+  assert.deepEqual(
+    told.filter((line) => !line.includes('session')),
+    [
+      `info AceBase IPC server running on port ${logger.lines[0][2].port}`,
+      'info peer-1 has joined mydb_data',
+      'info peer-1 has left mydb_data (closed)',
+      'info AceBase IPC server stopped',
+    ],
+  );
+  assert.deepEqual(logger.lines[1][2], { event: 'connect', dbname: 'mydb_data', id: 'peer-1' });
+});
+
+test('doubts about the configuration and refusals are logged, and no token ever is', async (t) => {
+  const logger = memory();
+  const server = await start(t, {
+    logger,
+    token: 'hunter2&',
+    tokens: ['hunter3'],
+    masterTimeout: 60,
+    logLevel: 'debug',
+  });
+  assert.equal((await refusal(server, 'peer-1', { token: 'hunter4' })).status, 403);
+  await sleep(MOMENT);
+  const all = JSON.stringify(logger.lines);
+  assert.match(all, /option \\"masterTimeout\\" is in milliseconds/);
+  assert.match(all, /A client was refused for mydb_data: \S+ \(403\)/);
+  assert.doesNotMatch(all, /hunter/);
+});
+
+test('what is below the level has no line, and is not produced', async (t) => {
+  const logger = memory();
+  const server = await start(t, { logger, logLevel: 'error' });
+  await join(server, 'peer-1');
+  await sleep(MOMENT);
+  assert.deepEqual(logger.lines, []);
+});
+
+test('a listener and the log are both served, and a listener that leaves does not end the log', async (t) => {
+  const logger = memory();
+  const server = await start(t, { logger });
+  const heard = [];
+  const listener = (client) => heard.push(client.id);
+  server.on('connect', listener);
+  await join(server, 'peer-1');
+  await sleep(MOMENT);
+  server.removeAllListeners('connect');
+  await join(server, 'peer-2');
+  await sleep(MOMENT);
+  assert.deepEqual(heard, ['peer-1']);
+  const joined = logger.lines.filter(([, , { event }]) => event === 'connect').map(([, , { id }]) => id);
+  assert.deepEqual(joined, ['peer-1', 'peer-2']);
+});
+
+test('traced messages are lines of the level debug', async (t) => {
+  const logger = memory();
+  const server = await start(t, { logger, logLevel: 'debug' });
+  server.trace('mydb_data');
+  const peer = await join(server, 'peer-1');
+  await join(server, 'peer-2');
+  peer.send('to:peer-2;hello there');
+  await sleep(MOMENT);
+  assert.ok(
+    logger.lines.some(
+      ([level, message]) => level === 'debug' && /^peer-1 to peer-2 of mydb_data, 11 bytes.*hello there/.test(message),
+    ),
+    JSON.stringify(logger.lines),
+  );
+});
+
+test('text lines have a time and a level; warnings and errors go to standard error', (t) => {
+  const [said, complained] = [t.mock.method(console, 'log', () => {}), t.mock.method(console, 'error', () => {})];
+  const log = new Log({ logLevel: 'info' });
+  log.write('info', 'all is\nwell');
+  log.write('warn', 'careful');
+  log.write('debug', 'nobody reads this');
+  const texts = (mock) =>
+    mock.mock.calls.map(({ arguments: [line] }) => line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z /, 'TIME '));
+  assert.deepEqual(texts(said), ['TIME info: all is\\x0awell']);
+  assert.deepEqual(texts(complained), ['TIME warning: careful']);
+});
+
+test('JSON lines have the parts of the message', (t) => {
+  const said = t.mock.method(console, 'log', () => {});
+  new Log({ logFormat: 'json' }).write('info', 'peer-1 has joined db', { id: 'peer-1' });
+  const { time, ...line } = JSON.parse(said.mock.calls[0].arguments[0]);
+  assert.ok(Math.abs(Date.parse(time) - Date.now()) < 5000);
+  assert.deepEqual(line, { level: 'info', message: 'peer-1 has joined db', id: 'peer-1' });
+});
+
+test('without a log there is only the line that says where the server listens', async (t) => {
+  const script = `
+    const { AceBaseIPCServer } = require('./index.js');
+    const server = new AceBaseIPCServer({ host: '127.0.0.1', port: 0, LOG });
+    server.start().then(() => server.stop());`;
+  const plain = await runScript(script.replace('LOG', ''), t);
+  assert.match(plain.stdout, /^AceBase IPC server running on port \d+\n$/);
+  const silent = await runScript(script.replace('LOG', "logLevel: 'silent', prot: 1"), t);
+  assert.deepEqual([silent.stdout, silent.stderr], ['', '']);
+});
+
+test('a logger without all methods is refused', () => {
+  assert.throws(() => new AceBaseIPCServer({ logger: { info() {} } }), {
+    message:
+      'AceBaseIPCServer: option "logger" must be an object with the methods debug, info, warn and error, but is an object',
+  });
+  assert.throws(
+    () => new AceBaseIPCServer({ logLevel: 'verbose' }),
+    /'silent' or 'error' or 'warn' or 'info' or 'debug'/,
+  );
+});

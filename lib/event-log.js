@@ -1,0 +1,71 @@
+'use strict';
+
+// What the log says of each of the addon's events, and which of them must be produced for it.
+
+/** How much each kind of `coordination` event matters, where that is not `info`. */
+const NOTE_LEVELS = { introduced: 'debug', 'request-failed': 'warn', 'master-contested': 'warn' };
+
+/** Events that the addon only produces when asked, and the level from which the log has lines of them. */
+const ON_DEMAND_LEVELS = {
+  connect: 'info',
+  disconnect: 'info',
+  refused: 'info',
+  coordination: 'warn',
+  trace: 'debug',
+};
+
+/** Whether a log needs the addon to produce this event. */
+function logNeeds(log, name) {
+  return name in ON_DEMAND_LEVELS && log.isOn(ON_DEMAND_LEVELS[name]);
+}
+
+/**
+ * Writes the line of an event, if it has one at the log's level.
+ * @param {import('./log.js').Log} log
+ * @param {import('../native.js').NativeEvent} event
+ */
+function logEvent(log, event) {
+  const line = describe(event);
+  if (line) {
+    log.write(line.level, line.message, line.details);
+  }
+}
+
+function describe(event) {
+  const { type, db, id, code, message, reason, status, to, bytes } = event;
+  const peer = { event: type, dbname: db, id };
+  switch (type) {
+    case 'connect':
+      return info(`${id} has joined ${db}`, peer);
+    case 'disconnect':
+      return info(`${id} has left ${db} (${reason})`, { ...peer, reason });
+    case 'refused':
+      return info(`A client was refused for ${db}: ${reason} (${status})`, { event: type, dbname: db, reason, status });
+    case 'coordination':
+      return {
+        level: NOTE_LEVELS[code] ?? 'info',
+        // Most of these sentences name the client.
+        message: `${code} in ${db}: ${message}${message.includes(id) ? '' : ` (${id})`}`,
+        details: { ...peer, kind: code, detail: message },
+      };
+    case 'trace': {
+      const text = `${id ?? 'the server'} to ${to ?? 'all'} of ${db}, ${bytes} bytes, ${code}: ${event.text}`;
+      return { level: 'debug', message: text, details: { ...peer, to, bytes, fate: code, text: event.text } };
+    }
+    case 'notice':
+      return info(message, { event: type, code });
+    case 'warning':
+      return { level: 'warn', message, details: { event: type, code } };
+    case 'error':
+      return { level: 'error', message, details: { event: type } };
+    default:
+      // Messages themselves are never logged: they are the user's data.
+      return undefined;
+  }
+}
+
+function info(message, details) {
+  return { level: 'info', message, details };
+}
+
+module.exports = { logEvent, logNeeds };

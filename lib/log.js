@@ -1,0 +1,70 @@
+'use strict';
+
+// The log: levels, the two forms of a line, and where lines go. Knows nothing of what is logged.
+
+const { printable } = require('./printable.js');
+
+/** From the most to the least important. */
+const LEVELS = ['error', 'warn', 'info', 'debug'];
+
+/** How lines for people name a level, where that is not its name. */
+const SPOKEN = { warn: 'warning' };
+
+/**
+ * @typedef {(message: string, details?: object) => void} Write
+ * @typedef {Record<'debug' | 'info' | 'warn' | 'error', Write>} Logger
+ */
+
+/** Lines of one server. Those below the level cost nothing but a comparison. */
+class Log {
+  #logger;
+  #depth;
+
+  /**
+   * @param {{ logLevel?: string, logFormat?: 'text' | 'json', logger?: Logger }} options With any of them there is a log.
+   */
+  constructor({ logLevel, logFormat, logger }) {
+    /** Whether a log is wanted at all; else whoever uses the server hears of it by its events alone. */
+    this.isConfigured = [logLevel, logFormat, logger].some((option) => option !== undefined);
+    this.#logger = logger ?? streams(logFormat === 'json' ? jsonLine : textLine);
+    this.#depth = this.isConfigured ? LEVELS.indexOf(logLevel ?? 'info') : -1;
+  }
+
+  /** Whether lines of this level are written. */
+  isOn(level) {
+    return LEVELS.indexOf(level) <= this.#depth;
+  }
+
+  /**
+   * Writes a line, if its level is on.
+   * @param {'error' | 'warn' | 'info' | 'debug'} level
+   * @param {string} message A sentence for a person.
+   * @param {object} [details] Its parts, for programs.
+   */
+  write(level, message, details = {}) {
+    if (this.isOn(level)) {
+      this.#logger[level](printable(message), details);
+    }
+  }
+}
+
+/** A logger that writes to the streams of this process. @returns {Logger} */
+function streams(toLine) {
+  const to = (write, level) => (message, details) => write(toLine(level, message, details));
+  return {
+    error: to(console.error, 'error'),
+    warn: to(console.error, 'warn'),
+    info: to(console.log, 'info'),
+    debug: to(console.log, 'debug'),
+  };
+}
+
+function textLine(level, message) {
+  return `${new Date().toISOString()} ${SPOKEN[level] ?? level}: ${message}`;
+}
+
+function jsonLine(level, message, details) {
+  return JSON.stringify({ time: new Date().toISOString(), level, message, ...details });
+}
+
+module.exports = { Log };
