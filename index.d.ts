@@ -2,8 +2,16 @@
 
 import { EventEmitter } from 'node:events';
 
+/** Whether clients must have certificates. The published AceBase clients cannot present one. */
+export interface AceBaseIPCServerClientCertConfig {
+  /** The PEM file with the authorities whose client certificates are accepted. Goes with `requestCert`. */
+  caPath?: string;
+  /** Ask each client for a certificate of `caPath`, and refuse those without. Default: false. */
+  requestCert?: boolean;
+}
+
 /** The certificate that a server serves TLS with, as PEM files. */
-export interface AceBaseIPCServerPemConfig {
+export interface AceBaseIPCServerPemConfig extends AceBaseIPCServerClientCertConfig {
   /** The PEM file with the certificate and its chain. */
   certPath: string;
   /** The PEM file with the certificate's private key. */
@@ -14,7 +22,7 @@ export interface AceBaseIPCServerPemConfig {
 }
 
 /** The certificate that a server serves TLS with, as one PKCS#12 file. */
-export interface AceBaseIPCServerPfxConfig {
+export interface AceBaseIPCServerPfxConfig extends AceBaseIPCServerClientCertConfig {
   /** The PKCS#12 file with the certificate and its private key. */
   pfxPath: string;
   certPath?: undefined;
@@ -26,6 +34,15 @@ export interface AceBaseIPCServerPfxConfig {
 /** The certificate that a server serves TLS with. */
 export type AceBaseIPCServerSslConfig = AceBaseIPCServerPemConfig | AceBaseIPCServerPfxConfig;
 
+/** Takes the lines of a log: `console`, and the loggers of most libraries, are such objects. */
+export interface AceBaseIPCLogger {
+  /** `details`: the parts of the message, for programs. */
+  debug(message: string, details: object): void;
+  info(message: string, details: object): void;
+  warn(message: string, details: object): void;
+  error(message: string, details: object): void;
+}
+
 /** All durations are in milliseconds, all sizes in bytes. */
 export interface AceBaseIPCServerConfig {
   /** The name or address to listen on. Absent: all interfaces, IPv4 and IPv6. `'localhost'`: both loopback addresses. */
@@ -36,6 +53,10 @@ export interface AceBaseIPCServerConfig {
   ssl?: AceBaseIPCServerSslConfig;
   /** The secret that clients must send. Absent: none is asked for. */
   token?: string;
+  /** More tokens that are as good as `token`, so that a token can be replaced while clients know the old one. */
+  tokens?: string[];
+  /** Tokens of single databases, by name (`mydb_data`): such a database takes only these, and with an empty list nobody. */
+  databaseTokens?: Record<string, string[]>;
   /**
    * The longest text, in UTF-16 units, that a client sends in one WebSocket frame; it sends longer ones over HTTP.
    * Default: 16384; with `ssl`, `maxMessageSize`, for the clients' HTTP is always plain.
@@ -86,6 +107,14 @@ export interface AceBaseIPCServerConfig {
   noDelay?: boolean;
   /** How many threads serve the connections. */
   threads?: number;
+  /** Serve the live page at `/`. Default: true. */
+  dashboard?: boolean;
+  /** What is worth a line in the log. Default: `'info'` where `logger` or `logFormat` is given, else there is no log. */
+  logLevel?: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+  /** Whether the lines of the log are for people, or JSON objects. Default: `'text'`. */
+  logFormat?: 'text' | 'json';
+  /** Takes the lines of the log, instead of standard output (`info`, `debug`) and standard error (`warn`, `error`). */
+  logger?: AceBaseIPCLogger;
 }
 
 /** Names a client. */
@@ -147,6 +176,38 @@ export interface AceBaseIPCCoordination extends AceBaseIPCPeer {
     | 'master-contested';
   /** One sentence for a person. */
   detail: string;
+}
+
+/** A message of a database or a client that is traced. */
+export interface AceBaseIPCTrace {
+  readonly dbname: string;
+  /** The sender; `null`: the server itself. */
+  from: string | null;
+  /** The addressee; `null`: all others. */
+  to: string | null;
+  /** Length of the whole text. */
+  bytes: number;
+  /** It was delivered as addressed, kept or answered by the server, or sent by the server. */
+  fate: 'forwarded' | 'taken' | 'posted';
+  /** The beginning of the text: 200 bytes at most. */
+  text: string;
+}
+
+/** A client was not let in. */
+export interface AceBaseIPCRefusal {
+  readonly dbname: string;
+  /** Why, in one word. */
+  reason: string;
+  /** The HTTP status that it got. */
+  status: number;
+}
+
+/** Something worth knowing that needs nothing done. */
+export interface AceBaseIPCNotice {
+  /** What it is, for programs: `certificates-reloaded` and the like. */
+  code: string;
+  /** What it is, for people. */
+  message: string;
 }
 
 /** Something is not as it should be, and the server goes on. */
@@ -217,13 +278,19 @@ export interface AceBaseIPCServerEvents {
   connect: [client: AceBaseIPCClient];
   /** A client has left; `reason` is one word. */
   disconnect: [peer: AceBaseIPCPeer, reason: string];
+  /** A client was not let in. */
+  refused: [refusal: AceBaseIPCRefusal];
   /** A client sent a message: its text without the address. Costs nothing while nobody listens. */
   message: [text: string, peer: AceBaseIPCPeer];
+  /** A message was carried that `trace()` was switched on for. */
+  trace: [message: AceBaseIPCTrace];
   /** The server did something for the cluster. */
   coordination: [what: AceBaseIPCCoordination];
-  /** Something is not as it should be. Without a listener it becomes a warning of the process. */
+  /** Something is worth knowing, such as that new certificates are in use. */
+  notice: [notice: AceBaseIPCNotice];
+  /** Something is not as it should be. Without a listener and a log it becomes a warning of the process. */
   warning: [warning: AceBaseIPCWarning];
-  /** A part of the server failed; the server goes on. Without a listener it is printed. */
+  /** A part of the server failed; the server goes on. Without a listener it is printed or logged. */
   error: [error: Error];
   /** The server has stopped. */
   close: [];
@@ -269,6 +336,19 @@ export class AceBaseIPCServer extends EventEmitter {
 
   /** What the server is doing; `null` while it does not run. */
   status(): AceBaseIPCStatus | null;
+
+  /**
+   * Reads the certificates again, for new connections. Not needed when their files change: that is noticed within ten seconds.
+   * Rejects with code `ERR_IPC_TLS` where they cannot be used; then the old ones stay in use.
+   */
+  reloadCertificates(): Promise<void>;
+
+  /**
+   * Switches `trace` events on or off for a database, or for what one client of it sends and gets; neither need be there yet.
+   * Ends with the server's run. Costs nothing while it is off. With `logLevel: 'debug'` the log has these messages, too.
+   * @throws Error with code `ERR_IPC_NOT_RUNNING` while the server does not run.
+   */
+  trace(dbname: string, options?: { client?: string; on?: boolean }): void;
 
   on<E extends keyof AceBaseIPCServerEvents>(event: E, listener: (...args: AceBaseIPCServerEvents[E]) => void): this;
   once<E extends keyof AceBaseIPCServerEvents>(event: E, listener: (...args: AceBaseIPCServerEvents[E]) => void): this;

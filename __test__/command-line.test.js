@@ -5,11 +5,12 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { helpText, readCommandLine, UsageError, VARIABLES } = require('../lib/command-line.js');
+const { helpText, readCommandLine, VARIABLES } = require('../lib/command-line.js');
 const { readConfig } = require('../lib/config.js');
+const { UsageError } = require('../lib/usage-error.js');
 
 /** What the command line has when nothing is given. */
-const DEFAULTS = { host: 'localhost', keepPort: true };
+const DEFAULTS = { host: 'localhost', keepPort: true, logLevel: 'info' };
 
 function configOf(args, environment = {}) {
   const command = readCommandLine(args, environment);
@@ -59,7 +60,7 @@ test('names are taken in any case and with any dashes', () => {
 test('every kind of value can be written', () => {
   const args = ['no_delay=off', 'LARGE_MESSAGES=Download', 'ALLOWED_ORIGINS=https://a.example, https://b.example'];
   assert.deepEqual(configOf([...args, 'KEEP_PORT=0', 'RESUME_WINDOW=0']), {
-    host: 'localhost',
+    ...DEFAULTS,
     keepPort: false,
     noDelay: false,
     largeMessages: 'download',
@@ -73,7 +74,7 @@ test('empty values, and the original\'s "0" for its default payload, are no valu
 });
 
 test('a port that is another one each time is not kept, unless that is asked for', () => {
-  assert.deepEqual(configOf(['PORT=0']), { host: 'localhost', port: 0 });
+  assert.deepEqual(configOf(['PORT=0']), { host: 'localhost', port: 0, logLevel: 'info' });
   assert.deepEqual(configOf(['PORT=0', 'KEEP_PORT=1']), { ...DEFAULTS, port: 0 });
 });
 

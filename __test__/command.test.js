@@ -4,8 +4,9 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
-const { readFileSync } = require('node:fs');
+const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const net = require('node:net');
+const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
@@ -42,7 +43,10 @@ test('it listens on localhost, and takes its variables from the environment', as
   const { port } = await running(server);
   await join({ port, isTls: true }, 'peer-1');
   for (const host of ['127.0.0.1', '::1']) {
-    await once(net.connect(port, host), 'connect').catch((error) => assert.fail(error));
+    const socket = net.connect(port, host);
+    await once(socket, 'connect').catch((error) => assert.fail(error));
+    // The server ends with the test, and its end would be an error of the socket.
+    socket.destroy();
   }
 });
 
@@ -102,6 +106,37 @@ test('what is odd is remarked on, and it runs', async (t) => {
   const { stderr } = await server.ended;
   assert.match(stderr, /warning: KEY_PATH is ignored without SSL=1/);
   assert.match(stderr, /warning: option "masterTimeout" is in milliseconds: 60 is 0\.06 s/);
+});
+
+test('a configuration file, and its mistakes', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-command-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'file.json');
+  writeFileSync(file, JSON.stringify({ port: 1, ssl: pem(), logFormat: 'json', prot: 2 }));
+  const server = command(t, ['--config', file, 'port=0']);
+  const { port } = await running(server);
+  const peer = await join({ port, isTls: true }, 'peer-1');
+  await server.printed(/peer-1 has joined/);
+  server.child.kill('SIGTERM');
+  await peer.closed;
+  const { stdout, stderr } = await server.ended;
+  const levels = [stdout, stderr].map((text) =>
+    text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).level),
+  );
+  assert.deepEqual(new Set(levels[0]), new Set(['info']));
+  assert.deepEqual(levels[1], ['warn']);
+  assert.match(stderr, /option \\"prot\\" is not known and was ignored: did you mean \\"port\\"\?/);
+
+  writeFileSync(file, '{ "ssl": { "certPath": 1 } }');
+  const { code, stderr: complaint } = await command(t, ['--config', file]).ended;
+  assert.equal(code, 1);
+  assert.equal(
+    complaint,
+    `acebase-ipc-server: ${file}: ssl.certPath: must be a non-empty string, but is a number (1)\n`,
+  );
 });
 
 test('--help and --version', async (t) => {

@@ -85,7 +85,13 @@ const ROWS = [
   row('coordination-direct', 'coordination: pipelined direct, 150 B', 'coordination', ['direct'], messages(0.9)),
   row('coordination-fanout', 'coordination: fan-out to 64, 150 B', 'coordination', ['fanout'], deliveries(0.9)),
   // Without a target: following locks is work that the bare router does not do.
-  row('coordination-locks', 'coordination: lock and unlock, 16 workers', 'coordination', ['locks'], [rate('messages/s')]),
+  row(
+    'coordination-locks',
+    'coordination: lock and unlock, 16 workers',
+    'coordination',
+    ['locks'],
+    [rate('messages/s')],
+  ),
 ];
 
 function row(id, name, comparison, args, figures, { fresh = false, rounds = Infinity } = {}) {

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 'use strict';
 
-// The command `acebase-ipc-server`: runs one server until it is told to stop.
+// The command `acebase-ipc-server`: runs one server until it is told to stop, or looks at a running one.
 
-const { readCommandLine, helpText, UsageError } = require('../lib/command-line.js');
+const { readCommandLine, helpText } = require('../lib/command-line.js');
+const { UsageError } = require('../lib/usage-error.js');
 
 /** A stop that takes longer than this, in milliseconds, is not waited for: whoever sent the signal expects the process to end. */
 const STOP_LIMIT = 1800;
@@ -20,6 +21,10 @@ async function main() {
       return process.stdout.write(helpText());
     case 'version':
       return console.log(require('../package.json').version);
+    case 'status':
+    case 'top':
+      process.exitCode = await require('../lib/status.js')[command.kind](command);
+      return;
     default:
       return run(command);
   }
@@ -27,10 +32,11 @@ async function main() {
 
 async function run({ config, notes }) {
   const { AceBaseIPCServer } = require('../index.js');
+  const { Log } = require('../lib/log.js');
   const server = makeServer(AceBaseIPCServer, config);
-  server.on('warning', ({ message }) => console.error(`acebase-ipc-server: warning: ${message}`));
+  const log = new Log(config);
   for (const note of notes) {
-    console.error(`acebase-ipc-server: warning: ${note}`);
+    log.write('warn', note);
   }
   for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, () => stop(server));

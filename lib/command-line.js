@@ -1,11 +1,14 @@
 'use strict';
 
-// What the command line says: NAME=value arguments in any case, else environment variables, read into a configuration.
-// Pure: prints nothing and starts nothing.
+// What the command line says: NAME=value arguments in any case, else environment variables, else a configuration file, read
+// into a configuration. Prints nothing and starts nothing.
 
+const { readConfigFile } = require('./config-file.js');
+const { readLook, LOOKS, LOOK_HELP } = require('./look.js');
 const { nearest } = require('./nearest.js');
 const { OPTIONS, SSL_OPTIONS } = require('./options.js');
 const { flag } = require('./kinds.js');
+const { UsageError } = require('./usage-error.js');
 
 /** Switches TLS on, as in the original: without it, the certificate's variables are not looked at. */
 const SSL_SWITCH = {
@@ -18,24 +21,29 @@ const SSL_SWITCH = {
 
 /** All variables, in the order of the help text. */
 const VARIABLES = [
-  ...OPTIONS.map(withVariable),
+  ...OPTIONS.filter((option) => !option.isCodeOnly).map(withVariable),
   SSL_SWITCH,
   ...SSL_OPTIONS.map((option) => ({ ...withVariable(option), isSsl: true })),
 ];
 
-/** What a mistake on the command line is reported as. */
-class UsageError extends Error {}
+/** The argument that names a configuration file: `--config file.json`, or `--config=file.json`. */
+const CONFIG = '--config';
 
 /**
- * @typedef {{ kind: 'help' } | { kind: 'version' } | { kind: 'run', config: object, notes: string[] }} Command
+ * @typedef {object} Run
+ * @property {'run'} kind
+ * @property {object} config
+ * @property {string[]} notes What was ignored, and why.
+ *
+ * @typedef {{ kind: 'help' } | { kind: 'version' } | import('./look.js').Look | Run} Command
  */
 
 /**
  * Reads the command line.
  * @param {string[]} args Without the names of node and the script.
  * @param {Record<string, string | undefined>} environment
- * @returns {Command} `notes`: what was ignored, and why.
- * @throws {UsageError} In one line that says which argument or variable is wrong, and how.
+ * @returns {Command}
+ * @throws {UsageError} In one line that says which argument, variable or key of a file is wrong, and how.
  */
 function readCommandLine(args, environment) {
   if (args.some((arg) => arg === '--help' || arg === '-h')) {
@@ -44,12 +52,49 @@ function readCommandLine(args, environment) {
   if (args.some((arg) => arg === '--version' || arg === '-v')) {
     return { kind: 'version' };
   }
-  const given = readArguments(args);
-  const values = new Map(VARIABLES.map((variable) => [variable.name, valueFor(variable, given, environment)]));
-  if (values.get('port') === 0 && !isGiven('keepPort', given, environment)) {
+  if (LOOKS.includes(args[0])) {
+    return readLook(args, environment);
+  }
+  return readRun(args, environment);
+}
+
+/** @returns {Run} */
+function readRun(args, environment) {
+  const { rest, path } = takeConfigPath(args);
+  const sources = { given: readArguments(rest), environment, file: new Map() };
+  const notes = [];
+  if (path !== undefined) {
+    const { values, doubts } = readFile(path);
+    sources.file = values;
+    notes.push(...doubts);
+  }
+  const values = new Map(VARIABLES.map((variable) => [variable.name, valueFor(variable, sources)]));
+  if (values.get('port') === 0 && !isGiven('keepPort', sources)) {
     values.delete('keepPort');
   }
-  return { kind: 'run', config: toConfig(values), notes: ignoredOf(given, values) };
+  return { kind: 'run', config: toConfig(values), notes: [...notes, ...ignoredOf(sources.given, values)] };
+}
+
+/** Takes the name of the configuration file out of the arguments. */
+function takeConfigPath(args) {
+  const at = args.findIndex((arg) => arg === CONFIG || arg.startsWith(`${CONFIG}=`));
+  if (at < 0) {
+    return { rest: args };
+  }
+  const isOne = args[at] !== CONFIG;
+  const path = isOne ? args[at].slice(CONFIG.length + 1) : args[at + 1];
+  if (!path) {
+    throw new UsageError(`${CONFIG} needs the name of a file: ${CONFIG} file.json`);
+  }
+  return { path, rest: [...args.slice(0, at), ...args.slice(at + (isOne ? 1 : 2))] };
+}
+
+/** The options of a file by name: those of `ssl` as the variables are, beside the others. */
+function readFile(path) {
+  const { options, doubts } = readConfigFile(path);
+  const { ssl, ...values } = options;
+  const all = { ...values, ...ssl, ...(ssl && { ssl: true }) };
+  return { values: new Map(Object.entries(all)), doubts };
 }
 
 /** The text of each variable that an argument names. */
@@ -82,17 +127,17 @@ function unknown(arg, name) {
   return `unknown argument "${shown}"${meant ? `: did you mean ${meant}=…?` : '; --help lists all'}`;
 }
 
-function isGiven(name, given, environment) {
+function isGiven(name, { given, environment, file }) {
   const { variable } = VARIABLES.find((candidate) => candidate.name === name);
-  return given.has(name) || Boolean(environment[variable]);
+  return given.has(name) || Boolean(environment[variable]) || file.has(name);
 }
 
-/** A variable's value: of the argument, else of the environment, else the default of the command line. */
-function valueFor(variable, given, environment) {
+/** A variable's value: of the argument, else of the environment, else of the file, else the default of the command line. */
+function valueFor(variable, { given, environment, file }) {
   const isArgument = given.has(variable.name);
   const text = isArgument ? given.get(variable.name) : environment[variable.variable];
   if (text === undefined || isAbsence(variable, text)) {
-    return variable.commandLineDefault;
+    return file.get(variable.name) ?? variable.commandLineDefault;
   }
   const value = variable.kind.read(text);
   if (value === undefined || !variable.kind.accepts(value)) {
@@ -150,13 +195,19 @@ function helpText() {
   const lines = VARIABLES.map((variable) => {
     return `  ${variable.variable.padEnd(width)}  ${variable.help}\n  ${' '.repeat(width)}  ${describe(variable)}`;
   });
-  return `Usage: acebase-ipc-server [NAME=value ...]
+  return `Usage: acebase-ipc-server [--config file.json] [NAME=value ...]
+       acebase-ipc-server status|top [url] [token=...] [db=...] [--json] [--insecure]
 
-Runs an IPC server for AceBase clusters until SIGINT or SIGTERM.
-Each NAME may also be an environment variable; arguments win. As arguments, names may be written in any case.
+Runs an IPC server for AceBase clusters until SIGINT or SIGTERM, or shows how a running one is.
+
+Running a server
+
+Each NAME may also be an environment variable, and a key of the configuration file, there written as in JavaScript (maxPayload).
+Arguments win over the environment, and both over the file. As arguments, names may be written in any case.
 
 ${lines.join('\n')}
 
+${LOOK_HELP}
   --help     Show this text.
   --version  Show the version.
 `;
@@ -172,4 +223,4 @@ function howToWrite(kind) {
   return kind.written ?? kind.expected;
 }
 
-module.exports = { readCommandLine, helpText, UsageError, VARIABLES };
+module.exports = { readCommandLine, helpText, VARIABLES };

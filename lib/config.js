@@ -21,8 +21,25 @@ const MAX_SHOWN = 60;
  * @throws {TypeError} That names the option, what it must be, and what it was (secrets are not shown).
  */
 function readConfig(config) {
+  const { options, doubts } = readValues(config);
+  if (options.ssl) {
+    checkSsl(options.ssl);
+  }
+  if (options.keepPort && options.port === 0) {
+    throw new TypeError('AceBaseIPCServer: option "keepPort" needs a fixed port, but option "port" is 0');
+  }
+  return { options, doubts: [...doubts, ...doubtTokens(options)] };
+}
+
+/**
+ * Reads each option for itself: what must go together may come from elsewhere.
+ * @param {unknown} config
+ * @returns {{ options: Record<string, unknown>, doubts: Doubt[] }}
+ * @throws {TypeError} As {@link readConfig}; where it is about one option, `option` is its name and `problem` what is wrong.
+ */
+function readValues(config) {
   if (!isPlainObject(config)) {
-    throw invalid('the configuration', 'an object', config);
+    throw invalid('', 'an object', config);
   }
   const { values, doubts } = readOptions(config, OPTIONS, '', [SSL.name]);
   if (config.ssl !== undefined) {
@@ -30,18 +47,18 @@ function readConfig(config) {
     values.ssl = ssl.values;
     doubts.push(...ssl.doubts);
   }
-  if (values.keepPort && values.port === 0) {
-    throw new TypeError('AceBaseIPCServer: option "keepPort" needs a fixed port, but option "port" is 0');
-  }
-  return { options: values, doubts: [...doubts, ...doubtToken(values.token)] };
+  return { options: values, doubts };
 }
 
-/** Reads the `ssl` object, which must name one source of a certificate. */
 function readSsl(config) {
   if (!isPlainObject(config)) {
-    throw invalid('option "ssl"', 'an object with certPath and keyPath, or pfxPath', config);
+    throw invalid('ssl', 'an object with certPath and keyPath, or pfxPath', config);
   }
-  const { values, doubts } = readOptions(config, SSL_OPTIONS, 'ssl.');
+  return readOptions(config, SSL_OPTIONS, 'ssl.');
+}
+
+/** The `ssl` object must name one source of a certificate. */
+function checkSsl(values) {
   const hasPem = values.certPath !== undefined || values.keyPath !== undefined;
   if (hasPem && values.pfxPath !== undefined) {
     throw new TypeError('AceBaseIPCServer: option "ssl" must have certPath and keyPath, or pfxPath, but not both');
@@ -52,7 +69,6 @@ function readSsl(config) {
       `AceBaseIPCServer: option "ssl.${missing}" is missing: ssl needs certPath and keyPath, or pfxPath`,
     );
   }
-  return { values, doubts };
 }
 
 function missingPart(ssl, hasPem) {
@@ -76,7 +92,7 @@ function readOptions(config, table, prefix, alsoKnown = []) {
       continue;
     }
     if (!option.kind.accepts(value)) {
-      throw invalid(`option "${prefix}${option.name}"`, option.kind.expected, value, option.secret);
+      throw invalid(`${prefix}${option.name}`, option.kind.expected, value, option.secret);
     }
     values[option.name] = value;
     const doubt = option.kind.doubt?.(value);
@@ -102,20 +118,31 @@ function doubtName(name, known, prefix) {
   };
 }
 
+function doubtTokens({ token, tokens = [], databaseTokens = {} }) {
+  return [
+    ...doubtToken('token', token),
+    ...tokens.flatMap((item) => doubtToken('tokens', item)),
+    ...Object.values(databaseTokens).flatMap((list) => list.flatMap((item) => doubtToken('databaseTokens', item))),
+  ];
+}
+
 /** Clients write the token into a URL as it is, so that not every token arrives. */
-function doubtToken(token) {
+function doubtToken(name, token) {
   if (token === 'undefined') {
-    return [{ code: 'weak-token', message: 'option "token" is what clients without a token send' }];
+    return [{ code: 'weak-token', message: `option "${name}" is what clients without a token send` }];
   }
   if (token !== undefined && /[&#%\s]/.test(token)) {
-    const message = 'option "token" has characters (&, #, % or blanks) that clients do not send unchanged';
+    const message = `option "${name}" has characters (&, #, % or blanks) that clients do not send unchanged`;
     return [{ code: 'odd-value', message }];
   }
   return [];
 }
 
-function invalid(what, expected, value, secret = false) {
-  return new TypeError(`AceBaseIPCServer: ${what} must be ${expected}, but is ${describe(value, secret)}`);
+/** `option`: its name; empty for the configuration as a whole. */
+function invalid(option, expected, value, secret = false) {
+  const problem = `must be ${expected}, but is ${describe(value, secret)}`;
+  const error = new TypeError(`AceBaseIPCServer: ${option ? `option "${option}"` : 'the configuration'} ${problem}`);
+  return Object.assign(error, { option, problem });
 }
 
 /** A value as an error may show it: short, with its type, and not at all if it is secret. */
@@ -136,4 +163,4 @@ function isPlainObject(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-module.exports = { readConfig };
+module.exports = { readConfig, readValues };

@@ -88,13 +88,13 @@ function choice(...words) {
   };
 }
 
-/** Any number of texts; written with commas between them. @returns {Kind} */
-function list() {
+/** Texts, at least so many; written with commas between them. @returns {Kind} */
+function list(min = 0) {
   return {
     type: 'string[]',
-    expected: 'an array of non-empty strings',
+    expected: `an array of ${min > 0 ? `${min} or more ` : ''}non-empty strings`,
     written: 'strings with commas between them',
-    accepts: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string' && item.length > 0),
+    accepts: (value) => isListOfTexts(value) && value.length >= min,
     read: (written) =>
       written
         .split(',')
@@ -103,4 +103,43 @@ function list() {
   };
 }
 
-module.exports = { text, integer, bytes, milliseconds, flag, choice, list };
+function isListOfTexts(value) {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string' && item.length > 0);
+}
+
+/** A list of texts for each of some names; written as JSON. @returns {Kind} */
+function listsByName() {
+  return {
+    type: 'Record<string, string[]>',
+    expected: 'an object of arrays of non-empty strings',
+    written: 'JSON such as {"name":["a","b"]}',
+    accepts: (value) => isRecord(value) && Object.values(value).every(isListOfTexts),
+    read(written) {
+      try {
+        return JSON.parse(written);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+function isRecord(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** An object with some methods, such as `console`; cannot be written. @returns {Kind} */
+function withMethods(type, ...names) {
+  return {
+    type,
+    expected: `an object with the methods ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`,
+    accepts: (value) => typeof value === 'object' && value !== null && names.every((name) => isMethod(value, name)),
+    read: () => undefined,
+  };
+}
+
+function isMethod(object, name) {
+  return typeof object[name] === 'function';
+}
+
+module.exports = { text, integer, bytes, milliseconds, flag, choice, list, listsByName, withMethods };

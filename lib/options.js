@@ -3,7 +3,7 @@
 // The one table of options: what each is called, what it must be, what it is when absent, and what it is for. Validation, the
 // command line and its help read it; tests hold the README's table, the type declarations and the addon's defaults against it.
 
-const { bytes, choice, flag, integer, list, milliseconds, text } = require('./kinds.js');
+const { bytes, choice, flag, integer, list, listsByName, milliseconds, text, withMethods } = require('./kinds.js');
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -16,6 +16,7 @@ const MIB = 1024 * KIB;
  * @property {string} [absent] What an absent value means, where that is no plain value.
  * @property {unknown} [commandLineDefault] What it is on the command line when absent, where that differs.
  * @property {string} [variable] Its name on the command line, where that is not the usual one.
+ * @property {boolean} [isCodeOnly] It cannot be written on the command line or in a configuration file.
  * @property {boolean} [secret] Its value must never be shown.
  * @property {string} help One sentence on what it is for.
  */
@@ -41,6 +42,20 @@ const OPTIONS = [
     absent: 'no token is asked for',
     secret: true,
     help: 'The secret that clients must send.',
+  },
+  {
+    name: 'tokens',
+    kind: list(1),
+    absent: 'no others',
+    secret: true,
+    help: 'More tokens that are as good as `token`: a token can be replaced while clients know the old one.',
+  },
+  {
+    name: 'databaseTokens',
+    kind: listsByName(),
+    absent: 'no database has tokens of its own',
+    secret: true,
+    help: 'Tokens of single databases, by name: such a database takes only these, and with an empty list nobody.',
   },
   {
     name: 'maxPayload',
@@ -176,6 +191,32 @@ const OPTIONS = [
     default: 1,
     help: 'How many threads serve the connections.',
   },
+  {
+    name: 'dashboard',
+    kind: flag(),
+    default: true,
+    help: 'Serve the live page at `/`. Its figures, `/status.json`, are served anyway.',
+  },
+  {
+    name: 'logLevel',
+    kind: choice('silent', 'error', 'warn', 'info', 'debug'),
+    absent: '`info` where `logger` or `logFormat` is given, else no log',
+    commandLineDefault: 'info',
+    help: 'What is worth a line in the log; errors and warnings go to standard error, the rest to standard output.',
+  },
+  {
+    name: 'logFormat',
+    kind: choice('text', 'json'),
+    absent: '`text`',
+    help: 'Whether the lines of the log are for people, or JSON objects.',
+  },
+  {
+    name: 'logger',
+    kind: withMethods('AceBaseIPCLogger', 'debug', 'info', 'warn', 'error'),
+    absent: 'standard output and standard error',
+    isCodeOnly: true,
+    help: 'Takes the lines of the log instead: each method gets a text, and an object with its parts.',
+  },
 ];
 
 /** What `ssl` holds: `certPath` and `keyPath`, or `pfxPath`. @type {Option[]} */
@@ -190,13 +231,15 @@ const SSL_OPTIONS = [
     secret: true,
     help: 'What the private key or the PKCS#12 file is encrypted with.',
   },
+  { name: 'caPath', kind: text(), help: 'The PEM file with the authorities whose client certificates are accepted.' },
+  { name: 'requestCert', kind: flag(), help: 'Ask each client for a certificate of caPath, and refuse those without.' },
 ];
 
 /** What else the configuration object takes. */
 const SSL = {
   name: 'ssl',
   absent: 'plain TCP',
-  help: 'The certificate to serve TLS with: `{ certPath, keyPath }` or `{ pfxPath }`, with `passphrase` where encrypted.',
+  help: 'The certificate to serve TLS with: `{ certPath, keyPath }` or `{ pfxPath }`, with `passphrase` where encrypted; `caPath` and `requestCert` ask clients for theirs.',
 };
 
 module.exports = { OPTIONS, SSL, SSL_OPTIONS };

@@ -6,7 +6,9 @@ const { EventEmitter } = require('node:events');
 
 const { AceBaseIPCClient } = require('./client.js');
 const { readConfig } = require('./config.js');
+const { logEvent, logNeeds } = require('./event-log.js');
 const { keeperLaunch } = require('./keep-port.js');
+const { Log } = require('./log.js');
 const { loadNative } = require('./native.js');
 const { OPTIONS } = require('./options.js');
 
@@ -14,8 +16,8 @@ const { NativeServer } = loadNative();
 
 const DEFAULT_PORT = OPTIONS.find((option) => option.name === 'port').default;
 
-/** Events that the addon only produces while somebody listens for them. */
-const ON_DEMAND = ['connect', 'disconnect', 'message', 'coordination'];
+/** Events that the addon only produces while somebody listens for them, or the log has lines of them. */
+const ON_DEMAND = ['connect', 'disconnect', 'refused', 'message', 'trace', 'coordination'];
 
 /** A kind of `coordination` event that is a warning too. */
 const MASTER_CONTESTED = 'master-contested';
@@ -25,7 +27,9 @@ const MASTER_CONTESTED = 'master-contested';
  * See index.d.ts for its documentation.
  */
 class AceBaseIPCServer extends EventEmitter {
+  /** What the addon is configured with. */
   #options;
+  #log;
   /** The running server; `undefined` before `start()` and after `stop()`. */
   #native;
   /** Settles when the last start() or stop() is done: they take place one after the other, in the order of the calls. */
@@ -37,11 +41,14 @@ class AceBaseIPCServer extends EventEmitter {
   constructor(config = {}) {
     super();
     const { options, doubts } = readConfig(config);
-    this.#options = options;
+    const { logLevel, logFormat, logger, ...others } = options;
+    this.#options = others;
+    this.#log = new Log({ logLevel, logFormat, logger });
     this.#followListeners();
     // Later, so that whoever made this server has had time to listen.
     process.nextTick(() => {
       for (const doubt of doubts) {
+        logEvent(this.#log, { type: 'warning', ...doubt });
         this.#warn(doubt);
       }
     });
@@ -75,9 +82,19 @@ class AceBaseIPCServer extends EventEmitter {
     });
     // Listeners may have come and gone meanwhile.
     this.#native.setWanted([...this.#wanted]);
-    console.log(`AceBase IPC server running on port ${this.port}`);
+    this.#sayRunning();
     this.emit('listening');
     this.#take(this.#early.splice(0));
+  }
+
+  /** Process managers and scripts wait for this line, so that it is there without a log, too. */
+  #sayRunning() {
+    const line = `AceBase IPC server running on port ${this.port}`;
+    if (this.#log.isConfigured) {
+      this.#log.write('info', line, { event: 'listening', port: this.port });
+    } else {
+      console.log(line);
+    }
   }
 
   stop({ keepPort = false } = {}) {
@@ -88,6 +105,7 @@ class AceBaseIPCServer extends EventEmitter {
       await this.#native.stop(Boolean(keepPort));
       this.#take(this.#native.takeLastEvents());
       this.#native = undefined;
+      this.#log.write('info', 'AceBase IPC server stopped', { event: 'close' });
       this.emit('close');
     });
   }
@@ -116,6 +134,19 @@ class AceBaseIPCServer extends EventEmitter {
     return this.#native ? JSON.parse(this.#native.status()) : null;
   }
 
+  async reloadCertificates() {
+    await this.#native?.reloadCertificates().catch((error) => {
+      throw coded(error.code, error.message);
+    });
+  }
+
+  trace(dbname, { client, on = true } = {}) {
+    if (!this.#native) {
+      throw coded('ERR_IPC_NOT_RUNNING', 'Only a running AceBase IPC server can trace');
+    }
+    this.#native.trace(String(dbname), client, Boolean(on));
+  }
+
   #client(dbname, id, connected, away = false) {
     return new AceBaseIPCClient(() => this.#native, { id, dbname, connected, away });
   }
@@ -123,7 +154,9 @@ class AceBaseIPCServer extends EventEmitter {
   /** An error that nobody listens for must not end the process: the server goes on, and so must the cluster. */
   emit(name, ...values) {
     if (name === 'error' && this.listenerCount(name) === 0) {
-      console.error(`AceBase IPC server error: ${values[0]?.message ?? values[0]}`);
+      if (!this.#log.isConfigured) {
+        console.error(`AceBase IPC server error: ${values[0]?.message ?? values[0]}`);
+      }
       return false;
     }
     return super.emit(name, ...values);
@@ -138,7 +171,7 @@ class AceBaseIPCServer extends EventEmitter {
   /** Tells the addon which events are worth producing. */
   #followListeners() {
     for (const name of ON_DEMAND) {
-      this.#want(name, this.listenerCount(name) > 0);
+      this.#want(name, this.#isOfUse(name));
     }
     this.off('newListener', this.#added).on('newListener', this.#added);
     this.off('removeListener', this.#removed).on('removeListener', this.#removed);
@@ -146,7 +179,11 @@ class AceBaseIPCServer extends EventEmitter {
 
   #added = (name) => this.#want(name, true);
 
-  #removed = (name) => this.#want(name, this.listenerCount(name) > 0);
+  #removed = (name) => this.#want(name, this.#isOfUse(name));
+
+  #isOfUse(name) {
+    return this.listenerCount(name) > 0 || logNeeds(this.#log, name);
+  }
 
   #want(name, wanted) {
     if (!ON_DEMAND.includes(name) || this.#wanted.has(name) === wanted) {
@@ -156,7 +193,7 @@ class AceBaseIPCServer extends EventEmitter {
     this.#native?.setWanted([...this.#wanted]);
   }
 
-  /** Takes a batch of the addon's events. */
+  /** Takes a batch of the addon's events; those that come before `start()` is done wait for it. */
   #take(events) {
     if (!this.#native) {
       this.#early.push(...events);
@@ -164,6 +201,7 @@ class AceBaseIPCServer extends EventEmitter {
     }
     for (const event of events) {
       try {
+        logEvent(this.#log, event);
         this.#dispatch(event);
       } catch (error) {
         // A listener threw. That is its owner's business, as with every emitter; the other events still get through.
@@ -181,10 +219,16 @@ class AceBaseIPCServer extends EventEmitter {
         return this.emit('connect', this.#client(event.db, event.id, new Date()));
       case 'disconnect':
         return this.emit('disconnect', peer, event.reason);
+      case 'refused':
+        return this.emit('refused', { dbname: event.db, reason: event.reason, status: event.status });
       case 'message':
         return this.emit('message', event.text, peer);
+      case 'trace':
+        return this.emit('trace', traced(event));
       case 'coordination':
         return this.#note({ kind: event.code, ...peer, detail: event.message });
+      case 'notice':
+        return this.emit('notice', { code: event.code, message: event.message });
       case 'warning':
         return this.#warn({ code: event.code, message: event.message });
       case 'error':
@@ -201,12 +245,17 @@ class AceBaseIPCServer extends EventEmitter {
     this.emit('coordination', note);
   }
 
-  /** Tells a warning to whoever listens, else to the process. */
+  /** Tells a warning to whoever listens, else to the process where there is no log. */
   #warn({ code, message }) {
-    if (!this.emit('warning', { code, message })) {
+    if (!this.emit('warning', { code, message }) && !this.#log.isConfigured) {
       process.emitWarning(message, { type: 'AceBaseIPCWarning', code });
     }
   }
+}
+
+/** A traced message, as listeners get it. */
+function traced({ db, id = null, to = null, bytes, code, text }) {
+  return { dbname: db, from: id, to, bytes, fate: code, text };
 }
 
 function coded(code, message) {

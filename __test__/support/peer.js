@@ -113,4 +113,17 @@ async function refusal(server, id, options) {
   return { status: outcome.statusCode, body: Buffer.concat(chunks).toString() };
 }
 
-module.exports = { connect, join, refusal };
+/** Whether a client is let in; it leaves at once. */
+async function getsIn(server, id, options) {
+  const socket = openSocket(server, id, options);
+  try {
+    await once(socket, 'open');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.on('error', () => {}).terminate();
+  }
+}
+
+module.exports = { connect, getsIn, join, refusal };

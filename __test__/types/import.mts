@@ -12,6 +12,11 @@ new AceBaseIPCServer({ host: 'localhost', port: 0, token: 'secret', maxPayload: 
 new AceBaseIPCServer({ ssl: { certPath: 'a.pem', keyPath: 'b.pem', passphrase: 'p' } });
 new AceBaseIPCServer({ ssl: { pfxPath: 'a.pfx' } });
 new AceBaseIPCServer({ largeMessages: 'download', allowedOrigins: ['https://a.example'], releaseLocksAfter: 0 });
+new AceBaseIPCServer({ tokens: ['old', 'new'], databaseTokens: { mydb_data: ['its-own'] }, dashboard: false });
+new AceBaseIPCServer({ logLevel: 'debug', logFormat: 'json', logger: console });
+new AceBaseIPCServer({ ssl: { pfxPath: 'a.pfx', caPath: 'ca.pem', requestCert: true } });
+// @ts-expect-error A logger has all four methods.
+new AceBaseIPCServer({ logger: { info() {} } });
 const config: AceBaseIPCServerConfig = { keepPort: true, threads: 2 };
 new AceBaseIPCServer(config);
 // @ts-expect-error A port is a number.
@@ -44,6 +49,8 @@ holds<IsExactly<(typeof locks)[0]['state'], 'waiting' | 'held' | 'fenced'>>();
 const status = server.status();
 const isThere: boolean | undefined = status?.databases[0]?.masterPresent;
 void isThere;
+server.trace('mydb_data', { client: '[master]', on: true });
+await server.reloadCertificates();
 const address = server.address();
 const family: 'IPv4' | 'IPv6' | undefined = address?.all[0]?.family;
 void family;
@@ -56,6 +63,9 @@ server.on('message', (text, peer) => text.length + peer.id.length);
 server.on('warning', (warning) => warning.code.length + warning.message.length);
 server.on('error', (error) => error.message);
 server.on('coordination', (what) => what.kind === 'lock-released' && what.detail);
+server.on('trace', (message) => holds<IsExactly<typeof message.fate, 'forwarded' | 'taken' | 'posted'>>());
+server.on('refused', (refusal) => refusal.status.toFixed() + refusal.reason);
+server.on('notice', (notice) => notice.code + notice.message);
 server.off('close', () => {});
 // @ts-expect-error There is no such event.
 server.on('conect', () => {});

@@ -1,0 +1,100 @@
+'use strict';
+
+// What an operator does to a running server: replace tokens and certificates, and trace messages.
+
+const assert = require('node:assert/strict');
+const { copyFileSync, mkdtempSync, rmSync, writeFileSync } = require('node:fs');
+const { once } = require('node:events');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+const { test } = require('node:test');
+const { setTimeout: sleep } = require('node:timers/promises');
+
+const { AceBaseIPCServer } = require('../index.js');
+const { pem } = require('./support/certificates.js');
+const { request } = require('./support/http.js');
+const { getsIn, join } = require('./support/peer.js');
+const { startServer } = require('./support/server.js');
+
+/** The time, in milliseconds, in which events get from the addon to JavaScript. */
+const MOMENT = 200;
+
+test('any of the tokens will do', async (t) => {
+  const server = await startServer(t, { token: 'old', tokens: ['new', 'newer'] });
+  const answers = await Promise.all(
+    ['old', 'new', 'newer', 'other'].map((token) => getsIn(server, `peer-${token}`, { token })),
+  );
+  assert.deepEqual(answers, [true, true, true, false]);
+});
+
+test('a database with tokens of its own takes only those', async (t) => {
+  const server = await startServer(t, { token: 'general', databaseTokens: { own_data: ['special'], shut_data: [] } });
+  assert.equal(await getsIn(server, 'peer-1', { token: 'special', db: 'own_data' }), true);
+  assert.equal(await getsIn(server, 'peer-1', { token: 'general', db: 'own_data' }), false);
+  assert.equal(await getsIn(server, 'peer-1', { token: 'special', db: 'other_data' }), false);
+  assert.equal(await getsIn(server, 'peer-1', { token: 'general', db: 'shut_data' }), false);
+});
+
+test('an empty list of tokens is a mistake, for it would let everybody in', () => {
+  assert.throws(
+    () => new AceBaseIPCServer({ tokens: [] }),
+    /option "tokens" must be an array of 1 or more non-empty strings/,
+  );
+});
+
+test('the live page can be switched off, its figures cannot', async (t) => {
+  const server = await startServer(t, { dashboard: false });
+  assert.equal((await request(server, 'GET /')).status, 404);
+  assert.equal((await request(server, 'GET /status.json')).status, 200);
+});
+
+test('certificates are read anew when asked to, and bad ones leave the old ones in use', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-reload-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [certPath, keyPath] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
+  copyFileSync(pem().certPath, certPath);
+  copyFileSync(pem().keyPath, keyPath);
+  const server = await startServer(t, { ssl: { certPath, keyPath } });
+  const noticed = once(server, 'notice');
+  await server.reloadCertificates();
+  assert.equal((await noticed)[0].code, 'certificates-reloaded');
+  const warned = once(server, 'warning');
+  writeFileSync(certPath, 'nonsense');
+  await assert.rejects(server.reloadCertificates(), { code: 'ERR_IPC_TLS', message: /cert\.pem/ });
+  assert.equal((await warned)[0].code, 'certificates-not-reloaded');
+  await join(server, 'peer-1');
+});
+
+test('a client without a certificate is refused where one is asked for', async (t) => {
+  const server = await startServer(t, { ssl: { ...pem(), caPath: pem().certPath, requestCert: true } });
+  assert.equal(await getsIn(server, 'peer-1'), false);
+});
+
+test('messages are traced for a client, while that is on', async (t) => {
+  const server = await startServer(t);
+  const traced = [];
+  server.on('trace', (message) => traced.push(message));
+  const [one, two, three] = [await join(server, 'peer-1'), await join(server, 'peer-2'), await join(server, 'peer-3')];
+  server.trace('mydb_data', { client: 'peer-1' });
+  one.send('to:peer-2;first');
+  two.send('to:peer-3;not of this client');
+  await sleep(MOMENT);
+  server.trace('mydb_data', { client: 'peer-1', on: false });
+  one.send('to:peer-2;too late');
+  three.send('to:peer-2;neither');
+  await sleep(MOMENT);
+  const fate = 'forwarded';
+  assert.deepEqual(traced, [{ dbname: 'mydb_data', from: 'peer-1', to: 'peer-2', bytes: 5, fate, text: 'first' }]);
+});
+
+test('only a running server traces', () => {
+  assert.throws(() => new AceBaseIPCServer().trace('mydb_data'), { code: 'ERR_IPC_NOT_RUNNING' });
+});
+
+test('who is not let in is told of', async (t) => {
+  const server = await startServer(t, { token: 'secret' });
+  const refused = once(server, 'refused');
+  assert.equal(await getsIn(server, 'peer-1', { token: 'wrong' }), false);
+  const [{ dbname, status, reason }] = await refused;
+  assert.deepEqual([dbname, status, typeof reason], ['mydb_data', 403, 'string']);
+});
