@@ -16,14 +16,14 @@ const { sleep, until } = require('./support/wait.js');
 /** How often connections are cut, in milliseconds. */
 const CUT_INTERVAL = 2000;
 
-/**
- * AceBase's own, in seconds: what frees the database when a release was lost in the socket of the process that sent it. Shorter
- * than the time between cuts, or one loss would follow the other without a write in between.
- */
-const LOCK_TIMEOUT = 1;
+/** AceBase's own, in seconds: what frees the database when a release was lost in the socket of the process that sent it. */
+const LOCK_TIMEOUT = 3;
 
-/** How long the whole database may stand still, in milliseconds: some cuts in a row may each cost a lock, on a busy machine. */
-const STANDSTILL_LIMIT = 9000;
+/**
+ * How long the whole database may stand still, in milliseconds. Cuts come more often than locks expire: the next release may
+ * be lost as soon as the first is made up for, and so on a few times.
+ */
+const STANDSTILL_LIMIT = 5 * LOCK_TIMEOUT * 1000;
 
 /** After how long a request counts as lost, in milliseconds: nothing that the hub has can take that long. */
 const GIVE_UP = STANDSTILL_LIMIT + 3000;
@@ -94,6 +94,8 @@ test('all connections are cut under load, again and again', async (t) => {
   cluster.assertAlive(loaded.dead);
   assert.ok(standstill < STANDSTILL_LIMIT, `stood still for ${standstill} ms`);
 
+  // What the last cuts left locked is free then, and a master that was replaced has read its tables.
+  await sleep(LOCK_TIMEOUT * 1000);
   await exchangeNews(loaded.workers);
   const tree = await assertStored(cluster, reports);
   await assertSameView(loaded.workers, tree);

@@ -13,6 +13,10 @@ const READ_LIMIT = 30_000;
 /** How much longer than its limit a write under way may take to come to its end, in milliseconds. */
 const GRACE = 5000;
 
+/** How long the first write of a worker may take, in milliseconds, before it is tried again; and how often it is tried. */
+const PLANT_LIMIT = 5000;
+const PLANT_ATTEMPTS = 5;
+
 /** Workers under load; where the test says so, a dead one is replaced, as a process manager would. */
 class LoadedWorkers {
   #cluster;
@@ -41,9 +45,27 @@ class LoadedWorkers {
 
   async #load(worker) {
     await this.#prepare(worker);
-    // The upper levels of the tree are there first: they are not what is tested.
-    await worker.call('set', `${ROOT}/${worker.name}`, { owner: worker.name });
-    await worker.call('startLoad', `${ROOT}/${worker.name}`, this.#settings);
+    await this.#plant(worker);
+    if (worker.isAlive) {
+      await worker.call('startLoad', `${ROOT}/${worker.name}`, this.#settings);
+    }
+  }
+
+  /** The upper levels of the tree are there first: they are not what is tested, so it may take some attempts. */
+  async #plant(worker) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await worker.callWithin(PLANT_LIMIT, 'set', `${ROOT}/${worker.name}`, { owner: worker.name });
+      } catch (error) {
+        // One that died is replaced at the next look.
+        if (!worker.isAlive) {
+          return undefined;
+        }
+        if (attempt === PLANT_ATTEMPTS) {
+          throw error;
+        }
+      }
+    }
   }
 
   /** Replaces processes that are dead of a cause that is allowed; another cause is a failure. */
