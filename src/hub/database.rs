@@ -92,16 +92,6 @@ impl PeerHandle {
             }
         });
     }
-
-    /// The peer's id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The database's name.
-    pub fn database(&self) -> &str {
-        &self.database.name
-    }
 }
 
 impl Database {
@@ -126,16 +116,15 @@ impl Database {
     ) -> (PeerHandle, Mail) {
         let id: Arc<str> = id.into();
         let mail = self.turn_quietly(|turn| {
-            let max_payload = turn.office.settings.announced_payload;
             let back = turn.returning(&id);
             match back {
-                Some(Return::Resume) => turn.resume(&id, link, make, max_payload, false),
-                Some(Return::Identify) => turn.resume(&id, link, make, max_payload, true),
+                Some(Return::Resume) => turn.resume(&id, link, make, false),
+                Some(Return::Identify) => turn.resume(&id, link, make, true),
                 Some(Return::Renew) => {
                     turn.replace(&id);
-                    turn.join(&id, link, make, max_payload);
+                    turn.join(&id, link, make);
                 }
-                None => turn.join(&id, link, make, max_payload),
+                None => turn.join(&id, link, make),
             }
         });
         (PeerHandle { id, link: Some(link), database: self.clone() }, mail)
@@ -281,15 +270,13 @@ impl Turn<'_> {
         })
     }
 
-    fn join(
-        &mut self,
-        id: &Arc<str>,
-        link: LinkId,
-        make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
-        max_payload: usize,
-    ) {
+    fn welcome(&self) -> String {
+        protocol::welcome(self.office.settings.announced_payload)
+    }
+
+    fn join(&mut self, id: &Arc<str>, link: LinkId, make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>) {
         let outbox = Arc::new(Outbox::new(self.office.settings.max_queue));
-        outbox.attach(link, make(outbox.clone()), &protocol::welcome(max_payload), false);
+        outbox.attach(link, make(outbox.clone()), &self.welcome(), false);
         self.touch(&outbox);
         self.notify_others(id, &protocol::connect_notice(id));
         let peer =
@@ -305,7 +292,6 @@ impl Turn<'_> {
         id: &Arc<str>,
         link: LinkId,
         make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
-        max_payload: usize,
         gated: bool,
     ) {
         let Some(peer) = self.state.peers.get_mut(id) else { return };
@@ -315,7 +301,7 @@ impl Turn<'_> {
         if let Some(old) = outbox.detach() {
             old.close(CloseReason::Replaced);
         }
-        outbox.attach(link, make(outbox.clone()), &protocol::welcome(max_payload), gated);
+        outbox.attach(link, make(outbox.clone()), &self.welcome(), gated);
         self.touch(&outbox);
         self.carry_out();
     }

@@ -33,7 +33,6 @@ use parking_lot::Mutex;
 
 pub use database::PeerHandle;
 pub use outbox::{Drain, Outbox, Pushed, Traffic};
-pub use parcels::PARCEL_LIFETIME;
 pub use snapshot::{DatabaseFigures, DatabaseSnapshot, PeerSnapshot, Totals};
 
 use coordinator::{Coordinator, Lock, Loss, Millis, Status};

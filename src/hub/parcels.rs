@@ -9,7 +9,7 @@ use super::coordinator::Millis;
 use crate::protocol::Text;
 
 /// How long a large message waits, in milliseconds: the original's 60 s.
-pub const PARCEL_LIFETIME: Millis = 60_000;
+const PARCEL_LIFETIME: Millis = 60_000;
 
 /// Bytes of large messages that one database keeps; past it the oldest go. Two of the largest messages that clients read.
 const MAX_BYTES: usize = 200 * 1024 * 1024;
