@@ -45,13 +45,19 @@ pub(super) struct State {
     pub(super) past: Totals,
 }
 
+/// Whether a peer is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// By this connection.
+    Connected(LinkId),
+    /// Its connection was lost so, and its session is kept.
+    Away(Loss),
+}
+
 /// One peer's session.
 pub(super) struct Peer {
     pub(super) outbox: Arc<Outbox>,
-    /// The connection; `None` while a lost one's session is kept.
-    pub(super) link: Option<LinkId>,
-    /// Why the connection was lost, while the session is kept.
-    pub(super) loss: Loss,
+    pub(super) presence: Presence,
     /// Milliseconds since the Unix epoch.
     pub(super) connected: u64,
     /// What it has sent.
@@ -257,7 +263,7 @@ impl Turn<'_> {
     }
 
     fn is_of(&self, id: &str, link: Option<LinkId>) -> bool {
-        self.state.peers.get(id).is_some_and(|peer| link.is_none() || peer.link == link)
+        self.state.peers.get(id).is_some_and(|peer| link.is_none_or(|link| peer.presence == Presence::Connected(link)))
     }
 
     fn admit(&mut self, id: &str) -> Result<(), String> {
@@ -279,8 +285,12 @@ impl Turn<'_> {
         outbox.attach(link, make(outbox.clone()), &self.welcome(), false);
         self.touch(&outbox);
         self.notify_others(id, &protocol::connect_notice(id));
-        let peer =
-            Peer { outbox, link: Some(link), loss: Loss::Fin, connected: unix_millis(), received: Traffic::default() };
+        let peer = Peer {
+            outbox,
+            presence: Presence::Connected(link),
+            connected: unix_millis(),
+            received: Traffic::default(),
+        };
         self.state.peers.insert(id.clone(), peer);
         self.office.tell(Event::Connect { db: self.name.clone(), id: id.clone() });
         self.coordinate(|coordinator, now, actions| coordinator.joined(id, now, actions));
@@ -295,7 +305,7 @@ impl Turn<'_> {
         gated: bool,
     ) {
         let Some(peer) = self.state.peers.get_mut(id) else { return };
-        peer.link = Some(link);
+        peer.presence = Presence::Connected(link);
         let outbox = peer.outbox.clone();
         // The old connection may still look alive: its other end is gone, or another process has come in its place.
         if let Some(old) = outbox.detach() {
@@ -333,7 +343,7 @@ impl Turn<'_> {
             Fate::End => self.end(id, leave_reason(loss)),
             Fate::Keep => {
                 if let Some(peer) = self.state.peers.get_mut(id) {
-                    (peer.link, peer.loss) = (None, loss);
+                    peer.presence = Presence::Away(loss);
                     peer.outbox.detach();
                 }
             }
@@ -349,7 +359,10 @@ impl Turn<'_> {
         self.notify_others(id, &protocol::disconnect_notice(id));
         self.office.tell(Event::Disconnect { db: self.name.clone(), id: id.clone(), reason });
         // What is left of a connection that is being closed is still sent; of a kept session it goes to the coordinator.
-        let undelivered = if peer.link.is_none() { peer.outbox.take_undelivered() } else { Vec::new() };
+        let undelivered = match peer.presence {
+            Presence::Away(_) => peer.outbox.take_undelivered(),
+            Presence::Connected(_) => Vec::new(),
+        };
         self.coordinate(|coordinator, now, actions| coordinator.ended(id, undelivered, now, actions));
     }
 

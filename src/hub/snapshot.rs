@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     coordinator::{Lock, Role, Status},
-    database::{Peer, State},
+    database::{Peer, Presence, State},
     outbox::Traffic,
 };
 
@@ -98,7 +98,7 @@ impl Peer {
             id: id.clone(),
             role,
             connected: self.connected,
-            is_away: self.link.is_none(),
+            is_away: matches!(self.presence, Presence::Away(_)),
             queued: self.outbox.waiting_bytes(),
             received: self.received,
             sent: self.outbox.traffic(),

@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use super::{
     Office,
     coordinator::{Action, Address, Coordinator, Loss, Millis, Verdict},
-    database::{Peer, State},
+    database::{Peer, Presence, State},
     event::Event,
     leave_reason,
     outbox::{Outbox, Pushed},
@@ -276,7 +276,7 @@ impl<'a> Turn<'a> {
     }
 
     fn end_kept(&mut self, id: &str) {
-        if let Some((id, Peer { link: None, loss, .. })) = self.state.peers.get_key_value(id) {
+        if let Some((id, Peer { presence: Presence::Away(loss), .. })) = self.state.peers.get_key_value(id) {
             let (id, reason) = (id.clone(), leave_reason(*loss));
             self.end(&id, reason);
         }
