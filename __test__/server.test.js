@@ -186,21 +186,27 @@ describe('events', () => {
   });
 
   test('a process that does not take its events is told how many it missed', async (t) => {
-    const { stdout } = await runScript(
+    const { stdout, stderr } = await runScript(
       `
       const { AceBaseIPCServer } = require(${JSON.stringify(ROOT)});
       const { Worker } = require('node:worker_threads');
       const server = new AceBaseIPCServer({ host: '127.0.0.1', port: 0 });
       const flood = \`
-        const { workerData, parentPort } = require('node:worker_threads');
+        const { workerData: { port, isDeaf, isOver }, parentPort } = require('node:worker_threads');
         const { WebSocket } = require('ws');
-        const socket = new WebSocket('ws://127.0.0.1:' + workerData + '/db/connect?v=1.0.0&id=peer-1&t=');
+        const socket = new WebSocket('ws://127.0.0.1:' + port + '/db/connect?v=1.0.0&id=peer-1&t=');
         socket.on('open', () => {
+          parentPort.postMessage('joined');
+          Atomics.wait(isDeaf, 0, 0);
           for (let n = 0; n < 150000; n++) socket.send('' + n);
           socket.send('ping');
         });
-        let frames = 0;
-        socket.on('message', () => ++frames === 2 && process.exit());
+        socket.on('message', (data) => {
+          if (String(data) !== 'pong') return;
+          Atomics.store(isOver, 0, 1);
+          Atomics.notify(isOver, 0);
+          process.exit();
+        });
       \`;
       let heard = 0;
       server.on('message', () => heard++);
@@ -209,16 +215,19 @@ describe('events', () => {
         server.stop();
       });
       server.start().then(() => {
-        const worker = new Worker(flood, { eval: true, workerData: server.port });
-        setTimeout(() => {
-          // The event loop stands still until the flood is over.
-          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4000);
-        }, 300);
+        const [isDeaf, isOver] = [0, 0].map(() => new Int32Array(new SharedArrayBuffer(4)));
+        const worker = new Worker(flood, { eval: true, workerData: { port: server.port, isDeaf, isOver } });
+        worker.on('message', () => {
+          // The event loop stands still from before the flood until it is over.
+          Atomics.store(isDeaf, 0, 1);
+          Atomics.notify(isDeaf, 0);
+          Atomics.wait(isOver, 0, 0);
+        });
       });
     `,
       t,
     );
-    assert.match(stdout, /events-dropped 150000/);
+    assert.match(stdout, /events-dropped 150000/, `${stdout}${stderr}`);
   });
 
   test('removeAllListeners does not make the server deaf', async (t) => {

@@ -9,7 +9,7 @@ const path = require('node:path');
 const ROOT = path.join(__dirname, '..', '..');
 
 /** A process that runs longer than this, in milliseconds, hangs. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** Starts a command; it is killed when its test is over. What it says is in `stdout` and `stderr`. */
 function start(t, command, args, options = {}) {
