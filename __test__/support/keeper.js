@@ -8,7 +8,7 @@ const net = require('node:net');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 /** How long, in milliseconds, what must happen is waited for. */
-const PATIENCE = 10_000;
+const PATIENCE = 20_000;
 
 /** All processes: `{ pid, parent, command }`. */
 function processes() {

@@ -8,7 +8,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { WebSocket } = require('ws');
 
 /** How long, in milliseconds, a frame that must come is waited for. */
-const PATIENCE = 5000;
+const PATIENCE = 20_000;
 /** How long, in milliseconds, a peer must hear nothing before "nothing comes" is believed. */
 const SILENCE = 150;
 

@@ -7,7 +7,7 @@ const net = require('node:net');
 const tls = require('node:tls');
 
 /** How long, in milliseconds, a server may take to answer or to close. */
-const PATIENCE = 5000;
+const PATIENCE = 20_000;
 
 class RawConnection {
   #received = Buffer.alloc(0);
