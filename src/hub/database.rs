@@ -92,11 +92,12 @@ impl PeerHandle {
 
     /// The connection is gone.
     pub fn lost(&self, loss: Loss) {
-        self.database.turn(|turn| {
+        let mail = self.database.turn_quietly(|turn| {
             if turn.is_of(&self.id, self.link) {
                 turn.lose(&self.id, loss);
             }
         });
+        mail.ring_soon();
     }
 }
 

@@ -144,7 +144,7 @@ impl Hub {
         };
         let (handle, mail) = database.connect(id, link, |outbox| make(link, outbox));
         drop(databases);
-        mail.ring();
+        mail.ring_soon();
         Ok(handle)
     }
 

@@ -15,6 +15,12 @@ pub trait Transport: Send + Sync {
     /// There is mail in the outbox: send what can be sent now, and the rest as soon as possible.
     fn flush(&self);
 
+    /// As [`Transport::flush`], where more mail may follow within the moment: of peers that come or go together. Sent when what
+    /// is ready to run now has run, so that it shares a write with what follows.
+    fn flush_soon(&self) {
+        self.flush();
+    }
+
     /// Say why, and end the connection once the outbox is empty (or at once, where that cannot be).
     fn close(&self, reason: CloseReason);
 

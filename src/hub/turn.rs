@@ -19,6 +19,7 @@ use super::{
     leave_reason,
     outbox::{Outbox, Pushed},
     trace::{MessageFate, Trace},
+    transport::Transport,
 };
 use crate::protocol::{self, Inbound, PONG, Text, close::CloseReason, frame};
 
@@ -33,10 +34,19 @@ pub(super) struct Mail(Vec<Arc<Outbox>>);
 
 impl Mail {
     /// Tells the transports.
-    pub(super) fn ring(mut self) {
+    pub(super) fn ring(self) {
+        self.tell(|transport| transport.flush());
+    }
+
+    /// Tells the transports that more may follow within the moment.
+    pub(super) fn ring_soon(self) {
+        self.tell(|transport| transport.flush_soon());
+    }
+
+    fn tell(mut self, how: impl Fn(&dyn Transport)) {
         for outbox in self.0.drain(..) {
             if let Some(transport) = outbox.transport() {
-                transport.flush();
+                how(&*transport);
             }
         }
         TOUCHED.set(self.0);

@@ -35,7 +35,7 @@ pub struct Link {
     tls: Option<Box<Mutex<Tls>>>,
     /// Bytes written to the socket before this link: the HTTP response, the TLS handshake.
     written_before: u64,
-    /// The socket takes no more: the session waits until it does.
+    /// Writing is left to the session: the socket takes no more, or more mail is coming.
     is_blocked: AtomicBool,
     close_reason: Mutex<Option<CloseReason>>,
     /// The session's task.
@@ -73,7 +73,7 @@ impl Link {
         *self.close_reason.lock()
     }
 
-    /// The socket has taken no more.
+    /// Whether it is the session that must write on, once the socket takes more.
     pub fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Acquire)
     }
@@ -173,6 +173,11 @@ impl Transport for Link {
         if let Drain::Blocked = self.drain() {
             self.block();
         }
+    }
+
+    fn flush_soon(&self) {
+        // The session's task, woken, takes its turn behind those that wait already.
+        self.block();
     }
 
     fn close(&self, reason: CloseReason) {

@@ -1,5 +1,8 @@
 use super::workshop::{connect, hub, say, settings};
-use crate::{hub::Settings, protocol::close::CloseReason};
+use crate::{
+    hub::{Settings, coordinator::Loss, transport::Transport},
+    protocol::close::CloseReason,
+};
 
 #[test]
 fn the_first_frame_is_the_welcome() {
@@ -39,6 +42,21 @@ fn the_order_of_sending_is_the_order_of_receiving() {
     let large = "x".repeat(5_000);
     say(&anna, &["1", "to:berta;2", &large, &format!("to:berta;{large}"), "3", "to:berta;4"]);
     assert_eq!(b.news(), ["1", "2", &large, &large, "3", "4"]);
+}
+
+#[test]
+fn news_of_peers_that_come_or_go_together_share_a_write() {
+    let (hub, _) = hub(settings());
+    let (_, a) = connect(&hub, "db", "anna!");
+    a.be_patient();
+    let writes = a.writes();
+    let (berta, _) = connect(&hub, "db", "berta");
+    let (_, _) = connect(&hub, "db", "carla");
+    berta.lost(Loss::Closed);
+    assert_eq!(a.writes(), writes);
+    a.flush();
+    assert_eq!(a.writes(), writes + 1);
+    assert_eq!(a.news(), ["connect:berta", "connect:carla", "disconnect:berta"]);
 }
 
 #[test]

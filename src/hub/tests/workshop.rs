@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -32,6 +32,9 @@ pub struct Wire {
     /// Bytes that the socket still takes.
     room: AtomicU64,
     acknowledged: AtomicU64,
+    writes: AtomicU64,
+    /// What may follow soon is waited for: until [`Wire::flush`].
+    is_patient: AtomicBool,
     closed: Mutex<Option<CloseReason>>,
 }
 
@@ -43,6 +46,8 @@ impl Wire {
             stream: Mutex::default(),
             room: AtomicU64::new(u64::MAX),
             acknowledged: AtomicU64::new(ALL),
+            writes: AtomicU64::new(0),
+            is_patient: AtomicBool::new(false),
             closed: Mutex::default(),
         })
     }
@@ -50,6 +55,16 @@ impl Wire {
     /// From now on the socket takes so many bytes.
     pub fn set_room(&self, bytes: u64) {
         self.room.store(bytes, Ordering::Relaxed);
+    }
+
+    /// From now on it waits for more where more may follow.
+    pub fn be_patient(&self) {
+        self.is_patient.store(true, Ordering::Relaxed);
+    }
+
+    /// Writes so far.
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
     }
 
     /// The other side has acknowledged so many texts of those written, and `extra` bytes of the next.
@@ -95,12 +110,19 @@ impl Transport for Wire {
             }
             let taken = offered.min(usize::try_from(room).unwrap_or(usize::MAX));
             self.room.store(room.saturating_sub(taken as u64), Ordering::Relaxed);
+            self.writes.fetch_add(1, Ordering::Relaxed);
             let mut stream = self.stream.lock();
             let end = stream.len() + taken;
             slices.iter().for_each(|slice| stream.extend_from_slice(slice));
             stream.truncate(end);
             Ok(taken)
         });
+    }
+
+    fn flush_soon(&self) {
+        if !self.is_patient.load(Ordering::Relaxed) {
+            self.flush();
+        }
     }
 
     fn close(&self, reason: CloseReason) {
