@@ -1,6 +1,10 @@
 //! Accepts connections: TCP options, the bound on their number, the TLS handshake; then HTTP has them.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -11,6 +15,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+use super::throttle::Throttle;
 use crate::{
     guard::guard,
     http::{
@@ -44,6 +49,8 @@ pub struct Acceptor {
     pub user_timeout: Duration,
     /// TCP_NODELAY.
     pub no_delay: bool,
+    /// For the warnings that strangers can cause.
+    pub throttle: Throttle,
 }
 
 impl Acceptor {
@@ -161,7 +168,9 @@ impl Acceptor {
     }
 
     fn warn(&self, code: &'static str, message: String) {
-        self.context.watch.event(Event::Warning { code, message });
+        if let Some(message) = self.throttle.pass(code, message, Instant::now()) {
+            self.context.watch.event(Event::Warning { code, message });
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod listen;
 mod renewal;
 #[cfg(all(test, unix))]
 mod tests;
+mod throttle;
 
 use std::{
     io,
@@ -41,6 +42,7 @@ use crate::{
 };
 use accept::Acceptor;
 use config::{Config, LargeMessages};
+use throttle::Throttle;
 
 /// How often acknowledged data is let go of, and figures are taken down. Rare enough to cost nothing, often enough that idle
 /// peers keep nothing, and that a chart shows what a person has felt.
@@ -344,6 +346,7 @@ fn new_acceptor(config: &Config, certificates: Option<Arc<Certificates>>, contex
         keep_alive: config.keep_alive,
         user_timeout: config.user_timeout,
         no_delay: config.no_delay,
+        throttle: Throttle::default(),
     }
 }
 
