@@ -76,6 +76,8 @@ struct State {
     ask_acknowledged_at: u64,
     /// A flush has been promised and has not begun.
     rung: bool,
+    /// Something did not fit: nothing may follow, or the peer would be served with a gap until it is gone.
+    has_overflowed: bool,
     gate: Option<Gate>,
     traffic: Traffic,
     transport: Option<(LinkId, Arc<dyn Transport>)>,
@@ -100,7 +102,7 @@ impl Outbox {
     /// Appends one text as a frame. A large one is referenced, not copied.
     pub fn push_text(&self, text: &Bytes) -> Pushed {
         let mut state = self.state.lock();
-        if state.is_full(text.len(), self.limit) {
+        if state.overflows(text.len(), self.limit) {
             return Pushed::Overflow;
         }
         state.count(1, text.len());
@@ -125,7 +127,7 @@ impl Outbox {
         if !state.is_attached_to(link) {
             return None;
         }
-        if state.is_full(frames.len(), self.limit) {
+        if state.overflows(frames.len(), self.limit) {
             return Some(Pushed::Overflow);
         }
         state.stream.push_copy(frames);
@@ -135,7 +137,7 @@ impl Outbox {
     /// Appends `count` whole text frames that other outboxes share.
     pub fn push_frames(&self, frames: &Bytes, count: u64) -> Pushed {
         let mut state = self.state.lock();
-        if state.is_full(frames.len(), self.limit) {
+        if state.overflows(frames.len(), self.limit) {
             return Pushed::Overflow;
         }
         state.count(count, frames.len());
@@ -272,9 +274,11 @@ impl State {
         self.stream.unsent() as usize + self.gate.as_ref().map_or(0, |gate| gate.bytes)
     }
 
-    fn is_full(&self, more: usize, limit: usize) -> bool {
+    /// Nothing of `more` bytes fits, now or ever again.
+    fn overflows(&mut self, more: usize, limit: usize) -> bool {
         let waiting = self.waiting_bytes();
-        waiting > 0 && waiting + more > limit
+        self.has_overflowed |= waiting > 0 && waiting + more > limit;
+        self.has_overflowed
     }
 
     fn is_attached_to(&self, link: LinkId) -> bool {

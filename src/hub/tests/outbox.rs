@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::workshop::Wire;
 use crate::hub::{
-    Outbox,
+    Outbox, Pushed,
     transport::{LinkId, Transport},
 };
 
 const WELCOME: &str = "welcome:{}";
 
 fn attach(outbox: &Arc<Outbox>, link: u64, gated: bool) -> Arc<Wire> {
-    let wire = Wire::new(LinkId(link), outbox.clone());
+    let wire = Wire::new(LinkId(link), outbox);
     outbox.attach(LinkId(link), wire.clone(), WELCOME, gated);
     wire.flush();
     wire
@@ -137,4 +137,18 @@ fn an_old_connection_cannot_write_any_more() {
     assert_eq!(first.texts(), [WELCOME]);
     second.flush();
     assert_eq!(second.texts(), [WELCOME, "one"]);
+}
+
+#[test]
+fn nothing_follows_what_did_not_fit() {
+    let outbox = Arc::new(Outbox::new(100));
+    let wire = attach(&outbox, 1, false);
+    wire.set_room(0);
+    push(&outbox, "one");
+    let too_long = Bytes::from(vec![b'x'; 200]);
+    assert_eq!(outbox.push_text(&too_long), Pushed::Overflow);
+    assert_eq!(outbox.push_text(&Bytes::from_static(b"two")), Pushed::Overflow);
+    wire.set_room(1_000);
+    wire.flush();
+    assert_eq!(wire.texts(), [WELCOME, "one"]);
 }
