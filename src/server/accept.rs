@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    ops::RangeInclusive,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,8 +30,10 @@ use crate::{
 /// How long accepting pauses when the process has no file descriptors left: some connections end meanwhile.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Unanswered keepalive probes after which a host counts as dead.
-const KEEP_ALIVE_PROBES: u32 = 3;
+/// Unanswered keepalive probes after which a host counts as dead: one a second, for as long as the connection was silent before,
+/// within these bounds. Many, since probes get lost while nothing else is wrong: thousands of connections that fell silent at the
+/// same time are asked at the same time, and the system drops what its queues have no room for.
+const KEEP_ALIVE_PROBES: RangeInclusive<u64> = 3..=15;
 
 /// First byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -105,13 +108,7 @@ impl Acceptor {
         socket.set_nodelay(self.no_delay)?;
         let socket = SockRef::from(socket);
         if !self.keep_alive.is_zero() {
-            let keep_alive = TcpKeepalive::new().with_time(self.keep_alive);
-            #[cfg(any(target_os = "linux", target_os = "macos", windows))]
-            let keep_alive =
-                keep_alive.with_interval((self.keep_alive / KEEP_ALIVE_PROBES).max(Duration::from_secs(1)));
-            #[cfg(any(target_os = "linux", target_os = "macos"))]
-            let keep_alive = keep_alive.with_retries(KEEP_ALIVE_PROBES);
-            socket.set_tcp_keepalive(&keep_alive)?;
+            socket.set_tcp_keepalive(&keep_alive_after(self.keep_alive))?;
         }
         #[cfg(target_os = "linux")]
         if !self.user_timeout.is_zero() {
@@ -172,6 +169,17 @@ impl Acceptor {
             self.context.watch.event(Event::Warning { code, message });
         }
     }
+}
+
+/// The system's settings for asking after so long a silence whether the other host is alive.
+fn keep_alive_after(silence: Duration) -> TcpKeepalive {
+    let probes = silence.as_secs().clamp(*KEEP_ALIVE_PROBES.start(), *KEEP_ALIVE_PROBES.end()) as u32;
+    let keep_alive = TcpKeepalive::new().with_time(silence);
+    #[cfg(any(target_os = "linux", target_os = "macos", windows))]
+    let keep_alive = keep_alive.with_interval((silence / probes).max(Duration::from_secs(1)));
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    let keep_alive = keep_alive.with_retries(probes);
+    keep_alive
 }
 
 /// Errors of `accept` that say something of the connection, not of the listener.
