@@ -23,6 +23,7 @@ use napi::{
     bindgen_prelude::{Function, Object, Result},
 };
 use napi_derive::napi;
+use parking_lot::Mutex;
 
 use crate::{
     guard::describe,
@@ -39,6 +40,10 @@ type Settle<T> = Box<dyn FnOnce(Env) -> Result<T>>;
 /// A promise that nobody looks at: Node.js does not exit while it is pending.
 type KeepAlive = JsDeferred<(), fn(Env) -> Result<()>>;
 
+/// The server, until it is told to stop. What a cleanup hook was given stays in memory when the hook is removed: an empty slot
+/// may, a whole server with its certificates may not.
+type Slot = Arc<Mutex<Option<Arc<Server>>>>;
+
 /// A running server. Made by [`NativeServer::start`] only.
 #[napi]
 pub struct NativeServer {
@@ -53,7 +58,9 @@ struct Ties {
     keep_alive: KeepAlive,
     /// Ends the server when the environment ends first: `process.exit()`, or the end of a worker thread. Its port is left to
     /// the keeper, for nobody has said that the server will not come back.
-    at_exit: CleanupEnvHook<Arc<Server>>,
+    at_exit: CleanupEnvHook<Slot>,
+    /// What `at_exit` ends.
+    slot: Slot,
 }
 
 #[napi]
@@ -81,8 +88,14 @@ impl NativeServer {
     fn tie(server: Server, mailbox: Arc<Mailbox>, env: Env) -> Result<Self> {
         let server = Arc::new(server);
         let (keep_alive, _) = env.create_deferred()?;
-        let at_exit = env.add_env_cleanup_hook(server.clone(), |server| server.leave())?;
-        Ok(Self { server, mailbox, ties: Cell::new(Some(Ties { keep_alive, at_exit })) })
+        let slot = Slot::new(Mutex::new(Some(server.clone())));
+        let at_exit = env.add_env_cleanup_hook(slot.clone(), |slot| {
+            let running = slot.lock().take();
+            if let Some(server) = running {
+                server.leave();
+            }
+        })?;
+        Ok(Self { server, mailbox, ties: Cell::new(Some(Ties { keep_alive, at_exit, slot })) })
     }
 
     /// Stops the server. Resolves when the port is free, or with `keep_port` when it is left to the keeper; from then on
@@ -92,7 +105,8 @@ impl NativeServer {
         let (deferred, promise) = env.create_deferred::<(), Settle<()>>()?;
         let server = self.server.clone();
         let keep_alive = match self.ties.take() {
-            Some(Ties { keep_alive, at_exit }) => {
+            Some(Ties { keep_alive, at_exit, slot }) => {
+                slot.lock().take();
                 env.remove_env_cleanup_hook(at_exit)?;
                 Some(keep_alive)
             }
