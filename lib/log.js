@@ -15,10 +15,11 @@ const SPOKEN = { warn: 'warning' };
  * @typedef {Record<'debug' | 'info' | 'warn' | 'error', Write>} Logger
  */
 
-/** Lines of one server. Those below the level cost nothing but a comparison. */
+/** Lines of one server. Those below the level cost nothing but a comparison. That lines cannot be written never ends the server. */
 class Log {
   #logger;
   #depth;
+  #hasComplained = false;
 
   /**
    * @param {{ logLevel?: string, logFormat?: 'text' | 'json', logger?: Logger }} options With any of them there is a log.
@@ -43,13 +44,47 @@ class Log {
    */
   write(level, message, details = {}) {
     if (this.isOn(level)) {
-      this.#logger[level](printable(message), details);
+      try {
+        this.#logger[level](printable(message), details);
+      } catch (error) {
+        this.#complain(error);
+      }
+    }
+  }
+
+  /** Once: a full disk would make as many complaints as lines. */
+  #complain(error) {
+    if (!this.#hasComplained) {
+      this.#hasComplained = true;
+      warnOfLoss(error);
     }
   }
 }
 
+/** Streams of this process whose errors are looked after. */
+const guarded = new WeakSet();
+
+/**
+ * Errors of a standard stream (the disk behind it is full, whoever read it is gone) end the process where nobody listens for them: the
+ * console does so for the first one only.
+ */
+function guard(stream) {
+  if (!guarded.has(stream)) {
+    guarded.add(stream);
+    stream.once('error', warnOfLoss).on('error', () => {});
+  }
+}
+
+/** Goes to standard error past the streams, and is lost without harm where that cannot be written either. */
+function warnOfLoss(error) {
+  const message = `The log cannot be written, and the server goes on without its lines: ${error?.message ?? error}`;
+  process.emitWarning(message, { type: 'AceBaseIPCWarning', code: 'log-failed' });
+}
+
 /** A logger that writes to the streams of this process. @returns {Logger} */
 function streams(toLine) {
+  guard(process.stdout);
+  guard(process.stderr);
   const to = (write, level) => (message, details) => write(toLine(level, message, details));
   return {
     error: to(console.error, 'error'),
