@@ -14,6 +14,10 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
+/// The library that draws the charts, with its licence: it asks to be where the code is, also in a binary.
+const UPLOT: &str =
+    concat!("/*!\n", include_str!("page/vendor/LICENSE-uPlot"), "*/\n", include_str!("page/vendor/uPlot.iife.min.js"));
+
 /// What the page may do: run its own script, look as its own styles say, ask its own server. Nothing of anybody else's.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -31,7 +35,7 @@ pub fn asset(path: &str) -> Option<Asset> {
         "/words.mjs" => (SCRIPT, include_str!("page/words.mjs")),
         "/page.css" => (STYLE, include_str!("page/page.css")),
         "/icon.svg" => (IMAGE, include_str!("page/icon.svg")),
-        "/uplot.js" => (SCRIPT, include_str!("page/vendor/uPlot.iife.min.js")),
+        "/uplot.js" => (SCRIPT, UPLOT),
         "/uplot.css" => (STYLE, include_str!("page/vendor/uPlot.min.css")),
         _ => return None,
     };
@@ -60,5 +64,11 @@ mod tests {
         for name in names {
             assert!(asset(&format!("/{name}")).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn code_of_others_comes_with_its_licence() {
+        let script = asset("/uplot.js").unwrap().content;
+        assert!(script.starts_with("/*!\nThe MIT License") && script.contains("Permission is hereby granted"));
     }
 }
