@@ -27,9 +27,10 @@ class Child {
   #lastCall = 0;
   #lastWords = '';
 
-  constructor(t, name, script, args, env) {
+  constructor(t, name, script, args, env, launcher) {
     this.name = name;
     this.#process = fork(script, args, {
+      ...(launcher && { execPath: launcher[0], execArgv: [...launcher.slice(1), process.execPath] }),
       stdio: ['ignore', DEBUG_FOLDER ? 'pipe' : 'ignore', 'pipe', 'ipc'],
       env: { ...process.env, ...env },
     });
@@ -146,9 +147,10 @@ class Child {
  * @param {string} script Its path.
  * @param {string[]} args
  * @param {Record<string, string>} [env] Added to the environment.
+ * @param {string[]} [launcher] A command that becomes Node.js, in another network perhaps.
  */
-function startChild(t, name, script, args, env) {
-  return new Child(t, name, script, args, env);
+function startChild(t, name, script, args, env, launcher) {
+  return new Child(t, name, script, args, env, launcher);
 }
 
 module.exports = { startChild };

@@ -59,15 +59,15 @@ class Cluster {
   }
 
   #start(name, role) {
-    const { port, ipc, lockTimeout, env } = this.#settings;
+    const { port, ipc, lockTimeout, env, launcher } = this.#settings;
     const storage = { path: this.folder, ipc: { host: HOST, port, role, ...ipc }, lockTimeout };
-    const child = this.#open(name, storage, env);
+    const child = this.#open(name, storage, env, launcher);
     this.processes.push(child);
     return child;
   }
 
-  #open(name, storage, env) {
-    return startChild(this.#t, name, SCRIPT, [JSON.stringify({ name: this.dbname, storage })], env);
+  #open(name, storage, env, launcher) {
+    return startChild(this.#t, name, SCRIPT, [JSON.stringify({ name: this.dbname, storage })], env, launcher);
   }
 
   /** All that is in the database files, as a fresh process reads them that knows no other. */
@@ -93,8 +93,9 @@ class Cluster {
 /**
  * Prepares a cluster; its processes are started by the test.
  * @param {import('node:test').TestContext} t
- * @param {{ port: number, dbname?: string, ipc?: object, lockTimeout?: number, env?: Record<string, string> }} settings `port`:
- * of the hub, or of whatever is before it. `ipc`: more settings of the client. `lockTimeout` in seconds. `env`: of the processes.
+ * @param {{ port: number, dbname?: string, ipc?: object, lockTimeout?: number, env?: Record<string, string>, launcher?: string[] }}
+ * settings `port`: of the hub, or of whatever is before it. `ipc`: more settings of the client. `lockTimeout` in seconds. `env`: of
+ * the processes. `launcher`: what starts them, as in `startChild`.
  */
 function prepareCluster(t, settings) {
   const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-cluster-'));
