@@ -96,6 +96,12 @@ pub enum TlsError {
     UnsupportedKeyEncryption { file: NamedFile },
 
     #[error(
+        "{file} is encrypted in a way that asks for too much time or memory, or is damaged. \
+         Convert it: openssl pkcs8 -topk8 -in OLD.pem -out NEW.pem"
+    )]
+    UnaffordableKeyEncryption { file: NamedFile },
+
+    #[error(
         "{file} holds a private key that cannot be used. Give an RSA key of 2048 to 4096 bits, an EC key on P-256 or \
          P-384, or an Ed25519 key (openssl ec -in OLD.pem -out NEW.pem completes an EC key without its public part)"
     )]

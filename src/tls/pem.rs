@@ -3,7 +3,13 @@
 //! Text around the blocks, a byte order mark, any line ending and any line width are accepted, as OpenSSL's tools and
 //! editors produce them. What a certificate says is not looked at here.
 
-use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument, pkcs5};
+use pkcs8::{
+    EncryptedPrivateKeyInfoRef, SecretDocument,
+    pkcs5::{
+        self, EncryptionScheme,
+        pbes2::{Kdf, Pbkdf2Params, ScryptParams},
+    },
+};
 use rustls::{
     Error as RustlsError, InconsistentKeys,
     crypto::CryptoProvider,
@@ -25,6 +31,17 @@ const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
 const ENCRYPTED_KEY_LABEL: &str = "ENCRYPTED PRIVATE KEY-----";
 const PLAIN_KEY_LABEL: &str = "PRIVATE KEY-----";
+
+/// Rounds of PBKDF2 that a key may ask for. The file says how many, up to four thousand million, which is most of an hour in
+/// which the server does not start. Above all numbers that are advised today; about a second.
+const MAX_PBKDF2_ROUNDS: u32 = 2_000_000;
+
+/// Bytes that scrypt may fill for a key. The file says how many, up to more than there are. Four times what OpenSSL makes, and
+/// twice what it reads.
+const MAX_SCRYPT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How many times scrypt may fill them, one time after the other. OpenSSL asks for one.
+const MAX_SCRYPT_PASSES: u16 = 16;
 
 /// A private key block as it stands in the file.
 enum KeyBlock {
@@ -97,6 +114,9 @@ fn find_encrypted_key(file: &NamedFile, text: &str) -> Result<KeyBlock, TlsError
 fn decrypt(file: &NamedFile, encrypted: &[u8], passphrase: &str) -> Result<SecretDocument, TlsError> {
     let unsupported = || TlsError::UnsupportedKeyEncryption { file: file.clone() };
     let encrypted = EncryptedPrivateKeyInfoRef::try_from(encrypted).map_err(|_| unsupported())?;
+    if !is_affordable(&encrypted.encryption_algorithm) {
+        return Err(TlsError::UnaffordableKeyEncryption { file: file.clone() });
+    }
     encrypted.decrypt(passphrase).map_err(|error| match error {
         // A wrong passphrase shows as bad padding or, once in some 256 times, as a good padding of nonsense.
         pkcs8::Error::EncryptedPrivateKey(pkcs5::Error::DecryptFailed) | pkcs8::Error::Asn1(_) => {
@@ -104,6 +124,21 @@ fn decrypt(file: &NamedFile, encrypted: &[u8], passphrase: &str) -> Result<Secre
         }
         _ => unsupported(),
     })
+}
+
+/// The time and memory that decryption takes are the file's choice: damaged, it may ask for any.
+fn is_affordable(scheme: &EncryptionScheme) -> bool {
+    match scheme.pbes2().map(|parameters| &parameters.kdf) {
+        Some(Kdf::Pbkdf2(Pbkdf2Params { iteration_count, .. })) => *iteration_count <= MAX_PBKDF2_ROUNDS,
+        Some(Kdf::Scrypt(scrypt)) => scrypt_is_affordable(scrypt),
+        // The old schemes count in 16 bits, and what is not known is not decrypted.
+        _ => true,
+    }
+}
+
+fn scrypt_is_affordable(scrypt: &ScryptParams) -> bool {
+    let bytes = scrypt.cost_parameter.saturating_mul(128).saturating_mul(scrypt.block_size.into());
+    (1..=MAX_SCRYPT_BYTES).contains(&bytes) && scrypt.parallelization <= MAX_SCRYPT_PASSES
 }
 
 /// Bytes that are no UTF-8 can only be comments, which are skipped anyway.

@@ -3,7 +3,7 @@
 //! The file is a bag without order, so the key's own certificate is found by its public key and its issuers by name.
 //! Both today's protection (PBES2 with AES) and the former one (RC2 and 3DES) are read.
 
-use std::sync::Arc;
+use std::{panic, sync::Arc};
 
 use p12_keystore::{Certificate, CertificateBag, Pkcs12Archive, error::Error as Pkcs12Error};
 use pkcs8::pkcs5;
@@ -43,8 +43,12 @@ pub(super) fn read_identity(
 
 fn open(file: &NamedFile, passphrase: Option<&str>) -> Result<Pkcs12Archive, TlsError> {
     let content = read_file(file)?;
-    Pkcs12Archive::from_pkcs12(&content, passphrase.unwrap_or_default())
-        .map_err(|error| explain(file.clone(), passphrase, error))
+    // The parser panics at some damage, such as a cost of 0 where scrypt is asked for.
+    let parsed = panic::catch_unwind(|| Pkcs12Archive::from_pkcs12(&content, passphrase.unwrap_or_default()));
+    let Ok(parsed) = parsed else {
+        return Err(TlsError::BrokenPkcs12 { file: file.clone(), reason: "its parameters make no sense".to_owned() });
+    };
+    parsed.map_err(|error| explain(file.clone(), passphrase, error))
 }
 
 fn belongs_to(key: &Arc<dyn SigningKey>, certificate: &Certificate) -> bool {

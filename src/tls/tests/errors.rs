@@ -150,6 +150,34 @@ fn an_unsupported_key_encryption_and_its_conversion() {
     assert_conversion_serves(&workshop, "old.key");
 }
 
+/// Damage can make a file ask for rounds that take an hour, or for more memory than there is.
+#[test]
+fn a_key_whose_decryption_takes_too_much() {
+    let workshop = Workshop::new(KeyKind::EcP256);
+    let encrypt = |how: &str| {
+        workshop.openssl(&format!("pkcs8 -topk8 -in leaf.key -passout pass:secret -outform DER -out safe.der {how}"));
+        fs::read(workshop.path("safe.der")).unwrap()
+    };
+    for (how, found, changed) in [
+        // 65537 rounds become 8 million.
+        ("-v2 aes-256-cbc -iter 65537", [2, 3, 1, 0, 1], [2, 3, 0x7F, 0, 1]),
+        // The block size 8 becomes 127, and 16 MiB become 254.
+        ("-scrypt", [0x40, 0, 2, 1, 8], [0x40, 0, 2, 1, 127]),
+    ] {
+        let mut key = encrypt(how);
+        let at = key.windows(found.len()).position(|bytes| bytes == found).unwrap();
+        key[at..at + found.len()].copy_from_slice(&changed);
+        workshop.write("greedy.der", key);
+        workshop.openssl("base64 -in greedy.der -out greedy.base64");
+        let label = "ENCRYPTED PRIVATE KEY-----\n";
+        let text = workshop.read("greedy.base64");
+        workshop.write("greedy.key", format!("-----BEGIN {label}{text}-----END {label}"));
+        let options = with_passphrase(pem(&workshop, "leaf.pem", "greedy.key"), "secret");
+        let named = ["ssl.keyPath", "greedy.key", "too much time or memory", "openssl pkcs8 -topk8"];
+        assert_error!(options, UnaffordableKeyEncryption, named);
+    }
+}
+
 fn assert_conversion_serves(workshop: &Workshop, old: &str) {
     workshop.openssl(&format!("pkcs8 -topk8 -in {old} -out new.key -passin pass:secret -passout pass:secret"));
     workshop.write("both.pem", workshop.read("leaf.pem") + &workshop.read("middle.pem"));
@@ -236,6 +264,40 @@ fn a_pkcs12_file_with_unsupported_protection_and_its_conversion() {
     workshop.openssl("pkcs12 -legacy -in odd.pfx -nodes -out ALL.pem -passin pass:secret");
     workshop.openssl("pkcs12 -export -in ALL.pem -out new.pfx -passout pass:secret");
     load(&with_passphrase(pfx(&workshop, "new.pfx"), "secret")).unwrap();
+}
+
+/// One that the parser panics at.
+#[test]
+fn a_pkcs12_file_that_asks_for_scrypt_at_no_cost() {
+    const SEQUENCE: u8 = 0x30;
+    const INTEGER: u8 = 2;
+    const OCTETS: u8 = 4;
+    const CONTEXT: u8 = 0xA0;
+    const DATA: &[u8] = &[6, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 7, 1];
+    const ENCRYPTED_DATA: &[u8] = &[6, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 7, 6];
+    const PBES2: &[u8] = &[6, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 5, 13];
+    const SCRYPT: &[u8] = &[6, 9, 0x2B, 6, 1, 4, 1, 0xDA, 0x47, 4, 11];
+    const AES_256_CBC: &[u8] = &[6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 42];
+    let der = |tag: u8, parts: &[&[u8]]| {
+        let content = parts.concat();
+        let length = content.len() as u8;
+        let head = if length < 128 { vec![tag, length] } else { vec![tag, 0x81, length] };
+        [head, content].concat()
+    };
+    let number = |number: u8| der(INTEGER, &[&[number]]);
+
+    let scrypt = der(SEQUENCE, &[&der(OCTETS, &[&[1; 8]]), &number(0), &number(8), &number(1)]);
+    let derivation = der(SEQUENCE, &[SCRYPT, &scrypt]);
+    let cipher = der(SEQUENCE, &[AES_256_CBC, &der(OCTETS, &[&[2; 16]])]);
+    let algorithm = der(SEQUENCE, &[PBES2, &der(SEQUENCE, &[&derivation, &cipher])]);
+    let content = der(SEQUENCE, &[DATA, &algorithm, &der(0x80, &[&[3; 16]])]);
+    let encrypted = der(CONTEXT, &[&der(SEQUENCE, &[&number(0), &content])]);
+    let safes = der(SEQUENCE, &[&der(SEQUENCE, &[ENCRYPTED_DATA, &encrypted])]);
+    let authenticated = der(SEQUENCE, &[DATA, &der(CONTEXT, &[&der(OCTETS, &[&safes])])]);
+    let workshop = Workshop::new(KeyKind::EcP256);
+    workshop.write("free.pfx", der(SEQUENCE, &[&number(3), &authenticated]));
+    let options = with_passphrase(pfx(&workshop, "free.pfx"), "secret");
+    assert_error!(options, BrokenPkcs12, ["ssl.pfxPath", "free.pfx", "make no sense"]);
 }
 
 /// A file that was cut is refused. One changed byte may go unnoticed where nothing depends on it, but never panics.
