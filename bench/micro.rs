@@ -52,7 +52,7 @@ fn hub(coordinated: bool) -> Hub {
         announced_payload: 16_384,
         download_large: false,
         coordinators: coordinated.then(|| -> Box<dyn Fn() -> Box<dyn Coordinator> + Send + Sync> {
-            Box::new(|| Box::new(AceBase::new(CoordinationConfig::default(), 0)))
+            Box::new(|| Box::new(AceBase::new(CoordinationConfig::default(), |now| now)))
         }),
     };
     Hub::new(settings, Arc::new(Deaf), Box::new(|| {}))

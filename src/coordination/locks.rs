@@ -17,6 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
+    WallClock,
     message::{Grant, Wanted},
     timers::Timers,
 };
@@ -28,6 +29,10 @@ use crate::hub::{
 /// How long a lock counts after its master, or its holder, is gone, where its own expiry is not known, in milliseconds:
 /// AceBase's default lock timeout.
 const FENCE_LIMIT_MS: u64 = 120_000;
+
+/// The longest time after its grant that a lock is believed to count, in milliseconds. Thirty times AceBase's default lock
+/// timeout; a later expiry tells of clocks that differ, and must not keep a database locked for as much.
+const LONGEST_LOCK_MS: u64 = 60 * 60 * 1_000;
 
 /// A row's place in the order of granting.
 pub(super) type Key = u64;
@@ -80,8 +85,7 @@ pub(super) struct LockTable {
     /// Ends of fenced locks, and of those whose holder is gone.
     ends: Timers<Key>,
     next: Key,
-    /// Milliseconds since the Unix epoch when the hub's clock was 0.
-    epoch_ms: u64,
+    wall_clock: WallClock,
     /// The time of the coordinator's present turn.
     now: Millis,
     waits: Histogram,
@@ -89,15 +93,15 @@ pub(super) struct LockTable {
 }
 
 impl LockTable {
-    /// `epoch_ms`: milliseconds since the Unix epoch when the hub's clock was 0.
-    pub(super) fn new(epoch_ms: u64) -> Self {
+    /// `wall_clock`: what masters' times are compared with.
+    pub(super) fn new(wall_clock: WallClock) -> Self {
         Self {
             rows: BTreeMap::new(),
             held: HashMap::new(),
             fenced: BTreeSet::new(),
             ends: Timers::new(),
             next: 0,
-            epoch_ms,
+            wall_clock,
             now: 0,
             waits: Histogram::default(),
             holds: Histogram::default(),
@@ -134,7 +138,9 @@ impl LockTable {
         let lock =
             Lock { id, peer: peer.to_owned(), path, tid, write, comment, state: LockState::Held, since: now, expires };
         // A lock that is granted when it has expired tells of clocks that differ: then its expiry tells nothing.
-        let ends = expires.and_then(|expires| expires.checked_sub(self.epoch_ms)).filter(|ends| *ends > now);
+        let left = expires.and_then(|expires| expires.checked_sub((self.wall_clock)(now))).filter(|left| *left > 0);
+        // From here on it is the hub's own clock that counts: nobody sets that.
+        let ends = left.map(|left| now + left.min(LONGEST_LOCK_MS));
         self.held.insert(grant.id, self.next);
         self.rows.insert(self.next, Row { lock, granted: now, holder: Holder::Around, ends });
         self.next += 1;
@@ -284,7 +290,7 @@ mod tests {
     }
 
     fn table_with(peer: &str, id: u64, tid: &str, write: bool, expires: Option<u64>) -> LockTable {
-        let mut locks = LockTable::new(EPOCH);
+        let mut locks = LockTable::new(|now| EPOCH + now);
         locks.grant(peer, wanted(tid, write), &grant(id, expires), 0);
         locks
     }
@@ -298,6 +304,19 @@ mod tests {
         assert!(!locks.is_fenced_off(&wanted("t", true), 499));
         assert!(!locks.is_fenced_off(&wanted("u", true), 500));
         assert_eq!(locks.iter().next().map(|lock| (lock.state, lock.since)), Some((LockState::Fenced, 10)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_since_the_start_makes_no_difference() {
+        const HOUR: u64 = 3_600_000;
+        for wall_clock in [|now| EPOCH + now, |now| EPOCH + now + HOUR] as [WallClock; 2] {
+            let mut locks = LockTable::new(wall_clock);
+            let expires = Some(wall_clock(100) + 500 - EPOCH);
+            locks.grant("w", wanted("t", true), &grant(1, expires), 100);
+            locks.fence_all(110);
+            assert!(locks.is_fenced_off(&wanted("u", true), 599));
+            assert!(!locks.is_fenced_off(&wanted("u", true), 600));
+        }
     }
 
     #[test]
@@ -316,6 +335,14 @@ mod tests {
             assert!(locks.is_fenced_off(&wanted("u", true), 10 + FENCE_LIMIT_MS - 1));
             assert!(!locks.is_fenced_off(&wanted("u", true), 10 + FENCE_LIMIT_MS));
         }
+    }
+
+    #[test]
+    fn an_expiry_in_the_far_future_is_not_waited_for() {
+        let mut locks = table_with("w", 1, "t", true, Some(u64::MAX - EPOCH));
+        locks.fence_all(10);
+        assert!(locks.is_fenced_off(&wanted("u", true), LONGEST_LOCK_MS - 1));
+        assert!(!locks.is_fenced_off(&wanted("u", true), LONGEST_LOCK_MS));
     }
 
     #[test]
@@ -349,7 +376,7 @@ mod tests {
 
     #[test]
     fn waits_and_holds_are_measured_also_through_a_change_of_masters() {
-        let mut locks = LockTable::new(EPOCH);
+        let mut locks = LockTable::new(|now| EPOCH + now);
         locks.turn_begins(100);
         locks.note_wait(70);
         locks.grant("w", wanted("t", true), &grant(1, None), 100);

@@ -100,7 +100,7 @@ pub(super) struct Master {
 }
 
 impl Master {
-    /// `epoch_ms`: tells this run of the hub from others.
+    /// `epoch_ms`: when this run of the hub began, which tells it from others.
     pub(super) fn new(epoch_ms: u64) -> Self {
         Self {
             presence: Presence::Absent,

@@ -20,12 +20,12 @@ mod handover;
 mod introductions;
 mod locks;
 mod master;
-mod message;
-#[cfg(test)]
-mod model;
+pub mod message;
+#[cfg(any(test, feature = "model"))]
+pub mod model;
 mod orphans;
 mod requests;
-#[cfg(test)]
+#[cfg(any(test, feature = "model"))]
 mod rig;
 mod sessions;
 mod settled;
@@ -52,6 +52,10 @@ use crate::hub::coordinator::{
     Action, Address, Coordinator, Fate, Lock, LockState, Loss, Millis, NoteKind, Return, Role, Status, Verdict,
 };
 
+/// The time of day at a time of the hub's own clock, in milliseconds since the Unix epoch. It is asked when it is needed, for the
+/// clock of a host may be set while the hub runs.
+pub type WallClock = fn(Millis) -> u64;
+
 /// Coordinates the AceBase peers of one database. See the module's description.
 #[derive(Debug)]
 pub struct AceBase {
@@ -64,14 +68,14 @@ pub struct AceBase {
 }
 
 impl AceBase {
-    /// A coordinator that has seen nothing yet. `epoch_ms`: milliseconds since the Unix epoch when the hub's clock was 0.
-    pub fn new(config: CoordinationConfig, epoch_ms: u64) -> Self {
+    /// A coordinator that has seen nothing yet. `wall_clock` tells its run from others, and what masters mean by their times.
+    pub fn new(config: CoordinationConfig, wall_clock: WallClock) -> Self {
         Self {
             sessions: Sessions::new(),
             absences: Absences::new(config.max_request_bytes),
             requests: Requests::new(&config),
-            locks: LockTable::new(epoch_ms),
-            master: Master::new(epoch_ms),
+            locks: LockTable::new(wall_clock),
+            master: Master::new(wall_clock(0)),
             config,
         }
     }
@@ -129,7 +133,10 @@ impl Coordinator for AceBase {
             (Kind::Request(kind), Address::Peer(MASTER)) if from != MASTER && self.config.follows_requests() => {
                 self.asked(from, kind, body, now, out)
             }
-            (Kind::Answer(kind), Address::Peer(to)) if from == MASTER => self.answered(to, kind, body, now, out),
+            // A master that answers itself answers no worker.
+            (Kind::Answer(kind), Address::Peer(to)) if from == MASTER && to != MASTER => {
+                self.answered(to, kind, body, now, out)
+            }
             _ => Verdict::Forward,
         }
     }

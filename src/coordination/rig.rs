@@ -37,7 +37,7 @@ pub(super) struct Rig {
 impl Rig {
     pub(super) fn new(config: CoordinationConfig) -> Self {
         Self {
-            coordinator: AceBase::new(config, EPOCH_MS),
+            coordinator: AceBase::new(config, |now| EPOCH_MS + now),
             now: 0,
             notes: Vec::new(),
             master_identity: 0,
@@ -145,6 +145,7 @@ impl Rig {
     }
 
     /// All that reaches a peer now, without the hub's own notices.
+    #[cfg(test)]
     pub(super) fn read_all(&mut self, id: &str) -> Vec<String> {
         std::iter::from_fn(|| self.read(id)).filter(|text| !text.starts_with("connect:")).collect()
     }
@@ -158,6 +159,7 @@ impl Rig {
         self.mailboxes.get(id).is_some_and(|mailbox| mailbox.gate_is_shut)
     }
 
+    #[cfg(test)]
     pub(super) fn has_session(&self, id: &str) -> bool {
         self.mailboxes.contains_key(id)
     }

@@ -274,8 +274,11 @@ fn new_hub(config: &Config, observer: Arc<dyn Observer>, alarm: Arc<Notify>) -> 
 
 /// Each database gets a coordinator of its own; none where everything that it does is switched off.
 fn coordinators(config: &CoordinationConfig) -> Option<CoordinatorFactory> {
-    let (config, epoch) = (config.clone(), hub::unix_millis());
-    config.is_on().then(|| -> CoordinatorFactory { Box::new(move || Box::new(AceBase::new(config.clone(), epoch))) })
+    let config = config.clone();
+    let wall_clock = |_| hub::unix_millis();
+    config
+        .is_on()
+        .then(|| -> CoordinatorFactory { Box::new(move || Box::new(AceBase::new(config.clone(), wall_clock))) })
 }
 
 /// Serves the listeners until `shutdown` is cancelled, then ends everything in order.

@@ -6,16 +6,16 @@
 mod read;
 mod write;
 
-pub(super) use self::{
+pub use self::{
     read::{Answer, Ask, Grant, Request, Wanted, read_answer, read_request, sender},
     write::{disconnected, failed, granted, hello, invalidate_cache, mark_hello, unlock_request, unlocked},
 };
 
 /// The id of every master.
-pub(super) const MASTER: &str = "[master]";
+pub const MASTER: &str = "[master]";
 
 /// The name under which the hub itself asks masters for something. No client generates it.
-pub(super) const HUB: &str = "acebase-ipc-server";
+pub const HUB: &str = "acebase-ipc-server";
 
 /// Characters in an id that acebase-core generates: a cuid without its first letter.
 const ID_LENGTH: usize = 24;
@@ -28,7 +28,7 @@ const LONGEST_TYPE: usize = 17;
 
 /// What a message is, as far as the hub cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// `notification`, `event`: what a peer tells as it goes along.
     News,
     /// `hello`, `subscribe`, `unsubscribe`: only a peer that takes part says so.
@@ -43,7 +43,7 @@ pub(super) enum Kind {
 
 /// What a worker may ask of the master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RequestKind {
+pub enum RequestKind {
     /// `lock-request`
     Lock,
     /// `unlock-request`
@@ -56,7 +56,7 @@ pub(super) enum RequestKind {
 
 /// How the master answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AnswerKind {
+pub enum AnswerKind {
     /// `lock-result`, to requests and moves of locks.
     Lock,
     /// `unlock-result`, `result`
@@ -65,7 +65,7 @@ pub(super) enum AnswerKind {
 
 impl Kind {
     /// Recognises a message by its first bytes.
-    pub(super) fn of(body: &[u8]) -> Option<Self> {
+    pub fn of(body: &[u8]) -> Option<Self> {
         let rest = body.strip_prefix(PREFIX)?;
         let end = rest.iter().take(LONGEST_TYPE + 1).position(|byte| *byte == b'"')?;
         Some(match &rest[..end] {
@@ -84,13 +84,13 @@ impl Kind {
 }
 
 /// Whether an id can only be an AceBase peer's: the master's, or of the form that acebase-core generates.
-pub(super) fn is_acebase_id(id: &str) -> bool {
+pub fn is_acebase_id(id: &str) -> bool {
     let generated = || id.len() == ID_LENGTH && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z'));
     id == MASTER || generated()
 }
 
 /// The parent of a database path, as acebase-core's `PathInfo` has it, except that the root's parent is the root.
-pub(super) fn parent_path(path: &str) -> &str {
+pub fn parent_path(path: &str) -> &str {
     path.rfind(['/', '[']).map_or("", |end| &path[..end])
 }
 

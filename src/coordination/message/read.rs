@@ -9,22 +9,32 @@ use super::{AnswerKind, MASTER, RequestKind};
 
 /// The lock that a worker asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::coordination) struct Wanted {
-    pub(in crate::coordination) path: String,
-    pub(in crate::coordination) tid: String,
-    pub(in crate::coordination) write: bool,
-    pub(in crate::coordination) comment: String,
+pub struct Wanted {
+    /// The database path, without a leading slash.
+    pub path: String,
+    /// The transaction: its own locks do not conflict.
+    pub tid: String,
+    /// A write lock (else a read lock).
+    pub write: bool,
+    /// The client's own words on what it is for.
+    pub comment: String,
 }
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::coordination) enum Ask {
+pub enum Ask {
     /// A new lock.
     Lock(Wanted),
     /// That a lock be released.
-    Unlock { lock: u64 },
+    Unlock {
+        /// The master's number for it.
+        lock: u64,
+    },
     /// That a lock be moved to the parent of its path.
-    Move { lock: u64 },
+    Move {
+        /// The master's number for it.
+        lock: u64,
+    },
     /// That a key be added to the key index. The client does not handle this request's rejection: it would die of it.
     AddKey,
     /// That space be freed. Freed twice it would be given away twice; not freed it is merely lost. Nor does the client handle
@@ -36,37 +46,44 @@ pub(in crate::coordination) enum Ask {
 
 impl Ask {
     /// The master needs its tables of keys, of free space or of indexes for it.
-    pub(in crate::coordination) fn needs_tables(&self) -> bool {
+    pub fn needs_tables(&self) -> bool {
         matches!(self, Self::AddKey | Self::Free | Self::Custom)
     }
 }
 
 /// A worker's request.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::coordination) struct Request {
-    pub(in crate::coordination) id: String,
-    pub(in crate::coordination) ask: Ask,
+pub struct Request {
+    /// The worker's id for it, which the answer repeats. Never empty.
+    pub id: String,
+    /// What it asks for.
+    pub ask: Ask,
 }
 
 /// A lock that a master granted, as far as its answer tells.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::coordination) struct Grant {
-    pub(in crate::coordination) id: u64,
-    pub(in crate::coordination) path: Option<String>,
-    pub(in crate::coordination) tid: Option<String>,
-    pub(in crate::coordination) write: bool,
-    pub(in crate::coordination) comment: Option<String>,
+pub struct Grant {
+    /// The master's number for it.
+    pub id: u64,
+    /// The database path, without a leading slash.
+    pub path: Option<String>,
+    /// The transaction that it belongs to.
+    pub tid: Option<String>,
+    /// A write lock (else a read lock).
+    pub write: bool,
+    /// The client's own words on what it is for.
+    pub comment: Option<String>,
     /// In milliseconds since the Unix epoch.
-    pub(in crate::coordination) expires: Option<u64>,
+    pub expires: Option<u64>,
 }
 
 /// A master's answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::coordination) struct Answer {
+pub struct Answer {
     /// The id of the request that it answers.
-    pub(in crate::coordination) id: String,
+    pub id: String,
     /// The lock that it grants, if it does.
-    pub(in crate::coordination) grant: Option<Grant>,
+    pub grant: Option<Grant>,
 }
 
 #[derive(Deserialize)]
@@ -118,12 +135,12 @@ struct CustomData<'a> {
 }
 
 /// Whom a message names as its sender, if it can be read.
-pub(in crate::coordination) fn sender(body: &[u8]) -> Option<Cow<'_, str>> {
+pub fn sender(body: &[u8]) -> Option<Cow<'_, str>> {
     Head::read(body).map(|head| head.from)
 }
 
 /// Reads a request that `from` sent. `None`: it cannot be read, or names another sender.
-pub(in crate::coordination) fn read_request(kind: RequestKind, body: &[u8], from: &str) -> Option<Request> {
+pub fn read_request(kind: RequestKind, body: &[u8], from: &str) -> Option<Request> {
     let head = Head::read(body).filter(|head| head.from == from && !head.id.is_empty())?;
     let lock_id = || head.data::<LockData<'_>>()?.id;
     let ask = match kind {
@@ -149,7 +166,7 @@ fn read_wanted(data: LockData<'_>) -> Wanted {
 }
 
 /// Reads a master's answer. `None`: it cannot be read, or names another sender.
-pub(in crate::coordination) fn read_answer(kind: AnswerKind, body: &[u8]) -> Option<Answer> {
+pub fn read_answer(kind: AnswerKind, body: &[u8]) -> Option<Answer> {
     let head = Head::read(body).filter(|head| head.from == MASTER && !head.id.is_empty())?;
     let grant = match kind {
         AnswerKind::Lock if head.ok => head.data().and_then(read_grant),

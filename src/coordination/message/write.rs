@@ -8,40 +8,40 @@ use super::{Ask, HUB, MASTER};
 use crate::hub::coordinator::Lock;
 
 /// Makes the receiver answer `from` with its own hello and its subscriptions: an AceBase peer does so when `to` is not itself.
-pub(in crate::coordination) fn hello(from: &str) -> Bytes {
+pub fn hello(from: &str) -> Bytes {
     object("hello").text("from", from).end()
 }
 
 /// Makes a master add `mark` to the peers that it knows, without a reply.
-pub(in crate::coordination) fn mark_hello(mark: &str) -> Bytes {
+pub fn mark_hello(mark: &str) -> Bytes {
     object("hello").text("from", mark).text("to", MASTER).end()
 }
 
 /// The hub's own words for "this peer is gone"; a master that knows the peer says `bye` for it.
-pub(in crate::coordination) fn disconnected(peer: &str) -> Bytes {
+pub fn disconnected(peer: &str) -> Bytes {
     Bytes::from(format!("disconnect:{peer}"))
 }
 
 /// Makes the receiver forget what it has cached, because what `from` told while its connection broke may be lost.
-pub(in crate::coordination) fn invalidate_cache(from: &str) -> Bytes {
+pub fn invalidate_cache(from: &str) -> Bytes {
     let data = r#"{"type":"cache.invalidate","path":"","recursive":true,"reason":"ipc_resume"}"#;
     object("notification").text("from", from).raw("data", data).end()
 }
 
 /// The hub asks a master to release a lock. The answer comes to [`HUB`].
-pub(in crate::coordination) fn unlock_request(id: &str, lock: impl Display) -> Bytes {
+pub fn unlock_request(id: &str, lock: impl Display) -> Bytes {
     let data = format!(r#"{{"id":{lock}}}"#);
     object("unlock-request").text("id", id).text("from", HUB).text("to", MASTER).raw("data", &data).end()
 }
 
 /// A lock is released, on the master's behalf.
-pub(in crate::coordination) fn unlocked(worker: &str, id: &str, lock: u64) -> Bytes {
+pub fn unlocked(worker: &str, id: &str, lock: u64) -> Bytes {
     let data = format!(r#"{{"id":{lock}}}"#);
     lock_answer("unlock-result", worker, id).raw("ok", "true").raw("data", &data).end()
 }
 
 /// A lock is granted, on the master's behalf.
-pub(in crate::coordination) fn granted(worker: &str, id: &str, lock: &Lock) -> Bytes {
+pub fn granted(worker: &str, id: &str, lock: &Lock) -> Bytes {
     let number = |number: Option<u64>| number.map_or_else(|| "null".to_owned(), |number| number.to_string());
     let data = Object(format!(r#"{{"id":{}"#, number(lock.id)))
         .text("path", &lock.path)
@@ -54,7 +54,7 @@ pub(in crate::coordination) fn granted(worker: &str, id: &str, lock: &Lock) -> B
 }
 
 /// A request has failed, on the master's behalf, in the way that its client can bear.
-pub(in crate::coordination) fn failed(worker: &str, id: &str, ask: &Ask, reason: &str) -> Bytes {
+pub fn failed(worker: &str, id: &str, ask: &Ask, reason: &str) -> Bytes {
     match ask {
         Ask::Lock(_) | Ask::Move { .. } => {
             lock_answer("lock-result", worker, id).raw("ok", "false").text("reason", reason).end()

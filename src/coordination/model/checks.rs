@@ -9,7 +9,10 @@ use crate::hub::coordinator::{Coordinator, Lock, NoteKind};
 
 impl World {
     /// What must be true at all times.
-    pub(super) fn check(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// What is not so.
+    pub fn check(&self) -> Result<(), String> {
         let status = self.rig.coordinator.status();
         let bound = self.config.max_requests;
         if status.held_requests + status.delivered_requests > 2 * bound || self.rig.coordinator.locks().len() > bound {

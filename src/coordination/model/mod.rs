@@ -6,127 +6,72 @@
 //! its answer, all peers know each other, and when all have left nothing is left of them.
 
 mod checks;
+#[cfg(test)]
+mod interleavings;
 mod master;
 mod worker;
 mod world;
 
-use proptest::prelude::*;
-
-use self::world::World;
-use super::CoordinationConfig;
+pub use self::world::World;
 use crate::hub::coordinator::Loss;
 
 /// The master's lock timeout here, in milliseconds: short enough to pass within a run.
-const LOCK_TIMEOUT_MS: u64 = 40_000;
+pub const LOCK_TIMEOUT_MS: u64 = 40_000;
 
-/// Runs by default, in a debug build a few seconds; `PROPTEST_CASES` asks for more.
-const CASES: u32 = 256;
-
-/// What may happen next. Numbers pick one of those that are there.
+/// What may happen next. A worker, a lock or a master that a number does not pick is left out: nothing happens then.
 #[derive(Debug, Clone)]
-enum Step {
+pub enum Step {
+    /// A worker process starts, if there are no more than so many.
     Start(usize),
+    /// The connection of a worker breaks.
     Lose(usize, Loss),
+    /// A worker connects, whether or not it is connected.
     Return(usize),
+    /// A worker process ends.
     Die(usize, Loss),
+    /// A worker closes its database, if it holds no lock, and ends.
     Bye(usize, Loss),
+    /// A worker asks for a lock for one of its transactions, to write or to read.
     Lock(usize, u8, bool),
+    /// A worker releases one of its locks.
     Release(usize, usize),
+    /// A worker moves one of its locks to the parent.
     Move(usize, usize),
+    /// A worker asks for a key to be added, or for something else.
     Ask(usize, bool),
+    /// A worker tells one peer, or all others, something new.
     Tell(usize, Option<usize>),
+    /// A worker reads so many texts.
     Read(usize, usize),
+    /// A master process starts, if none is connected.
     StartMaster,
     /// A second master process takes the place of the connected one.
     TakeOver,
+    /// The master's connection breaks, once it has read, and the hub has got, so many texts more.
     LoseMaster(Loss, usize, usize),
+    /// One of the masters that live and are not connected connects.
     ReturnMaster(usize),
+    /// As `LoseMaster`, and the process ends.
     KillMaster(Loss, usize, usize),
+    /// The master closes its database, if nobody holds a lock.
     MasterBye,
+    /// The master reads so many texts.
     MasterReads(usize),
+    /// So many texts of the master's reach the hub.
     MasterWrites(usize),
     /// Everybody reads, answers and is heard, until all is quiet.
     Flow,
+    /// So many milliseconds pass.
     Pass(u64),
 }
 
 /// With which master all comes to rest.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Ending {
+pub enum Ending {
+    /// With the one that was there last.
     SameMaster,
+    /// With one that knows nothing.
     NewMaster,
     /// Workers that are away return only when there is a new master.
     NewMasterFirst,
-}
-
-fn ending() -> impl Strategy<Value = Ending> {
-    prop_oneof![2 => Just(Ending::SameMaster), 1 => Just(Ending::NewMaster), 1 => Just(Ending::NewMasterFirst)]
-}
-
-fn loss() -> impl Strategy<Value = Loss> {
-    prop_oneof![
-        6 => prop_oneof![Just(Loss::Fin), Just(Loss::Reset)],
-        2 => Just(Loss::Unreachable),
-        1 => prop_oneof![Just(Loss::Closed), Just(Loss::Slow), Just(Loss::Kicked)],
-    ]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let worker = || 0..4_usize;
-    let some = || 1..8_usize;
-    let time = prop_oneof![
-        4 => 1..200_u64, 3 => 200..6_000_u64, 2 => 6_000..15_000_u64, 1 => Just(LOCK_TIMEOUT_MS), 1 => Just(61_000)
-    ];
-    prop_oneof![
-        3 => worker().prop_map(Step::Start),
-        3 => (worker(), loss()).prop_map(|(worker, loss)| Step::Lose(worker, loss)),
-        4 => worker().prop_map(Step::Return),
-        1 => (worker(), loss()).prop_map(|(worker, loss)| Step::Die(worker, loss)),
-        1 => (worker(), loss()).prop_map(|(worker, loss)| Step::Bye(worker, loss)),
-        14 => (worker(), 0..3_u8, any::<bool>()).prop_map(|(worker, tid, write)| Step::Lock(worker, tid, write)),
-        9 => (worker(), 0..4_usize).prop_map(|(worker, lock)| Step::Release(worker, lock)),
-        3 => (worker(), 0..4_usize).prop_map(|(worker, lock)| Step::Move(worker, lock)),
-        3 => (worker(), any::<bool>()).prop_map(|(worker, key)| Step::Ask(worker, key)),
-        3 => (worker(), proptest::option::of(worker())).prop_map(|(worker, to)| Step::Tell(worker, to)),
-        12 => (worker(), some()).prop_map(|(worker, texts)| Step::Read(worker, texts)),
-        2 => Just(Step::StartMaster),
-        1 => Just(Step::TakeOver),
-        5 => (loss(), 0..8_usize, 0..4_usize).prop_map(|(loss, reads, writes)| Step::LoseMaster(loss, reads, writes)),
-        6 => (0..2_usize).prop_map(Step::ReturnMaster),
-        1 => (loss(), 0..8_usize, 0..4_usize).prop_map(|(loss, reads, writes)| Step::KillMaster(loss, reads, writes)),
-        1 => Just(Step::MasterBye),
-        16 => some().prop_map(Step::MasterReads),
-        16 => some().prop_map(Step::MasterWrites),
-        25 => Just(Step::Flow),
-        8 => time.prop_map(Step::Pass),
-    ]
-}
-
-fn config() -> impl Strategy<Value = CoordinationConfig> {
-    let max_requests = prop_oneof![3 => Just(10_000_usize), 1 => 1..6_usize];
-    let resume_window = prop_oneof![5 => Just(5_000_u64), 1 => Just(0)];
-    (max_requests, resume_window, prop::bool::weighted(0.9)).prop_map(|(max_requests, resume_window, introductions)| {
-        CoordinationConfig { max_requests, resume_window, introductions, ..Default::default() }
-    })
-}
-
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..Default::default() })]
-
-    #[test]
-    fn every_promise_holds_in_every_interleaving(
-        config in config(), steps in prop::collection::vec(step(), 1..200), ending in ending()
-    ) {
-        let mut world = World::new(config);
-        for (number, step) in steps.iter().enumerate() {
-            world.take(step).and_then(|()| world.check()).map_err(|wrong| {
-                TestCaseError::fail(format!("step {number}, {step:?}: {wrong}"))
-            })?;
-        }
-        world.come_to_rest(ending).map_err(TestCaseError::fail)?;
-    }
 }

@@ -20,8 +20,9 @@ const REST_MS: u64 = 10_000;
 /// How often everybody may have something to say because of what others said.
 const ROUNDS: usize = 1_000;
 
+/// The processes of one database, the hub between them, and a clock.
 #[derive(Debug)]
-pub(super) struct World {
+pub struct World {
     pub(super) rig: Rig,
     pub(super) config: CoordinationConfig,
     pub(super) workers: Vec<Worker>,
@@ -34,12 +35,17 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(config: CoordinationConfig) -> Self {
+    /// Nobody is there yet.
+    pub fn new(config: CoordinationConfig) -> Self {
         let rig = Rig::new(config.clone());
         Self { rig, config, workers: Vec::new(), masters: Vec::new(), on_air: None, questions: 0, started: 0 }
     }
 
-    pub(super) fn take(&mut self, step: &Step) -> Result<(), String> {
+    /// Lets something happen.
+    ///
+    /// # Errors
+    /// What a process was told that it must not be told.
+    pub fn take(&mut self, step: &Step) -> Result<(), String> {
         match *step {
             Step::Start(slot) => self.start_worker(slot),
             Step::Lose(worker, loss) => self.lose_worker(worker, loss),
@@ -273,7 +279,10 @@ impl World {
     }
 
     /// All faults end; after a while everything must be answered and everyone known, and at last nothing left.
-    pub(super) fn come_to_rest(&mut self, ending: Ending) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// What is not so.
+    pub fn come_to_rest(&mut self, ending: Ending) -> Result<(), String> {
         if ending != Ending::NewMasterFirst {
             self.return_workers();
         }

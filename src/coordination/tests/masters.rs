@@ -107,3 +107,13 @@ fn a_master_that_says_bye_before_it_says_who_it_is_still_gets_its_mail() {
     connect_master(&mut rig);
     assert_eq!(rig.coordinator.status().delivered_requests, 1);
 }
+
+#[test]
+fn what_a_master_grants_itself_is_no_lock() {
+    let mut rig = rig_with(&[MASTER]);
+    assert_eq!(grant(&mut rig, MASTER, "r1", 1, "t", true), Verdict::Forward);
+    assert!(rig.coordinator.locks().is_empty());
+    rig.lose(MASTER, Loss::Closed);
+    rig.advance(LOCK_TIMEOUT_MS);
+    assert!(rig.coordinator.is_idle());
+}
