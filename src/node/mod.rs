@@ -5,6 +5,7 @@
 //! stopping block, so each gets a thread of its own for as long as it takes.
 
 mod answers;
+mod at_exit;
 mod events;
 mod failure;
 pub mod keeper;
@@ -19,11 +20,10 @@ use std::{
 };
 
 use napi::{
-    CleanupEnvHook, Env, JsDeferred,
+    Env, JsDeferred,
     bindgen_prelude::{Function, Object, Result},
 };
 use napi_derive::napi;
-use parking_lot::Mutex;
 
 use crate::{
     guard::describe,
@@ -40,27 +40,13 @@ type Settle<T> = Box<dyn FnOnce(Env) -> Result<T>>;
 /// A promise that nobody looks at: Node.js does not exit while it is pending.
 type KeepAlive = JsDeferred<(), fn(Env) -> Result<()>>;
 
-/// The server, until it is told to stop. What a cleanup hook was given stays in memory when the hook is removed: an empty slot
-/// may, a whole server with its certificates may not.
-type Slot = Arc<Mutex<Option<Arc<Server>>>>;
-
 /// A running server. Made by [`NativeServer::start`] only.
 #[napi]
 pub struct NativeServer {
     server: Arc<Server>,
     mailbox: Arc<Mailbox>,
-    /// What goes when the server is told to stop.
-    ties: Cell<Option<Ties>>,
-}
-
-/// What ties a running server to its JavaScript environment.
-struct Ties {
-    keep_alive: KeepAlive,
-    /// Ends the server when the environment ends first: `process.exit()`, or the end of a worker thread. Its port is left to
-    /// the keeper, for nobody has said that the server will not come back.
-    at_exit: CleanupEnvHook<Slot>,
-    /// What `at_exit` ends.
-    slot: Slot,
+    /// Until the server is told to stop.
+    keep_alive: Cell<Option<KeepAlive>>,
 }
 
 #[napi]
@@ -88,14 +74,8 @@ impl NativeServer {
     fn tie(server: Server, mailbox: Arc<Mailbox>, env: Env) -> Result<Self> {
         let server = Arc::new(server);
         let (keep_alive, _) = env.create_deferred()?;
-        let slot = Slot::new(Mutex::new(Some(server.clone())));
-        let at_exit = env.add_env_cleanup_hook(slot.clone(), |slot| {
-            let running = slot.lock().take();
-            if let Some(server) = running {
-                server.leave();
-            }
-        })?;
-        Ok(Self { server, mailbox, ties: Cell::new(Some(Ties { keep_alive, at_exit, slot })) })
+        at_exit::tie(env, server.clone())?;
+        Ok(Self { server, mailbox, keep_alive: Cell::new(Some(keep_alive)) })
     }
 
     /// Stops the server. Resolves when the port is free, or with `keep_port` when it is left to the keeper; from then on
@@ -104,14 +84,8 @@ impl NativeServer {
     pub fn stop<'env>(&self, env: &'env Env, keep_port: bool) -> Result<Object<'env>> {
         let (deferred, promise) = env.create_deferred::<(), Settle<()>>()?;
         let server = self.server.clone();
-        let keep_alive = match self.ties.take() {
-            Some(Ties { keep_alive, at_exit, slot }) => {
-                slot.lock().take();
-                env.remove_env_cleanup_hook(at_exit)?;
-                Some(keep_alive)
-            }
-            None => None,
-        };
+        let keep_alive = self.keep_alive.take();
+        at_exit::untie(&server);
         in_background("acebase-ipc-stop", deferred, move || {
             if keep_port {
                 server.leave();
