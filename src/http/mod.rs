@@ -7,13 +7,20 @@ pub mod access;
 mod body;
 mod reply;
 mod routes;
+mod rules;
 mod status;
 pub mod stream;
-mod upgrade;
+pub mod upgrade;
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use hyper::{StatusCode, server::conn::http1, service::service_fn};
+use hyper::{
+    Request, StatusCode,
+    body::Incoming,
+    header::{self, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -26,6 +33,7 @@ use crate::{
     session,
 };
 use access::Access;
+use reply::Reply;
 use stream::Stream;
 
 /// hyper's read buffer may not be smaller (8 KiB); it holds a request's head.
@@ -69,18 +77,26 @@ impl Context {
     }
 }
 
+/// HTTP/1.1 as every connection speaks it. `max_header_size`: most bytes of a request's head; `handshake_timeout`: how long it
+/// may take.
+pub fn protocol(max_header_size: usize, handshake_timeout: Duration) -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol
+        .timer(TokioTimer::new())
+        .header_read_timeout(handshake_timeout)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(max_header_size)
+        .max_buf_size(max_header_size.max(MIN_READ_BUFFER));
+    protocol
+}
+
 /// Serves the requests of one connection, until it ends or becomes a WebSocket (which has a task of its own).
 pub async fn serve(stream: Stream, context: Arc<Context>) {
     let service = service_fn(|request| {
         let context = context.clone();
-        async move { Ok::<_, std::convert::Infallible>(routes::handle(request, &context).await) }
+        async move { Ok::<_, Infallible>(answer(request, &context).await) }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(context.handshake_timeout)
-        .max_headers(MAX_HEADERS)
-        .max_header_size(context.max_header_size)
-        .max_buf_size(context.max_header_size.max(MIN_READ_BUFFER))
+    let connection = protocol(context.max_header_size, context.handshake_timeout)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
@@ -92,4 +108,13 @@ pub async fn serve(stream: Stream, context: Arc<Context>) {
             let _ = connection.await;
         }
     }
+}
+
+async fn answer(mut request: Request<Incoming>, context: &Arc<Context>) -> Reply {
+    let may_go_on = rules::has_sure_end(&request);
+    let reply = match rules::check(&mut request) {
+        Ok(()) => routes::handle(request, context).await,
+        Err(refusal) => *refusal,
+    };
+    if may_go_on { reply } else { reply::with(reply, header::CONNECTION, HeaderValue::from_static("close")) }
 }

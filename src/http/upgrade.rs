@@ -1,11 +1,11 @@
 //! `GET /:db/connect`: from an HTTP request to a session.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use hyper::{
-    Request, StatusCode,
-    body::Incoming,
-    header::{self, HeaderValue},
+    HeaderMap, Request, StatusCode,
+    body::{Body, Incoming},
+    header::{self, HeaderName, HeaderValue},
     upgrade::OnUpgrade,
 };
 use hyper_util::rt::TokioIo;
@@ -19,8 +19,41 @@ use super::{
 use crate::{
     guard::guard,
     protocol::query::{Query, Refusal},
-    session::Session,
+    session::{Connection, Session},
 };
+
+/// The version of the WebSocket protocol that the server speaks: RFC 6455's.
+const VERSION: HeaderValue = HeaderValue::from_static("13");
+
+/// A connection that becomes a WebSocket when its request has been answered.
+pub struct Upgrade(OnUpgrade);
+
+impl Upgrade {
+    /// Checks the handshake. With the upgrade comes the response to it, `101`.
+    ///
+    /// # Errors
+    /// The response: 426 to what is not RFC 6455's WebSocket, else 400.
+    pub fn accept(request: &mut Request<Incoming>) -> Result<(Self, Reply), Box<Reply>> {
+        if !lists(request.headers(), header::UPGRADE, "websocket") {
+            return Err(Box::new(upgrade_required()));
+        }
+        if only(request.headers(), header::SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
+            return Err(Box::new(reply::with(upgrade_required(), header::SEC_WEBSOCKET_VERSION, VERSION)));
+        }
+        if !request.body().is_end_stream() {
+            // It would be taken for frames.
+            return Err(bad_handshake("it has a body"));
+        }
+        let response = switching_protocols(request).map_err(bad_handshake)?;
+        Ok((Self(hyper::upgrade::on(request)), response))
+    }
+
+    /// The connection, after the response. `None`: it is gone already.
+    pub async fn connection(self) -> Option<Connection> {
+        let parts = self.0.await.ok()?.downcast::<TokioIo<Stream>>().ok()?;
+        Some(parts.io.into_inner().into_connection(parts.read_buf))
+    }
+}
 
 /// Answers an upgrade request; with `101` a session begins on the connection.
 pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context: &Arc<Context>) -> Reply {
@@ -31,12 +64,9 @@ pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context:
         Ok(id) => id.to_owned(),
         Err(refusal) => return refuse(db, &refusal, context),
     };
-    let on_upgrade = hyper::upgrade::on(&mut request);
-    let response = match switching_protocols(&request) {
-        Ok(response) => response,
-        Err(error) => {
-            return reply::closing(StatusCode::BAD_REQUEST, format!("400 Not a WebSocket handshake: {error}"));
-        }
+    let (upgrade, response) = match Upgrade::accept(&mut request) {
+        Ok(accepted) => accepted,
+        Err(refusal) => return *refusal,
     };
     if let Err(reason) = context.hub.admit(db, &id) {
         let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -44,7 +74,7 @@ pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context:
         return reply::closing(status, format!("503 {reason}"));
     }
     let (db, shared) = (db.to_owned(), context.clone());
-    let session = async move { begin_session(on_upgrade, &db, &id, &shared).await };
+    let session = async move { begin_session(upgrade, &db, &id, &shared).await };
     context.tasks.spawn(guard(context.observer(), "upgrade", session));
     response
 }
@@ -61,26 +91,50 @@ fn refuse(db: &str, refusal: &Refusal, context: &Context) -> Reply {
     reply::closing(status, refusal.body())
 }
 
-/// tungstenite checks the handshake and computes the accept key.
+/// tungstenite checks the rest and computes the accept key. It reads one line of each header, and the whole line: what
+/// may be a list of several lines is put down as the one item that counts.
 fn switching_protocols(request: &Request<Incoming>) -> Result<Reply, tungstenite::Error> {
     let mut head = Request::new(());
     *head.method_mut() = request.method().clone();
     *head.version_mut() = request.version();
-    *head.headers_mut() = request.headers().clone();
+    let headers = request.headers();
+    let lines = head.headers_mut();
+    lines.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    lines.insert(header::SEC_WEBSOCKET_VERSION, VERSION);
+    if lists(headers, header::CONNECTION, "upgrade") {
+        lines.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    if let Some(key) = only(headers, header::SEC_WEBSOCKET_KEY) {
+        lines.insert(header::SEC_WEBSOCKET_KEY, key.clone());
+    }
     create_response_with_body(&head, Default::default)
+}
+
+/// Is this an item of a header that is a list?
+fn lists(headers: &HeaderMap, header: HeaderName, item: &str) -> bool {
+    let lines = headers.get_all(header).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|found| found.trim().eq_ignore_ascii_case(item))
+}
+
+/// The value of a header that is there once.
+fn only(headers: &HeaderMap, header: HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(header).into_iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 fn upgrade_required() -> Reply {
     let reply = reply::text(StatusCode::UPGRADE_REQUIRED, "426 This is a WebSocket endpoint");
+    let reply = reply::with(reply, header::CONNECTION, HeaderValue::from_static("upgrade"));
     reply::with(reply, header::UPGRADE, HeaderValue::from_static("websocket"))
 }
 
+fn bad_handshake(reason: impl fmt::Display) -> Box<Reply> {
+    Box::new(reply::closing(StatusCode::BAD_REQUEST, format!("400 Not a WebSocket handshake: {reason}")))
+}
+
 /// Takes the connection from hyper and gives it to a session, which gets a task of its own: a small one.
-async fn begin_session(on_upgrade: OnUpgrade, db: &str, id: &str, context: &Context) {
-    // Failing here means that the connection is gone already.
-    let Ok(upgraded) = on_upgrade.await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
-    let connection = parts.io.into_inner().into_connection(parts.read_buf);
+async fn begin_session(upgrade: Upgrade, db: &str, id: &str, context: &Context) {
+    let Some(connection) = upgrade.connection().await else { return };
     if let Ok(session) = Session::begin(&context.hub, db, id, connection, context.limits) {
         context.tasks.spawn(guard(context.observer(), "session", session.serve()));
     }

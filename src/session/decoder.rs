@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 
+use bytes::Bytes;
 use tokio_tungstenite::tungstenite::{
     Error, Message,
     protocol::{Role, WebSocket, WebSocketConfig},
@@ -29,6 +30,21 @@ pub enum Decoded {
     Broken(CloseReason),
 }
 
+/// Takes the messages that were read.
+pub trait Inbox {
+    /// A text within the bounds.
+    fn text(&mut self, text: Text);
+
+    /// A binary message. The protocol has none, so that they are ignored unless somebody wants them.
+    fn binary(&mut self, _bytes: Bytes) {}
+}
+
+impl Inbox for Vec<Text> {
+    fn text(&mut self, text: Text) {
+        self.push(text);
+    }
+}
+
 /// See the module's description.
 pub struct Decoder {
     /// Made when the first bytes come: a peer that says nothing costs nothing here.
@@ -44,14 +60,14 @@ impl Decoder {
         Self { socket: None, max_payload, max_bytes }
     }
 
-    /// Decodes the first `len` of `bytes` and appends the text messages to `messages`.
-    pub fn decode(&mut self, bytes: &mut Vec<u8>, len: usize, messages: &mut Vec<Text>) -> Decoded {
+    /// Decodes the first `len` of `bytes` and gives the messages to `inbox`.
+    pub fn decode(&mut self, bytes: &mut Vec<u8>, len: usize, inbox: &mut impl Inbox) -> Decoded {
         let socket = self.socket.get_or_insert_with(|| {
             let config = websocket_config(self.max_bytes);
             Box::new(WebSocket::from_raw_socket(Feed::default(), Role::Server, Some(config)))
         });
         socket.get_mut().load(bytes, len);
-        let decoded = read_all(socket, self.max_payload, messages);
+        let decoded = read_all(socket, self.max_payload, inbox);
         socket.get_mut().unload(bytes);
         decoded
     }
@@ -62,14 +78,15 @@ impl Decoder {
     }
 }
 
-fn read_all(socket: &mut WebSocket<Feed>, max_payload: usize, messages: &mut Vec<Text>) -> Decoded {
+fn read_all(socket: &mut WebSocket<Feed>, max_payload: usize, inbox: &mut impl Inbox) -> Decoded {
     loop {
         match socket.read() {
             Ok(Message::Text(text)) if protocol::exceeds_utf16(&text, max_payload) => {
                 return Decoded::Broken(CloseReason::TooLarge);
             }
-            Ok(Message::Text(text)) => messages.push(text),
-            // Binary frames are ignored; pings are answered and close frames completed by the next read.
+            Ok(Message::Text(text)) => inbox.text(text),
+            Ok(Message::Binary(bytes)) => inbox.binary(bytes),
+            // Pings are answered and close frames completed by the next read.
             Ok(_) => {}
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Decoded::More,
             Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Decoded::Closed,

@@ -16,12 +16,13 @@ use rustls::ServerConnection;
 use tokio::net::{TcpStream, tcp::OwnedWriteHalf};
 
 use super::{
-    tcp_info,
+    loss_of, tcp_info,
     tls::{Plain, Tls},
 };
 use crate::{
     hub::{
         Drain, Outbox, Pushed,
+        coordinator::Loss,
         transport::{LinkId, Transport},
     },
     protocol::close::CloseReason,
@@ -37,6 +38,8 @@ pub struct Link {
     written_before: u64,
     /// Writing is left to the session: the socket takes no more, or more mail is coming.
     is_blocked: AtomicBool,
+    /// Writing has shown that the other host does not answer.
+    is_unreachable: AtomicBool,
     close_reason: Mutex<Option<CloseReason>>,
     /// The session's task.
     task: AtomicWaker,
@@ -58,6 +61,7 @@ impl Link {
             tls: tls.map(|connection| Box::new(Mutex::new(Tls::new(connection)))),
             written_before,
             is_blocked: AtomicBool::new(false),
+            is_unreachable: AtomicBool::new(false),
             close_reason: Mutex::new(None),
             task: AtomicWaker::new(),
         }
@@ -76,6 +80,12 @@ impl Link {
     /// Whether it is the session that must write on, once the socket takes more.
     pub fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Acquire)
+    }
+
+    /// Whether writing has shown that the other host does not answer. The kernel tells an error once, to whoever asks first: after
+    /// that, reading tells no more than that the connection has ended.
+    pub fn is_unreachable(&self) -> bool {
+        self.is_unreachable.load(Ordering::Acquire)
     }
 
     /// Writes on after the socket has become writable.
@@ -102,7 +112,7 @@ impl Link {
     /// Writes what TLS itself has to say.
     pub fn write_tls(&self) {
         let Some(tls) = &self.tls else { return };
-        if let Err(Drain::Blocked) = tls.lock().write(&mut |bytes| self.socket.try_write(bytes)) {
+        if let Err(Drain::Blocked) = tls.lock().write(&mut |bytes| self.write(&[IoSlice::new(bytes)])) {
             self.block();
         }
     }
@@ -136,7 +146,7 @@ impl Link {
     }
 
     fn drain_tls(&self, tls: &mut Tls) -> Drain {
-        let drained = tls.drain(&self.outbox, self.id, |bytes| self.socket.try_write(bytes));
+        let drained = tls.drain(&self.outbox, self.id, |bytes| self.write(&[IoSlice::new(bytes)]));
         if tls.remembers_much() {
             self.acknowledged_tls(tls);
         }
@@ -153,10 +163,14 @@ impl Link {
     }
 
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match slices {
+        let written = match slices {
             [one] => self.socket.try_write(one),
             several => self.socket.try_write_vectored(several),
+        };
+        if written.as_ref().is_err_and(|error| loss_of(error) == Loss::Unreachable) {
+            self.is_unreachable.store(true, Ordering::Release);
         }
+        written
     }
 
     fn block(&self) {

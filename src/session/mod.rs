@@ -3,9 +3,9 @@
 //! A session is one small task. It reads what the socket has, routes all of it in one turn, and lets the receivers' links
 //! write at once. It knows the hub and the wire; not HTTP, not how the socket was accepted, not what messages say.
 
-mod closing;
-mod decoder;
-mod link;
+pub mod closing;
+pub mod decoder;
+pub mod link;
 mod tcp_info;
 mod tls;
 
@@ -175,13 +175,18 @@ impl Session {
         let polled = Pin::new(&mut self.reader).poll_read(cx, &mut buffer);
         let len = buffer.filled().len();
         let ending = match polled {
-            Poll::Ready(Ok(())) if len == 0 => Poll::Ready(Some(Ending::Lost(Loss::Fin))),
+            Poll::Ready(Ok(())) if len == 0 => Poll::Ready(Some(Ending::Lost(self.silent_loss()))),
             Poll::Ready(Ok(())) => Poll::Ready(self.take_in(&mut scratch, len)),
             Poll::Ready(Err(error)) => Poll::Ready(Some(Ending::Lost(loss_of(&error)))),
             Poll::Pending => Poll::Pending,
         };
         SCRATCH.set(scratch);
         ending
+    }
+
+    /// Why the connection has ended, where reading gives no reason.
+    fn silent_loss(&self) -> Loss {
+        if self.link.is_unreachable() { Loss::Unreachable } else { Loss::Fin }
     }
 
     fn take_in(&mut self, scratch: &mut Vec<u8>, len: usize) -> Option<Ending> {
@@ -204,14 +209,22 @@ impl Session {
     fn decode(&mut self, bytes: &mut Vec<u8>, len: usize) -> Option<Ending> {
         let mut messages = MESSAGES.take();
         let decoded = self.decoder.decode(bytes, len, &mut messages);
+        let replies = self.decoder.take_replies();
+        // A pong may overtake what the messages bring about, and must where its ping came in the middle of one.
+        if decoded != Decoded::Closed {
+            self.link.send_control(&replies);
+        }
         if !messages.is_empty() {
             self.peer.receive(messages.drain(..));
         }
         MESSAGES.set(messages);
-        self.link.send_control(&self.decoder.take_replies());
         match decoded {
             Decoded::More => None,
-            Decoded::Closed => Some(Ending::Lost(Loss::Closed)),
+            Decoded::Closed => {
+                // Nothing may follow the answer to a close frame.
+                self.link.send_control(&replies);
+                Some(Ending::Lost(Loss::Closed))
+            }
             Decoded::Broken(reason) => Some(Ending::Close(reason)),
         }
     }
@@ -233,7 +246,7 @@ impl Session {
     }
 }
 
-/// What a read error says about the other side.
+/// What an error of the socket says about the other side.
 fn loss_of(error: &io::Error) -> Loss {
     use io::ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
     match error.kind() {
