@@ -97,8 +97,8 @@ function specify(start) {
       assert.equal(await answerTo(t, good.replace(/\r\nSec-WebSocket-Key:.*/, '')), 400);
     });
 
-    test('of another WebSocket version: 400', async (t) => {
-      assert.equal(await answerTo(t, good.replace('Version: 13', 'Version: 8')), 400);
+    test('of another WebSocket version: 426', async (t) => {
+      assert.equal(await answerTo(t, good.replace('Version: 13', 'Version: 8')), 426);
     });
 
     test('without Upgrade: 426', async (t) => {

@@ -13,10 +13,17 @@ const COMMANDS = path.join(ROOT, 'node_modules', '.bin');
 /** A file of node tests that takes longer than this, in milliseconds, hangs. */
 const TEST_TIMEOUT = 10 * 60 * 1000;
 
+/** Other crates of this repository. What they and the addon have in common is built once, in the addon's folder. */
+const CRATES = ['bench/load', 'fuzz'].map((folder) => `--manifest-path ${folder}/Cargo.toml`);
+const FUZZ = '--manifest-path fuzz/Cargo.toml --target-dir target';
+
+const clippy = (crate) => `cargo clippy --quiet --all-targets ${crate} -- -D warnings`;
+
 const STEPS = [
-  { name: 'rustfmt', command: 'cargo fmt --check && cargo fmt --check --manifest-path bench/load/Cargo.toml' },
-  { name: 'clippy', command: 'cargo clippy --quiet --all-targets --all-features -- -D warnings' },
+  { name: 'rustfmt', command: ['', ...CRATES].map((crate) => `cargo fmt --check ${crate}`).join(' && ') },
+  { name: 'clippy', command: ['--all-features', FUZZ].map(clippy).join(' && ') },
   { name: 'rust', command: 'cargo test --quiet' },
+  { name: 'seeds', command: `cargo test --quiet ${FUZZ}` },
   { name: 'lint', command: 'biome check .' },
   { name: 'types', command: 'tsc --project __test__/types' },
   { name: 'js', command: nodeTests('__test__', 1) },

@@ -1,0 +1,38 @@
+'use strict';
+
+// What the hub bears, in small: crowds, visitors who come and go, a broadcast to many, and no open files left. In full size it is
+// `npm run prove:limits`.
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { judgeExhaustion } = require('../proof/limits/demands.js');
+const { exhaust } = require('../proof/limits/exhaustion.js');
+const { loadHub } = require('../proof/limits/load.js');
+
+/** Sessions are remembered for a moment only, so that the test need not wait for their end. */
+const CONFIG = { resumeWindow: 200, releaseLocksAfter: 300 };
+const REMEMBERED = 800;
+
+const skip = process.platform === 'linux' ? false : 'it looks into /proc';
+
+test('many idle peers, many visitors, a broadcast, and nothing left when all have gone', { skip }, async () => {
+  const { demands } = await loadHub({
+    config: CONFIG,
+    remembered: REMEMBERED,
+    crowd: 500,
+    visits: { perSecond: 200, seconds: 1 },
+    audience: { receivers: 100, rounds: 5 },
+  });
+  assert.deepEqual(missed(demands), []);
+});
+
+test('without open files left it waits, warns once, serves those who are there, and goes on when it can', {
+  skip,
+}, async () => {
+  assert.deepEqual(missed(judgeExhaustion(await exhaust({ idleSeconds: 1 }))), []);
+});
+
+function missed(demands) {
+  return demands.filter(({ isMet }) => !isMet);
+}

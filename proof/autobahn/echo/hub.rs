@@ -1,0 +1,157 @@
+//! An echo for text messages, made of a whole hub: its routes, sessions, databases and outboxes. A coordinator gives each
+//! message back to its sender, and a relay in front takes the greeting off. Binary messages are ignored, as the hub does.
+
+use std::{io, sync::Arc};
+
+use acebase_ipc_server::{
+    http::{
+        self, Context,
+        access::{Access, Tokens},
+    },
+    hub::{
+        Hub, Settings,
+        coordinator::{Action, Address, Coordinator, Fate, Lock, Loss, Millis, Return, Status, Verdict},
+        event::Deaf,
+    },
+    observe::Watch,
+    protocol::{self, frame},
+    server::config,
+    session::Limits,
+};
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{MAX_MESSAGE_SIZE, listen, stream};
+
+/// Serves a port.
+pub async fn run(front: TcpListener) -> io::Result<()> {
+    let listener = listen().await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(serve(listener));
+    loop {
+        let (client, _) = front.accept().await?;
+        client.set_nodelay(true)?;
+        tokio::spawn(relay(client, TcpStream::connect(address).await?));
+    }
+}
+
+async fn serve(listener: TcpListener) -> io::Result<()> {
+    let context = Arc::new(context());
+    loop {
+        let (socket, _) = listener.accept().await?;
+        tokio::spawn(http::serve(stream(socket)?, context.clone()));
+    }
+}
+
+fn context() -> Context {
+    let settings = Settings {
+        max_queue: config::DEFAULT_MAX_QUEUE,
+        max_payload: MAX_MESSAGE_SIZE,
+        announced_payload: MAX_MESSAGE_SIZE,
+        download_large: false,
+        coordinators: Some(Box::new(|| Box::new(Echo))),
+    };
+    let limits = Limits {
+        max_payload: MAX_MESSAGE_SIZE,
+        max_message_size: MAX_MESSAGE_SIZE,
+        flush_timeout: config::DEFAULT_FLUSH_TIMEOUT,
+    };
+    Context {
+        hub: Arc::new(Hub::new(settings, Arc::new(Deaf), Box::new(|| {}))),
+        access: Access::new(Tokens::default(), Vec::new(), None),
+        limits,
+        max_header_size: config::DEFAULT_MAX_HEADER_SIZE,
+        handshake_timeout: config::DEFAULT_HANDSHAKE_TIMEOUT,
+        development: false,
+        watch: Arc::new(Watch::new(Arc::new(Deaf))),
+        dashboard: false,
+        shutdown: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    }
+}
+
+/// Gives each message back to its sender.
+struct Echo;
+
+impl Coordinator for Echo {
+    fn received(&mut self, from: &str, _: Address<'_>, body: &Bytes, _: Millis, out: &mut Vec<Action>) -> Verdict {
+        out.push(Action::Post { to: from.to_owned(), text: body.clone() });
+        Verdict::Taken
+    }
+
+    fn lost(&mut self, _: &str, _: Loss, _: Millis, _: &mut Vec<Action>) -> Fate {
+        Fate::End
+    }
+
+    fn returned(&mut self, _: &str, _: Millis, _: &mut Vec<Action>) -> Return {
+        Return::Renew
+    }
+
+    fn admit(&mut self, _: &str, _: Millis, _: &mut Vec<Action>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn joined(&mut self, _: &str, _: Millis, _: &mut Vec<Action>) {}
+
+    fn ended(&mut self, _: &str, _: Vec<Bytes>, _: Millis, _: &mut Vec<Action>) {}
+
+    fn tick(&mut self, _: Millis, _: &mut Vec<Action>) {}
+
+    fn deadline(&self) -> Option<Millis> {
+        None
+    }
+
+    fn locks(&self) -> Vec<Lock> {
+        Vec::new()
+    }
+
+    fn status(&self) -> Status {
+        Status::default()
+    }
+
+    fn is_idle(&self) -> bool {
+        true
+    }
+}
+
+/// Passes all bytes on, but for the hub's greeting.
+async fn relay(client: TcpStream, hub: TcpStream) -> io::Result<()> {
+    hub.set_nodelay(true)?;
+    let (from_client, to_client) = client.into_split();
+    let (from_hub, to_hub) = hub.into_split();
+    tokio::try_join!(pass_on(from_client, to_hub), pass_on_without_greeting(from_hub, to_client))?;
+    Ok(())
+}
+
+async fn pass_on(mut from: impl AsyncReadExt + Unpin, mut to: OwnedWriteHalf) -> io::Result<()> {
+    tokio::io::copy(&mut from, &mut to).await?;
+    to.shutdown().await
+}
+
+async fn pass_on_without_greeting(from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<()> {
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    while line != b"\r\n" {
+        line.clear();
+        from.read_until(b'\n', &mut line).await?;
+        to.write_all(&line).await?;
+    }
+    let expected = greeting();
+    let mut found = vec![0; expected.len()];
+    from.read_exact(&mut found).await?;
+    assert_eq!(found, expected, "the first frame is the greeting");
+    pass_on(from, to).await
+}
+
+fn greeting() -> BytesMut {
+    let mut greeting = BytesMut::new();
+    frame::put_text(&mut greeting, protocol::welcome(MAX_MESSAGE_SIZE).as_bytes());
+    greeting
+}
