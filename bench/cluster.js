@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // `npm run bench:cluster`: what a user feels. Real AceBase processes, a master and some workers, each updating a path of
-// its own in a loop: through the hub, through the `ws` yardstick, and through AceBase's own socket mode.
+// its own in a loop: through the hub, with its coordination and without, through the `ws` yardstick, which has none, and through
+// AceBase's own socket mode. Also told: whose processor time an update is.
 'use strict';
 
 const { createHash } = require('node:crypto');
@@ -9,6 +10,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { parseArgs } = require('node:util');
+const { NO_COORDINATION } = require('./rows');
 const { commands, startServer } = require('./support/servers');
 const { machineFacts, median, number, textTable } = require('./support/report');
 
@@ -16,12 +18,22 @@ const HELP = `Usage: npm run bench:cluster -- [options]
   --workers N,N,...  sizes of the cluster [2,4,8]
   --seconds S        measured time of one run [3]
   --rounds N         rounds of all runs [1]
-  --only SYSTEM      hub, ws or socket (may be repeated)
+  --only SYSTEM      hub, hub-bare (no coordination), ws or socket (may be repeated)
   --hub COMMAND      run this instead of bench/hub.js
   --out FILE         where the results go [bench/results-cluster.json]`;
 
 const PEER = path.join(__dirname, 'support', 'cluster-peer.js');
-const SYSTEMS = ['hub', 'ws', 'socket'];
+/** What the processes talk through. Without a server, AceBase's socket mode. */
+const SYSTEMS = {
+  hub: { kind: 'hub' },
+  'hub-bare': { kind: 'hub', options: NO_COORDINATION },
+  ws: { kind: 'ws' },
+  socket: undefined,
+};
+/** Clock ticks in which Linux counts processor time in /proc, per second. */
+const TICKS_PER_SECOND = 100;
+/** Whose processor time is told: of the workers together, of the master, of the hub or router. */
+const CPU = ['worker', 'master', 'server'];
 /** How long a process may take for anything beyond the measured time, in milliseconds. */
 const PATIENCE = 30_000;
 const EXIT_LOST_UPDATE = 1;
@@ -52,6 +64,10 @@ class Peer {
     this.#child.on('exit', () => this.#settle?.(new Error(`${name} died: ${this.#complaint}`)));
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   ask(action, details = {}, patience = PATIENCE) {
     this.#child.send({ action, ...details });
     return this.#answer(patience);
@@ -80,7 +96,9 @@ class Peer {
 /** One cluster of one system: started, loaded, checked, stopped. */
 async function run(system, workers, { milliseconds, hub }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'acebase-ipc-cluster-'));
-  const server = system === 'socket' ? undefined : await startServer({ command: commands(hub)[system], anyCore: true });
+  const router = SYSTEMS[system];
+  const server =
+    router && (await startServer({ command: commands(hub)[router.kind], options: router.options, anyCore: true }));
   const peers = [];
   const start = async (name, role) => {
     const ipc = server ? { host: '127.0.0.1', port: server.port, ssl: false, role } : 'socket';
@@ -89,13 +107,16 @@ async function run(system, workers, { milliseconds, hub }) {
   };
   try {
     // The socket mode's service is hub and master in one. Elsewhere the master comes first: a plain router queues nothing.
-    if (server) await start('master', 'master');
+    const master = server && (await start('master', 'master'));
     const team = [];
     for (let n = 1; n <= workers; n++) team.push(await start(`worker${n}`, 'worker'));
+    const cpuOfServer = stopwatch(server?.pid);
+    const cpuOfMaster = stopwatch(master?.pid);
     const results = await Promise.all(
       team.map((worker) => worker.ask('load', { milliseconds }, PATIENCE + 2 * milliseconds)),
     );
-    return { ...summarise(results, milliseconds), lost: await lostUpdates(team, results) };
+    const cpu = { server: cpuOfServer(), master: cpuOfMaster() };
+    return { ...summarise(results, milliseconds, cpu), lost: await lostUpdates(team, results) };
   } finally {
     await Promise.all(peers.map((peer) => peer.close()));
     await server?.stop();
@@ -110,8 +131,25 @@ function serviceSocket(folder) {
   return path.join('/tmp', `bench-data-${hash}.acebase.sock`);
 }
 
-function summarise(results, milliseconds) {
+/** Gives a function that tells the seconds of processor time that a process has used since. They are counted in steps of 10 ms. */
+function stopwatch(pid) {
+  const start = cpuOf(pid);
+  return () => cpuOf(pid) - start;
+}
+
+/** NaN where nobody tells: there is no such process, or this is not Linux. */
+function cpuOf(pid) {
+  try {
+    const [user, system] = fs.readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ').slice(11, 13);
+    return (Number(user) + Number(system)) / TICKS_PER_SECOND;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+function summarise(results, milliseconds, cpu) {
   const updates = results.reduce((sum, result) => sum + result.updates, 0);
+  const all = updates + results.reduce((sum, result) => sum + result.warmUps, 0);
   const times = results.flatMap((result) => result.times).sort((a, b) => a - b);
   const at = (share) => times[Math.floor((times.length - 1) * share)];
   const cpuSeconds = results.reduce((sum, result) => sum + result.cpuSeconds, 0);
@@ -120,6 +158,8 @@ function summarise(results, milliseconds) {
     p50: at(0.5),
     p99: at(0.99),
     workerCpuPerUpdate: (cpuSeconds * 1000) / updates,
+    masterCpuPerUpdate: (cpu.master * 1000) / all,
+    serverCpuPerUpdate: (cpu.server * 1000) / all,
     each: results.map((result) => result.updates),
   };
 }
@@ -140,7 +180,7 @@ function settings() {
       workers: { type: 'string', default: '2,4,8' },
       seconds: { type: 'string', default: '3' },
       rounds: { type: 'string', default: '1' },
-      only: { type: 'string', multiple: true, default: SYSTEMS },
+      only: { type: 'string', multiple: true, default: Object.keys(SYSTEMS) },
       hub: { type: 'string' },
       out: { type: 'string', default: path.join(__dirname, 'results-cluster.json') },
       help: { type: 'boolean', default: false },
@@ -151,7 +191,7 @@ function settings() {
     process.exit(0);
   }
   return {
-    systems: SYSTEMS.filter((system) => values.only.includes(system)),
+    systems: Object.keys(SYSTEMS).filter((system) => values.only.includes(system)),
     sizes: values.workers.split(',').map(Number),
     milliseconds: Number(values.seconds) * 1000,
     rounds: Number(values.rounds),
@@ -181,16 +221,20 @@ function outcome({ failure, rate, p50, p99, lost }) {
 }
 
 function table(results, { sizes, systems }) {
-  const lines = [['workers', 'through', 'updates/s', 'p50 ms', 'p99 ms', 'worker CPU ms/update', 'x ws']];
+  const lines = [
+    ['workers', 'through', 'updates/s', 'p50 ms', 'p99 ms', ...CPU.map((name) => `${name} CPU ms/update`), 'x ws'],
+  ];
   for (const workers of sizes) {
     const of = (system, figure) =>
       median(
         results
           .filter((one) => one.workers === workers && one.system === system && !one.failure)
-          .map((one) => one[figure]),
+          .map((one) => one[figure])
+          .filter(Number.isFinite),
       );
     for (const system of systems) {
-      const figures = ['rate', 'p50', 'p99', 'workerCpuPerUpdate'].map((figure) => number(of(system, figure)));
+      const names = ['rate', 'p50', 'p99', ...CPU.map((name) => `${name}CpuPerUpdate`)];
+      const figures = names.map((figure) => number(of(system, figure)));
       const [ours, yardstick] = [of(system, 'rate'), of('ws', 'rate')];
       lines.push([`${workers}`, system, ...figures, ours && yardstick ? number(ours / yardstick) : '-']);
     }

@@ -106,4 +106,4 @@ function row(id, name, comparison, args, figures, { fresh = false, rounds = Infi
   };
 }
 
-module.exports = { COMPARISONS, ROWS };
+module.exports = { COMPARISONS, NO_COORDINATION, ROWS };
