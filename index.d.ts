@@ -101,7 +101,10 @@ export interface AceBaseIPCServerConfig {
   flushTimeout?: number;
   /** How long a connection is silent before TCP asks the other host for a sign of life; 0 is never. */
   keepAlive?: number;
-  /** How long sent data may stay unacknowledged before the other host counts as gone; 0 is up to the system. */
+  /**
+   * How long sent data may stay unacknowledged, or unread by a client that stands still, before its connection is given up; 0 is up
+   * to the system.
+   */
   userTimeout?: number;
   /** Send each message at once (TCP_NODELAY). Default: true. */
   noDelay?: boolean;

@@ -177,7 +177,7 @@ const OPTIONS = [
     name: 'userTimeout',
     kind: milliseconds(),
     default: 30_000,
-    help: 'How long sent data may stay unacknowledged before the other host counts as gone; 0 is up to the system.',
+    help: 'How long sent data may stay unacknowledged, or unread by a client that stands still, before its connection is given up; 0 is up to the system.',
   },
   {
     name: 'noDelay',
