@@ -49,6 +49,9 @@ function settings() {
     console.log(HELP);
     process.exit(0);
   }
+  if (values.cases && values.update) {
+    throw new Error('--update keeps the results of all cases: leave --cases out');
+  }
   return { cases: values.cases?.split(','), update: values.update };
 }
 

@@ -18,6 +18,9 @@ const PAUSE = { least: 40, most: 260 };
 /** How long any request may take, in milliseconds. */
 const HANG_LIMIT = 20_000;
 
+/** How much of a reason is told, in characters. */
+const MAX_REASON = 80;
+
 /** How often each is done. */
 const ACTIONS = { set: 30, update: 15, transaction: 15, remove: 5, count: 10, read: 25 };
 const AREAS = { own: 6, sharedSmall: 3, sharedLarge: 1 };
@@ -148,7 +151,7 @@ class Load {
       return { outcome: 'confirmed', result };
     } catch (error) {
       const outcome = this.#outcomeOf(member, start, error);
-      this.#noteFailure(outcome, start, `${member.name} ${method} ${args[0]} ${args[1] ?? ''}: ${error.message}`);
+      this.#noteFailure(outcome, start, `${member.name} ${method} ${args[0]}`, error);
       return { outcome };
     } finally {
       member.underWay--;
@@ -162,16 +165,27 @@ class Load {
     return performance.now() - start >= HANG_LIMIT && /took longer/.test(error.message) ? 'hung' : 'rejected';
   }
 
-  #noteFailure(outcome, start, text) {
+  #noteFailure(outcome, start, what, error) {
     const isOfHub = this.#ledger.absences.overlaps(start, performance.now());
     if (outcome === 'died') {
       this.#ledger.count('uncertain: its process ended');
     } else if (isOfHub) {
-      this.#ledger.count(`uncertain: ${outcome} while the hub was away`);
+      this.#ledger.count(
+        `uncertain: ${outcome} while the hub was away${outcome === 'rejected' ? `: ${reasonOf(error)}` : ''}`,
+      );
     } else {
-      this.#ledger.violate(outcome, text);
+      this.#ledger.violate(outcome, `${what}: ${error.message}`);
     }
   }
+}
+
+/** The first line of an error, without what differs from one request to the next. */
+function reasonOf(error) {
+  return error.message
+    .split('\n')[0]
+    .replace(/^\w+: (Error: )?/, '')
+    .replace(/"[^"]*"/g, '…')
+    .slice(0, MAX_REASON);
 }
 
 module.exports = { Load };
