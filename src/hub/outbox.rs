@@ -170,6 +170,11 @@ impl Outbox {
         state.transport = Some((link, transport));
     }
 
+    /// The flush that was promised comes in a moment. What is put in until then asks for one of its own, so that it does not heap up.
+    pub fn defer_flush(&self) {
+        self.state.lock().rung = false;
+    }
+
     /// Opens the gate: what was kept follows only if the peer is the `same`; what came since follows in any case.
     pub fn open_gate(&self, same: bool) -> Pushed {
         let mut state = self.state.lock();

@@ -35,18 +35,21 @@ pub(super) struct Mail(Vec<Arc<Outbox>>);
 impl Mail {
     /// Tells the transports.
     pub(super) fn ring(self) {
-        self.tell(|transport| transport.flush());
+        self.tell(|_, transport| transport.flush());
     }
 
     /// Tells the transports that more may follow within the moment.
     pub(super) fn ring_soon(self) {
-        self.tell(|transport| transport.flush_soon());
+        self.tell(|outbox, transport| {
+            outbox.defer_flush();
+            transport.flush_soon();
+        });
     }
 
-    fn tell(mut self, how: impl Fn(&dyn Transport)) {
+    fn tell(mut self, how: impl Fn(&Outbox, &dyn Transport)) {
         for outbox in self.0.drain(..) {
             if let Some(transport) = outbox.transport() {
-                how(&*transport);
+                how(&outbox, &*transport);
             }
         }
         TOUCHED.set(self.0);

@@ -36,8 +36,10 @@ pub struct Link {
     tls: Option<Box<Mutex<Tls>>>,
     /// Bytes written to the socket before this link: the HTTP response, the TLS handshake.
     written_before: u64,
-    /// Writing is left to the session: the socket takes no more, or more mail is coming.
+    /// The socket takes no more: the session waits until it does.
     is_blocked: AtomicBool,
+    /// There is mail that the session writes at its next turn, because more may follow within the moment.
+    is_due: AtomicBool,
     /// Writing has shown that the other host does not answer.
     is_unreachable: AtomicBool,
     close_reason: Mutex<Option<CloseReason>>,
@@ -61,6 +63,7 @@ impl Link {
             tls: tls.map(|connection| Box::new(Mutex::new(Tls::new(connection)))),
             written_before,
             is_blocked: AtomicBool::new(false),
+            is_due: AtomicBool::new(false),
             is_unreachable: AtomicBool::new(false),
             close_reason: Mutex::new(None),
             task: AtomicWaker::new(),
@@ -77,7 +80,14 @@ impl Link {
         *self.close_reason.lock()
     }
 
-    /// Whether it is the session that must write on, once the socket takes more.
+    /// Writes what was left to the session's turn.
+    pub fn flush_if_due(&self) {
+        if self.is_due.swap(false, Ordering::AcqRel) {
+            self.flush();
+        }
+    }
+
+    /// The socket has taken no more.
     pub fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Acquire)
     }
@@ -191,7 +201,8 @@ impl Transport for Link {
 
     fn flush_soon(&self) {
         // The session's task, woken, takes its turn behind those that wait already.
-        self.block();
+        self.is_due.store(true, Ordering::Release);
+        self.task.wake();
     }
 
     fn close(&self, reason: CloseReason) {

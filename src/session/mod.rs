@@ -160,6 +160,7 @@ impl Session {
 
     /// Goes on writing where the socket had taken no more. A broken socket shows when it is read.
     fn poll_write(&mut self, cx: &mut Context<'_>) {
+        self.link.flush_if_due();
         while self.link.is_blocked() && self.reader.as_ref().poll_write_ready(cx).is_ready() {
             self.link.write_on();
         }

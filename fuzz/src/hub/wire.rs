@@ -26,8 +26,6 @@ pub struct Wire {
     /// Bytes that the socket still takes.
     room: AtomicU64,
     is_blocked: AtomicBool,
-    /// It has been promised that there may be more to send within the moment.
-    is_waiting: AtomicBool,
     acknowledged: AtomicU64,
     /// Bytes that had arrived when the connection broke.
     delivered: AtomicU64,
@@ -42,7 +40,6 @@ impl Wire {
             stream: Mutex::default(),
             room: AtomicU64::new(u64::MAX),
             is_blocked: AtomicBool::new(false),
-            is_waiting: AtomicBool::new(false),
             acknowledged: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             closed: Mutex::default(),
@@ -62,7 +59,6 @@ impl Wire {
 
     /// What was to be sent soon is sent.
     pub fn moment_passes(&self) {
-        self.is_waiting.store(false, Relaxed);
         self.flush();
     }
 
@@ -115,9 +111,6 @@ impl Wire {
 
 impl Transport for Wire {
     fn flush(&self) {
-        if self.is_waiting.load(Relaxed) {
-            return;
-        }
         let drained = self.outbox.write_with(self.link, |slices| {
             let offered: usize = slices.iter().map(|slice| slice.len()).sum();
             let room = self.room.load(Relaxed);
@@ -139,7 +132,7 @@ impl Transport for Wire {
     }
 
     fn flush_soon(&self) {
-        self.is_waiting.store(true, Relaxed);
+        // The world says when the moment has passed.
     }
 
     fn close(&self, reason: CloseReason) {

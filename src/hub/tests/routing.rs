@@ -60,6 +60,16 @@ fn news_of_peers_that_come_or_go_together_share_a_write() {
 }
 
 #[test]
+fn what_is_said_after_such_news_waits_for_nothing() {
+    let (hub, _) = hub(settings());
+    let (_, a) = connect(&hub, "db", "anna!");
+    a.be_patient();
+    let (berta, _) = connect(&hub, "db", "berta");
+    say(&berta, &["hello"]);
+    assert_eq!(a.news(), ["connect:berta", "hello"]);
+}
+
+#[test]
 fn a_ping_is_answered_to_its_sender() {
     let (hub, _) = hub(settings());
     let (anna, a) = connect(&hub, "db", "anna!");
