@@ -7,7 +7,8 @@
 // - the npm package: nothing is needed at run time, nothing runs when it is installed, its modules load only Node.js's own,
 //   each other, and the package's own binaries;
 // - npm's advisories for what is used to develop it, where the registry answers;
-// - code of others that is kept in the repository has its licence beside it.
+// - code of others that is kept in the repository has its licence beside it;
+// - what is fuzzed and measured is what is shipped: the same versions of the crates.
 //
 // What could not be checked here is said; it does not count as good. Exit code 1: something is wrong.
 
@@ -36,6 +37,7 @@ const CHECKS = [
   { name: 'npm: modules load nothing foreign', run: nothingForeign },
   { name: 'npm: advisories, development included', run: npmAdvisories },
   { name: 'vendored code has its licence', run: vendoredLicences },
+  { name: 'fuzzers use the crates that are shipped', run: sameCrates },
   { name: 'the licences of what is in the binaries go with them', run: currentNotices },
 ];
 
@@ -136,6 +138,26 @@ function currentNotices() {
   const { status, stderr } = spawnSync('node', ['scripts/notices.js', '--check'], { cwd: ROOT, encoding: 'utf8' });
   const isPublished = publishedFiles().includes(notices);
   return status === 0 && isPublished ? good(notices) : wrong(stderr.trim() || `${notices} is not published`);
+}
+
+function sameCrates() {
+  const [shipped, fuzzed] = ['Cargo.lock', 'fuzz/Cargo.lock'].map(lockedCrates);
+  const others = [...fuzzed].filter(([name, versions]) => shipped.has(name) && !isWithin(versions, shipped.get(name)));
+  return others.length === 0 ? good() : wrong(others.map(([name, versions]) => `${name} ${versions}`).join(', '));
+}
+
+/** The versions of each crate in a lock file. */
+function lockedCrates(file) {
+  const crates = new Map();
+  const text = readFileSync(path.join(ROOT, file), 'utf8');
+  for (const [, name, version] of text.matchAll(/^name = "(.+)"\nversion = "(.+)"$/gm)) {
+    crates.set(name, [...(crates.get(name) ?? []), version]);
+  }
+  return crates;
+}
+
+function isWithin(some, all) {
+  return some.every((one) => all.includes(one));
 }
 
 /** The folders named `vendor`, as paths from the root. */

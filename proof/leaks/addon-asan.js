@@ -42,7 +42,7 @@ function checkAddonWithAsan(script) {
       timeout: PATIENCE,
       killSignal: 'SIGKILL',
     });
-    const found = stderr.match(/^SUMMARY: .*$/m)?.[0];
+    const found = stderr.match(/^SUMMARY: AddressSanitizer: (\S+.*?)( \(|$)/m)?.[1];
     return { isGood: status === 0, seen: found ?? `ended with ${status}, nothing found`, output: stdout + stderr };
   });
 }

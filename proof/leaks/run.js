@@ -18,8 +18,8 @@ const { describe, hasValgrind, memcheck } = require('./memcheck.js');
 const { testWithAsan, testWithMiri, whyNoAsan, whyNoMiri } = require('./rust.js');
 
 const CYCLES = path.join(__dirname, 'cycles.js');
-/** The end of what a failed step has printed, in characters: enough for the last fault with its stack. */
-const TAIL = 8000;
+/** How much of what a failed step has printed is shown, in characters: enough for a fault with its stacks. */
+const EXCERPT = 8000;
 
 const STEPS = [
   {
@@ -90,12 +90,12 @@ function judgeMemcheck({ status, output, faults, others }) {
   return {
     isGood: hasEnded && faults.length === 0,
     seen: hasEnded ? `${faults.length} faults (and ${others} of Node.js alone)` : `ended with ${status}`,
-    report: [...faults.map(describe), hasEnded ? '' : output.slice(-TAIL)].join('\n'),
+    report: [...faults.map(describe), hasEnded ? '' : output.slice(-EXCERPT)].join('\n'),
   };
 }
 
 function judgeAddon({ isGood, seen, output }) {
-  return { isGood, seen, report: output.slice(-TAIL) };
+  return { isGood, seen, report: excerpt(output) };
 }
 
 function judgeTests({ isGood, output, passed }) {
@@ -103,8 +103,14 @@ function judgeTests({ isGood, output, passed }) {
   return {
     isGood: isProof,
     seen: `${passed} tests passed${isGood ? '' : ', and a fault was found'}`,
-    report: output.slice(-TAIL),
+    report: excerpt(output),
   };
+}
+
+/** The first fault that a sanitizer has found, or the end. */
+function excerpt(output) {
+  const fault = output.indexOf('ERROR: ');
+  return fault < 0 ? output.slice(-EXCERPT) : output.slice(fault, fault + EXCERPT);
 }
 
 process.exitCode = main(process.argv.slice(2));

@@ -15,6 +15,8 @@ const PROBE_EVERY = 50;
 /** Visits under way at once: where so many pile up, no more start, and the rate that was asked for is not reached. */
 const MOST_AT_ONCE = 2000;
 const DATABASES = 100;
+/** Addresses that visitors come from, in turn, so that ports do not become scarce. */
+const ADDRESSES = 16;
 /** Kinds of visitor: both ways to leave, with both sorts of id. */
 const KINDS = 4;
 const WITNESS = 'witness';
@@ -123,7 +125,12 @@ async function visitAll({ port, perSecond, total }) {
 async function visit(port, n) {
   const kind = n % KINDS;
   const id = kind < KINDS / 2 ? acebaseId(n) : plainId(n);
-  const peer = await Peer.join({ port, db: database(Math.floor(n / KINDS)), id });
+  const peer = await Peer.join({
+    port,
+    db: database(Math.floor(n / KINDS)),
+    id,
+    from: `127.0.1.${1 + (n % ADDRESSES)}`,
+  });
   peer.send(`to:${WITNESS};visitor ${n}`);
   await peer.ping();
   await peer.leave(kind % 2 === 0 ? Leave.CLOSE : Leave.RESET);

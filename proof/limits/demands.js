@@ -17,18 +17,18 @@ const RATE_REACHED = 0.99;
  */
 const LONGEST_WAIT = 1000;
 /**
- * How much memory, in bytes, the hub may gain while visitors come and go and their number does not change: less than what twelve
- * lost bytes a visit would make in a minute.
+ * How much memory, in bytes, the hub may gain while visitors come and go: less than seventy lost bytes a visit would make in half a
+ * minute. More at one time than before take more, and that is kept for the next time.
  */
-const GAIN_OF_VISITS = 1 * MIB;
+const GAIN_OF_VISITS = 4 * MIB;
 /** How much more memory, in bytes, a second crowd may take than the first one of the same size: what the first left must serve it. */
 const GAIN_OF_SECOND_CROWD = 1 * MIB;
 /**
  * How much memory, in bytes, the hub may still have, above what it began with, when everybody has left. Next to nothing of it is in
- * use: the C library's allocator keeps pages for the next time. The bound is what ten thousand sessions and a thousand full outboxes
- * take at their most.
+ * use: the C library's allocator keeps pages for the next time. The bound is what ten thousand sessions, two thousand handshakes at
+ * one time and a thousand outboxes of messages to be acknowledged take together.
  */
-const LEFT_BEHIND = 64 * MIB;
+const LEFT_BEHIND = 96 * MIB;
 /** The longest, in milliseconds, from a broadcast until the last of a thousand has heard it. */
 const LAST_HEARD = 1000;
 /** The share of a processor that the hub may use while it waits for open files: a spin would use all of it. */

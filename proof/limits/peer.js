@@ -49,10 +49,13 @@ class Peer {
   /** Why nothing can come any more. */
   #end;
 
-  /** @param {{ port: number, db: string, id: string, hear?: (text: string) => void }} who */
-  constructor({ port, db, id, hear = () => {} }) {
+  /**
+   * @param {{ port: number, db: string, id: string, hear?: (text: string) => void, from?: string }} who `from`: the loopback address
+   *   that it comes from. One address has ports for less than thirty thousand connections, those closed a minute ago included.
+   */
+  constructor({ port, db, id, hear = () => {}, from = '127.0.0.1' }) {
     this.#hear = hear;
-    this.#socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+    this.#socket = net.connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true });
     this.#socket.on('data', (data) => this.#take(data));
     this.#socket.on('error', (error) => this.#ended(error.message));
     this.#socket.on('close', () => this.#ended('the connection was closed'));
