@@ -47,11 +47,12 @@ function judgeIdle({ wanted, connected, atEnd, perConnection, seconds }) {
 }
 
 /** @returns {Demand[]} */
-function judgeVisits({ visits, perSecond, usage }) {
+function judgeVisits({ visits, perSecond, usage, disturbance }) {
   const { total } = visits;
   const calm = usage.slice(Math.floor(usage.length / 2));
   return [
     atLeast('visits a second', Math.round(perSecond * RATE_REACHED), Math.round(visits.perSecond)),
+    fact('processors that others used meanwhile', disturbance.toFixed(1)),
     exactly('failed visits', 0, visits.failures.length),
     exactly('messages of visitors heard exactly once', total, visits.heardOnce),
     exactly('arrivals told', total, visits.joined),

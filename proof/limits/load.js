@@ -3,6 +3,7 @@
 // The load on one hub, part after part: a crowd that stays, visitors who come and go meanwhile, a broadcast, and farewell. Full size
 // in `npm run prove:limits`, small in the tests.
 
+const os = require('node:os');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { broadcast } = require('./broadcast.js');
@@ -77,10 +78,12 @@ class Load {
     const { visits, remembered } = this.#plan;
     const usage = [this.#hub.usage()];
     const everySecond = () => usage.push(this.#hub.usage());
+    const others = new Others(this.#hub);
     const came = await churn({ port: this.#hub.port, ...visits, everySecond });
+    const disturbance = others.load();
     usage.push(this.#hub.usage());
     await came.allLeft(remembered);
-    this.#judged('visitors', judgeVisits({ visits: came, perSecond: visits.perSecond, usage }));
+    this.#judged('visitors', judgeVisits({ visits: came, perSecond: visits.perSecond, usage, disturbance }));
     await came.end();
     return usage;
   }
@@ -113,6 +116,31 @@ class Load {
   #judged(part, demands) {
     this.#demands.push(...demands.map((demand) => ({ part, ...demand })));
     this.#tell(part, demands);
+  }
+}
+
+/** What other processes take of the machine: a rate that is missed beside them says nothing of the hub. */
+class Others {
+  #hub;
+  #began;
+  #before;
+
+  constructor(hub) {
+    this.#hub = hub;
+    this.#began = performance.now();
+    this.#before = this.#used();
+  }
+
+  /** How many processors they have used since, on average. */
+  load() {
+    return (this.#used() - this.#before) / (performance.now() - this.#began);
+  }
+
+  /** Milliseconds of all processors that neither were idle nor worked for the hub or for this process. */
+  #used() {
+    const { user, system } = process.cpuUsage();
+    const own = (user + system) / 1000 + this.#hub.processorTime() * 1000;
+    return os.cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, -own);
   }
 }
 

@@ -51,9 +51,10 @@ class Peer {
 
   /**
    * @param {{ port: number, db: string, id: string, hear?: (text: string) => void, from?: string }} who `from`: the loopback address
-   *   that it comes from. One address has ports for less than thirty thousand connections, those closed a minute ago included.
+   *   that it comes from, where the usual one will not do: it has ports for less than thirty thousand connections, those closed within
+   *   the last minute included.
    */
-  constructor({ port, db, id, hear = () => {}, from = '127.0.0.1' }) {
+  constructor({ port, db, id, hear = () => {}, from }) {
     this.#hear = hear;
     this.#socket = net.connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true });
     this.#socket.on('data', (data) => this.#take(data));
