@@ -290,5 +290,7 @@ mod tests {
         link.write_on();
         assert_eq!(outbox.waiting_bytes(), 0);
         assert!(!link.is_blocked());
+        // The outbox holds the meddler, who holds the outbox.
+        link.release();
     }
 }
