@@ -133,7 +133,8 @@ class Others {
 
   /** How many processors they have used since, on average. */
   load() {
-    return (this.#used() - this.#before) / (performance.now() - this.#began);
+    // The two ways of counting differ by some ticks: on an idle machine, to either side.
+    return Math.max(0, (this.#used() - this.#before) / (performance.now() - this.#began));
   }
 
   /** Milliseconds of all processors that neither were idle nor worked for the hub or for this process. */
