@@ -397,23 +397,4 @@ describe('processes', () => {
     assert.equal(code, 0);
     assert.match(stdout, /running on port \d+/);
   });
-
-  test('starting and stopping leaves nothing behind', async (t) => {
-    const script = `${start}
-      const { readdirSync } = require('node:fs');
-      const threads = () => readdirSync('/proc/self/task').length;
-      const files = () => readdirSync('/proc/self/fd').length;
-      console.log = () => {};
-      (async () => {
-        for (let n = 0; n < 10; n++) { await server.start(); await server.stop(); }
-        const before = [threads(), files()];
-        for (let n = 0; n < 50; n++) { await server.start(); await server.stop(); }
-        const after = [threads(), files()];
-        process.stdout.write(JSON.stringify({ before, after }));
-      })();
-    `;
-    const { stdout } = await runScript(script, t);
-    const { before, after } = JSON.parse(stdout);
-    assert.deepEqual(after, before);
-  });
 });
