@@ -25,10 +25,30 @@ const SLICES_PER_WRITE: usize = 64;
 /// Bytes given to one write: more than a socket takes at once, so that a write is never the smaller half.
 const BYTES_PER_WRITE: usize = 512 * 1024;
 
+/// Bytes of a stream that lie next to each other. They begin with a frame, or are the large payload of the one before.
+pub(super) struct Segment {
+    bytes: Bytes,
+    /// The last frame's payload is the next segment.
+    is_cut: bool,
+}
+
+impl Segment {
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Whole frames.
+impl From<Bytes> for Segment {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, is_cut: false }
+    }
+}
+
 /// See the module's description.
 #[derive(Default)]
 pub(super) struct Stream {
-    segments: VecDeque<Bytes>,
+    segments: VecDeque<Segment>,
     /// The open last segment.
     tail: BytesMut,
     /// Offset of the first byte of `segments`; from `keep_from` on, the start of a frame.
@@ -77,13 +97,14 @@ impl Stream {
         } else {
             frame::put_text_header(&mut self.tail, text.len());
             self.end += (self.tail.len() - before + text.len()) as u64;
-            self.close_tail();
-            self.segments.push_back(text.clone());
+            let header = std::mem::take(&mut self.tail).freeze();
+            self.segments.push_back(Segment { bytes: header, is_cut: true });
+            self.segments.push_back(text.clone().into());
         }
     }
 
     /// Appends whole frames.
-    pub(super) fn append(&mut self, segments: impl IntoIterator<Item = Bytes>) {
+    pub(super) fn append(&mut self, segments: impl IntoIterator<Item = Segment>) {
         self.close_tail();
         for segment in segments {
             self.end += segment.len() as u64;
@@ -94,12 +115,12 @@ impl Stream {
     /// Ends the open segment.
     pub(super) fn close_tail(&mut self) {
         if !self.tail.is_empty() {
-            self.segments.push_back(std::mem::take(&mut self.tail).freeze());
+            self.segments.push_back(std::mem::take(&mut self.tail).freeze().into());
         }
     }
 
     /// Empties the log; the next connection's stream starts at offset 0.
-    pub(super) fn take_segments(&mut self) -> Vec<Bytes> {
+    pub(super) fn take_segments(&mut self) -> Vec<Segment> {
         self.close_tail();
         let segments = self.segments.drain(..).collect();
         (self.base, self.sent, self.end, self.cursor) = (0, 0, 0, (0, 0));
@@ -116,7 +137,7 @@ impl Stream {
         let (segment, mut skip) = self.cursor;
         let (mut count, mut bytes) = (0, 0);
         for part in self.segments.iter().skip(segment).take(SLICES_PER_WRITE) {
-            slices[count] = IoSlice::new(&part[skip..]);
+            slices[count] = IoSlice::new(&part.bytes[skip..]);
             bytes += part.len() - skip;
             count += 1;
             skip = 0;
@@ -136,8 +157,9 @@ impl Stream {
 
     /// Drops the frames that end at or before `offset`.
     pub(super) fn drop_frames_until(&mut self, offset: u64) {
+        self.drop_segments_until(offset);
         let mut whole = 0;
-        let mut segments = self.segments.iter();
+        let mut segments = self.segments.iter().map(|segment| &segment.bytes);
         let (mut segment, mut at) = (segments.next(), 0);
         // A header lies within one segment; a payload may be the segments that follow it.
         while let Some(current) = segment {
@@ -155,6 +177,16 @@ impl Stream {
             }
         }
         self.drop_front(whole);
+    }
+
+    /// Most of what is acknowledged are whole segments: they go without a look at their frames.
+    fn drop_segments_until(&mut self, offset: u64) {
+        while let Some(front) = self.segments.front()
+            && !front.is_cut
+            && self.base + front.len() as u64 <= offset
+        {
+            self.drop_front(front.len());
+        }
     }
 
     /// Goes back to the first frame that was not delivered, and leaves out what means nothing on another connection.
@@ -176,7 +208,7 @@ impl Stream {
 
     /// Takes all frames out and returns the payloads of the text frames.
     pub(super) fn take_texts(&mut self) -> Vec<Bytes> {
-        let mut stream: VecDeque<Bytes> = self.take_segments().into();
+        let mut stream: VecDeque<Bytes> = self.take_segments().into_iter().map(|segment| segment.bytes).collect();
         let mut texts = Vec::new();
         while let Some(written) = stream.front().and_then(|front| frame::Written::parse(front)) {
             take(&mut stream, written.header);
@@ -214,7 +246,7 @@ impl Stream {
         while count > 0 {
             let Some(front) = self.segments.front_mut() else { return };
             if count < front.len() {
-                front.advance(count);
+                front.bytes.advance(count);
                 if self.cursor.0 == 0 {
                     self.cursor.1 = self.cursor.1.saturating_sub(count);
                 }

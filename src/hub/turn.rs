@@ -231,7 +231,9 @@ impl<'a> Turn<'a> {
     ) -> Option<R> {
         let coordinator = self.state.coordinator.as_deref_mut()?;
         let answer = ask(coordinator, self.now, &mut self.written_down);
-        self.actions.extend(self.written_down.drain(..));
+        if !self.written_down.is_empty() {
+            self.actions.extend(self.written_down.drain(..));
+        }
         Some(answer)
     }
 

@@ -85,8 +85,11 @@ impl Kind {
 
 /// Whether an id can only be an AceBase peer's: the master's, or of the form that acebase-core generates.
 pub fn is_acebase_id(id: &str) -> bool {
-    let generated = || id.len() == ID_LENGTH && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z'));
-    id == MASTER || generated()
+    // All bytes, also behind a wrong one: a fixed number of them is looked at all at once.
+    let generated = |id: &[u8; ID_LENGTH]| {
+        id.iter().fold(true, |good, byte| good & (byte.is_ascii_digit() | byte.is_ascii_lowercase()))
+    };
+    <&[u8; ID_LENGTH]>::try_from(id.as_bytes()).is_ok_and(generated) || id == MASTER
 }
 
 /// The parent of a database path, as acebase-core's `PathInfo` has it, except that the root's parent is the root.
