@@ -19,7 +19,7 @@ const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt
 /** One bar for each figure that has a ratio to the `ws` yardstick. */
 function bars(report) {
   return report.rows
-    .filter(({ comparison }) => comparison !== 'coordination')
+    .filter(({ comparison }) => !['coordination', 'floor'].includes(comparison))
     .flatMap(({ name, figures }) =>
       figures.map((figure) => ({ ...figure, title: figure.name ? `${name}: ${figure.name}` : name })),
     )

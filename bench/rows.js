@@ -12,7 +12,7 @@ const NO_COORDINATION = {
 
 /**
  * The two servers of a comparison: `ours` is the one whose figures are judged, `other` the yardstick.
- * @typedef {{ label: string, kind: 'hub' | 'ws', tls: boolean, options?: object }} Contestant
+ * @typedef {{ label: string, kind: 'hub' | 'ws' | 'floor', tls: boolean, options?: object }} Contestant
  * @type {Record<string, { ours: Contestant, other: Contestant, arguments: string[] }>}
  */
 const COMPARISONS = {
@@ -25,6 +25,11 @@ const COMPARISONS = {
     ours: { label: 'hub, TLS', kind: 'hub', tls: true },
     other: { label: 'ws, TLS', kind: 'ws', tls: true },
     arguments: ['--tls'],
+  },
+  floor: {
+    ours: { label: 'hub', kind: 'hub', tls: false },
+    other: { label: 'bare sends', kind: 'floor', tls: false },
+    arguments: [],
   },
   coordination: {
     ours: { label: 'hub, coordination on', kind: 'hub', tls: false },
@@ -55,6 +60,8 @@ const memory = (most) => ({
 const messages = (ratio) => [rate('messages/s', { ratio })];
 const deliveries = (ratio) => [rate('deliveries/s', { ratio })];
 
+const ONE_AT_A_TIME = ['fanout', '--burst', '1', '--bursts-in-flight', '1'];
+
 /**
  * `fresh`: each run gets a server of its own, for memory once used does not come back.
  * `rounds`: at most so many, where one run is long.
@@ -65,13 +72,9 @@ const ROWS = [
   row('direct-4k', 'pipelined direct, 16 pairs, 4 KB', 'plain', ['direct', '--size', '4096'], messages(1.9)),
   row('fanout', 'fan-out to 64, 150 B, bursts of 32', 'plain', ['fanout'], deliveries(40)),
   row('fanout-4k', 'fan-out to 64, 4 KB, bursts of 32', 'plain', ['fanout', '--size', '4096'], deliveries(5)),
-  row(
-    'fanout-single',
-    'fan-out to 64, 150 B, one at a time',
-    'plain',
-    ['fanout', '--burst', '1', '--bursts-in-flight', '1'],
-    deliveries(1.6),
-  ),
+  row('fanout-single', 'fan-out to 64, 150 B, one at a time', 'plain', ONE_AT_A_TIME, deliveries(1.6)),
+  // Without a target: how much of what one system call a delivery allows at all.
+  row('floor-single', 'floor: fan-out to 64, 150 B, one at a time', 'floor', ONE_AT_A_TIME, [rate('deliveries/s')]),
   row('latency', 'question/answer, 1 pair', 'plain', ['latency'], [p50, p99]),
   row('idle', 'idle connections', 'plain', ['idle'], [connecting({ most: 1 }), memory(2048)], { fresh: true }),
   row('tls-qa', 'TLS: question/answer, 16 pairs, 150 B', 'tls', ['qa'], messages(2.0)),

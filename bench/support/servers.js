@@ -29,6 +29,8 @@ function commands(hub) {
   return {
     hub: hub ? hub.split(' ') : [process.execPath, path.join(bench, 'hub.js')],
     ws: [process.execPath, path.join(bench, 'ws-router.js')],
+    // Built with the load generator.
+    floor: [path.join(bench, 'load', 'target', 'release', 'acebase-ipc-floor')],
   };
 }
 
