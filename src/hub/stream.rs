@@ -133,6 +133,17 @@ impl Stream {
         &mut self,
         write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<usize> {
+        let (segment, skip) = self.cursor;
+        let written = match self.segments.get(segment) {
+            // Most writes are of one segment. An array of slices would cost more than all else that is done here.
+            Some(only) if segment + 1 == self.segments.len() => write(&[IoSlice::new(&only.bytes[skip..])])?,
+            _ => self.write_several(write)?,
+        };
+        self.advance(written);
+        Ok(written)
+    }
+
+    fn write_several(&self, write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
         let (segment, mut skip) = self.cursor;
         let (mut count, mut bytes) = (0, 0);
@@ -145,9 +156,7 @@ impl Stream {
                 break;
             }
         }
-        let written = write(&slices[..count])?;
-        self.advance(written);
-        Ok(written)
+        write(&slices[..count])
     }
 
     /// All that is in the stream is kept until it is acknowledged.
