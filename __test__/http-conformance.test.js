@@ -266,12 +266,23 @@ conformance('bodies', (t) => {
     ],
   ]);
 
-  for (const path of ['/healthz', '/nothing', '/']) {
+  for (const path of ['/healthz', '/nothing', '/', '/mydb_data/clients']) {
     t.exchange(`HEAD ${path} is answered as GET, without the body`, async (scene) => {
       const [toGet] = await scene.answers(get(`GET ${path} HTTP/1.1`) + LAST);
       const [toHead, last] = await scene.answers(get(`HEAD ${path} HTTP/1.1`) + LAST, { isToHead: true });
       assert.deepEqual(withoutDate(toHead), { ...withoutDate(toGet), body: '' });
       assert.equal(last.body, 'ok');
+    });
+  }
+  for (const [path, allowed] of [
+    ['/healthz', 'GET, HEAD'],
+    ['/mydb_data/clients', 'GET, HEAD'],
+    ['/mydb_data/connect', 'GET'],
+    ['/mydb_data/send', 'POST'],
+  ]) {
+    t.exchange(`a method that ${path} does not know is answered with those that it does`, async (scene) => {
+      const [refusal] = await scene.answers(get(`PUT ${path} HTTP/1.1`) + LAST);
+      assert.deepEqual([refusal.status, refusal.headers.allow], [405, allowed]);
     });
   }
 });

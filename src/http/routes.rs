@@ -36,8 +36,9 @@ pub async fn handle(request: Request<Incoming>, context: &Arc<Context>) -> Reply
         ("send", &Method::POST) => send(request, &db, &query, context).await,
         ("send", &Method::GET) if context.development => send_from_query(&db, query, context),
         ("receive", &Method::GET) => receive(&db, &query, context),
-        ("clients", &Method::GET) => clients(&request, &db, &query, context),
-        ("connect" | "receive" | "clients", _) => reply::method_not_allowed("GET"),
+        ("clients", &Method::GET | &Method::HEAD) => clients(&request, &db, &query, context),
+        ("clients", _) => reply::method_not_allowed("GET, HEAD"),
+        ("connect" | "receive", _) => reply::method_not_allowed("GET"),
         ("send", _) => reply::method_not_allowed("POST"),
         _ => reply::not_found(),
     }

@@ -63,7 +63,7 @@ pub fn answer<B>(request: &Request<B>, context: &Context) -> Option<Reply> {
 fn admitted<B>(target: Target, request: &Request<B>, context: &Context) -> Reply {
     let (access, headers) = (&context.access, request.headers());
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return reply::method_not_allowed("GET");
+        return reply::method_not_allowed("GET, HEAD");
     }
     if !access.allows_own_page(headers) {
         return reply::foreign_page();
