@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 
 use super::{
-    stream::{Segment, Stream},
+    stream::Stream,
     transport::{LinkId, Transport},
 };
 use crate::protocol::frame;
@@ -87,9 +87,9 @@ struct State {
 #[derive(Default)]
 struct Gate {
     /// What the one that left has not got.
-    kept: Vec<Segment>,
+    kept: Vec<Bytes>,
     /// What came since the return.
-    since: Vec<Segment>,
+    since: Vec<Bytes>,
     bytes: usize,
 }
 
@@ -144,7 +144,7 @@ impl Outbox {
         if state.gate.is_some() {
             return state.push_behind_gate(frames.clone());
         }
-        state.stream.append([frames.clone().into()]);
+        state.stream.push_frames(frames);
         state.ring()
     }
 
@@ -161,7 +161,7 @@ impl Outbox {
         let waiting = state.stream.take_segments();
         state.stream.push_text(&Bytes::copy_from_slice(first.as_bytes()));
         if gated {
-            let bytes = waiting.iter().map(Segment::len).sum();
+            let bytes = waiting.iter().map(Bytes::len).sum();
             state.gate = Some(Gate { kept: waiting, since: Vec::new(), bytes });
         } else {
             state.stream.append(waiting);
@@ -302,7 +302,7 @@ impl State {
     fn push_behind_gate(&mut self, frames: Bytes) -> Pushed {
         if let Some(gate) = &mut self.gate {
             gate.bytes += frames.len();
-            gate.since.push(frames.into());
+            gate.since.push(frames);
         }
         Pushed::Queued
     }

@@ -25,30 +25,10 @@ const SLICES_PER_WRITE: usize = 64;
 /// Bytes given to one write: more than a socket takes at once, so that a write is never the smaller half.
 const BYTES_PER_WRITE: usize = 512 * 1024;
 
-/// Bytes of a stream that lie next to each other. They begin with a frame, or are the large payload of the one before.
-pub(super) struct Segment {
-    bytes: Bytes,
-    /// The last frame's payload is the next segment.
-    is_cut: bool,
-}
-
-impl Segment {
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-/// Whole frames.
-impl From<Bytes> for Segment {
-    fn from(bytes: Bytes) -> Self {
-        Self { bytes, is_cut: false }
-    }
-}
-
 /// See the module's description.
 #[derive(Default)]
 pub(super) struct Stream {
-    segments: VecDeque<Segment>,
+    segments: VecDeque<Bytes>,
     /// The open last segment.
     tail: BytesMut,
     /// Offset of the first byte of `segments`; from `keep_from` on, the start of a frame.
@@ -57,6 +37,8 @@ pub(super) struct Stream {
     end: u64,
     /// Where `sent` lies: the segment, and the byte in it.
     cursor: (usize, usize),
+    /// From this offset on, no frame lies in two segments: each segment begins and ends with one.
+    whole_from: u64,
     /// From this offset on (the start of a frame), what was sent is kept until it is acknowledged.
     keep_from: Option<u64>,
 }
@@ -97,33 +79,42 @@ impl Stream {
         } else {
             frame::put_text_header(&mut self.tail, text.len());
             self.end += (self.tail.len() - before + text.len()) as u64;
-            let header = std::mem::take(&mut self.tail).freeze();
-            self.segments.push_back(Segment { bytes: header, is_cut: true });
-            self.segments.push_back(text.clone().into());
+            self.close_tail();
+            self.segments.push_back(text.clone());
+            self.whole_from = self.end;
         }
     }
 
     /// Appends whole frames.
-    pub(super) fn append(&mut self, segments: impl IntoIterator<Item = Segment>) {
+    pub(super) fn push_frames(&mut self, frames: &Bytes) {
+        self.close_tail();
+        self.end += frames.len() as u64;
+        self.segments.push_back(frames.clone());
+    }
+
+    /// Appends what was taken from a stream, or frames like it.
+    pub(super) fn append(&mut self, segments: impl IntoIterator<Item = Bytes>) {
         self.close_tail();
         for segment in segments {
             self.end += segment.len() as u64;
             self.segments.push_back(segment);
         }
+        self.whole_from = self.end;
     }
 
     /// Ends the open segment.
     pub(super) fn close_tail(&mut self) {
         if !self.tail.is_empty() {
-            self.segments.push_back(std::mem::take(&mut self.tail).freeze().into());
+            self.segments.push_back(std::mem::take(&mut self.tail).freeze());
         }
     }
 
     /// Empties the log; the next connection's stream starts at offset 0.
-    pub(super) fn take_segments(&mut self) -> Vec<Segment> {
+    pub(super) fn take_segments(&mut self) -> Vec<Bytes> {
         self.close_tail();
         let segments = self.segments.drain(..).collect();
         (self.base, self.sent, self.end, self.cursor) = (0, 0, 0, (0, 0));
+        self.whole_from = 0;
         self.keep_from = self.keep_from.map(|_| 0);
         segments
     }
@@ -136,7 +127,7 @@ impl Stream {
         let (segment, skip) = self.cursor;
         let written = match self.segments.get(segment) {
             // Most writes are of one segment. An array of slices would cost more than all else that is done here.
-            Some(only) if segment + 1 == self.segments.len() => write(&[IoSlice::new(&only.bytes[skip..])])?,
+            Some(only) if segment + 1 == self.segments.len() => write(&[IoSlice::new(&only[skip..])])?,
             _ => self.write_several(write)?,
         };
         self.advance(written);
@@ -148,7 +139,7 @@ impl Stream {
         let (segment, mut skip) = self.cursor;
         let (mut count, mut bytes) = (0, 0);
         for part in self.segments.iter().skip(segment).take(SLICES_PER_WRITE) {
-            slices[count] = IoSlice::new(&part.bytes[skip..]);
+            slices[count] = IoSlice::new(&part[skip..]);
             bytes += part.len() - skip;
             count += 1;
             skip = 0;
@@ -168,7 +159,7 @@ impl Stream {
     pub(super) fn drop_frames_until(&mut self, offset: u64) {
         self.drop_segments_until(offset);
         let mut whole = 0;
-        let mut segments = self.segments.iter().map(|segment| &segment.bytes);
+        let mut segments = self.segments.iter();
         let (mut segment, mut at) = (segments.next(), 0);
         // A header lies within one segment; a payload may be the segments that follow it.
         while let Some(current) = segment {
@@ -191,7 +182,7 @@ impl Stream {
     /// Most of what is acknowledged are whole segments: they go without a look at their frames.
     fn drop_segments_until(&mut self, offset: u64) {
         while let Some(front) = self.segments.front()
-            && !front.is_cut
+            && self.base >= self.whole_from
             && self.base + front.len() as u64 <= offset
         {
             self.drop_front(front.len());
@@ -217,7 +208,7 @@ impl Stream {
 
     /// Takes all frames out and returns the payloads of the text frames.
     pub(super) fn take_texts(&mut self) -> Vec<Bytes> {
-        let mut stream: VecDeque<Bytes> = self.take_segments().into_iter().map(|segment| segment.bytes).collect();
+        let mut stream: VecDeque<Bytes> = self.take_segments().into();
         let mut texts = Vec::new();
         while let Some(written) = stream.front().and_then(|front| frame::Written::parse(front)) {
             take(&mut stream, written.header);
@@ -255,7 +246,7 @@ impl Stream {
         while count > 0 {
             let Some(front) = self.segments.front_mut() else { return };
             if count < front.len() {
-                front.bytes.advance(count);
+                front.advance(count);
                 if self.cursor.0 == 0 {
                     self.cursor.1 = self.cursor.1.saturating_sub(count);
                 }
