@@ -1,0 +1,36 @@
+'use strict';
+
+// What a fresh clone must hold.
+
+const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const ROOT = path.dirname(__dirname);
+/** Written by the build. */
+const BUILT = new Set(['native.js']);
+
+/** The project's own files that a script requires, relative to the root, without an ending where the script gives none. */
+function ownRequires(script) {
+  const source = readFileSync(path.join(ROOT, script), 'utf8');
+  const names = [...source.matchAll(/^(?:const .*|\}) = require\('(\.[^']*)'\)/gm)].map(([, name]) => name);
+  return names.map((name) => path.join(path.dirname(script), name));
+}
+
+test('every file that a script requires is in the repository', () => {
+  const files = new Set(execFileSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n'));
+  const isThere = (file) =>
+    [file, `${file}.js`, `${file}.json`, path.join(file, 'index.js')].some(
+      (name) => files.has(name) || BUILT.has(name),
+    );
+  const scripts = [...files].filter((file) => file.endsWith('.js'));
+  const missing = scripts.flatMap((script) =>
+    ownRequires(script)
+      .filter((file) => !isThere(file))
+      .map((file) => `${script} requires ${file}`),
+  );
+  assert.deepEqual(missing, []);
+  assert.ok(scripts.flatMap(ownRequires).length > 100);
+});
