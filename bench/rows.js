@@ -76,7 +76,10 @@ const ROWS = [
   // Without a target: how much of what one system call a delivery allows at all.
   row('floor-single', 'floor: fan-out to 64, 150 B, one at a time', 'floor', ONE_AT_A_TIME, [rate('deliveries/s')]),
   row('latency', 'question/answer, 1 pair', 'plain', ['latency'], [p50, p99]),
-  row('idle', 'idle connections', 'plain', ['idle'], [connecting({ most: 1 }), memory(2048)], { fresh: true }),
+  row('idle', 'idle connections', 'plain', ['idle'], [connecting({ most: 1 }), memory(2048)], {
+    fresh: true,
+    rounds: 3,
+  }),
   row('tls-qa', 'TLS: question/answer, 16 pairs, 150 B', 'tls', ['qa'], messages(2.0)),
   row('tls-direct', 'TLS: pipelined direct, 16 pairs, 150 B', 'tls', ['direct'], messages(2.0)),
   row('tls-fanout', 'TLS: fan-out to 64, 150 B, bursts of 32', 'tls', ['fanout'], deliveries(2.0)),

@@ -5,7 +5,17 @@
 const MEBIBYTE = 2 ** 20;
 
 /** Prints what was counted, what the hub took, and what was violated. */
-function printReport({ minutes, seed, counts, events, slowestRequest, processorSeconds, growth, violationCount, violations }) {
+function printReport({
+  minutes,
+  seed,
+  counts,
+  events,
+  slowestRequest,
+  processorSeconds,
+  growth,
+  violationCount,
+  violations,
+}) {
   const rows = [
     ...Object.entries(counts),
     ...Object.entries(events).map(([name, count]) => [`events ${name}`, count]),
