@@ -61,6 +61,35 @@ fn large_texts_are_sent_again_whole() {
 }
 
 #[test]
+fn wherever_an_acknowledgement_ends_the_texts_that_it_does_not_cover_are_sent_again() {
+    let large = "x".repeat(2_100);
+    let texts = [WELCOME, "one", "two", &large, "three", &large, "four", "five", &large];
+    let ends: Vec<usize> = texts
+        .iter()
+        .scan(0, |end, text| {
+            *end += text.len() + if text.len() > 125 { 4 } else { 2 };
+            Some(*end)
+        })
+        .collect();
+    for acknowledged in 0..=ends[texts.len() - 1] {
+        let (outbox, first) = retaining();
+        for written_together in texts[1..].chunks(3) {
+            written_together.iter().for_each(|text| push(&outbox, text));
+            first.flush();
+        }
+        // Twice: what has been let go of already is no more looked at.
+        for acknowledged in [acknowledged / 2, acknowledged] {
+            first.acknowledge(acknowledged as u64);
+            outbox.trim();
+        }
+        outbox.detach();
+        let left: Vec<_> = texts.iter().zip(&ends).skip(1).filter(|(_, end)| **end > acknowledged).collect();
+        let second = attach(&outbox, 2, false);
+        assert!(second.news().iter().eq(left.iter().map(|(text, _)| **text)), "{acknowledged} bytes");
+    }
+}
+
+#[test]
 fn answers_to_pings_of_the_old_connection_are_not_sent_again() {
     let (outbox, first) = retaining();
     first.acknowledge_texts(0, 0);

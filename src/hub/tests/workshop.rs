@@ -75,7 +75,12 @@ impl Wire {
         for _ in 0..count {
             at += Written::parse(&stream[at..]).unwrap().len();
         }
-        self.acknowledged.store(at as u64 + extra, Ordering::Relaxed);
+        self.acknowledge(at as u64 + extra);
+    }
+
+    /// The other side has acknowledged so many bytes of those written.
+    pub fn acknowledge(&self, bytes: u64) {
+        self.acknowledged.store(bytes, Ordering::Relaxed);
     }
 
     /// The texts that were written, whole ones only.
