@@ -8,7 +8,7 @@ use super::{
 };
 use crate::hub::coordinator::{Coordinator, Loss};
 
-/// How long the clock may move before a connected master is given the time to say who it is, in milliseconds.
+/// How long the clock may move, at once or step by step, before a connected master is given the time to say who it is, in milliseconds.
 const MASTER_IS_SILENT_MS: u64 = 1_000;
 
 /// How many questions who it is a master may leave unanswered in a row, and still be told from a new one.
@@ -31,6 +31,8 @@ pub struct World {
     pub(super) on_air: Option<usize>,
     /// Questions since a master was last identified.
     questions: u32,
+    /// For how long the connected master has not been given the time to read all, in milliseconds.
+    silence: u64,
     started: u64,
 }
 
@@ -38,7 +40,16 @@ impl World {
     /// Nobody is there yet.
     pub fn new(config: CoordinationConfig) -> Self {
         let rig = Rig::new(config.clone());
-        Self { rig, config, workers: Vec::new(), masters: Vec::new(), on_air: None, questions: 0, started: 0 }
+        Self {
+            rig,
+            config,
+            workers: Vec::new(),
+            masters: Vec::new(),
+            on_air: None,
+            questions: 0,
+            silence: 0,
+            started: 0,
+        }
     }
 
     /// Lets something happen.
@@ -242,11 +253,13 @@ impl World {
     }
 
     fn pass(&mut self, millis: u64) -> Result<(), String> {
-        if millis >= MASTER_IS_SILENT_MS {
+        if self.silence + millis >= MASTER_IS_SILENT_MS {
             // Its client answers at once; three seconds of silence would rightly make it a new one.
             self.master_reads(usize::MAX)?;
             self.master_writes(usize::MAX)?;
+            self.silence = 0;
         }
+        self.silence += millis;
         let end = self.rig.now + millis;
         while self.rig.now < end {
             let step = (end - self.rig.now).min(MASTER_IS_SILENT_MS);
