@@ -78,9 +78,9 @@ impl Stream {
             self.end += (self.tail.len() - before) as u64;
         } else {
             frame::put_text_header(&mut self.tail, text.len());
-            self.end += (self.tail.len() - before + text.len()) as u64;
+            self.end += (self.tail.len() - before) as u64;
             self.close_tail();
-            self.segments.push_back(text.clone());
+            self.push_segment(text.clone());
             self.whole_from = self.end;
         }
     }
@@ -88,18 +88,19 @@ impl Stream {
     /// Appends whole frames.
     pub(super) fn push_frames(&mut self, frames: &Bytes) {
         self.close_tail();
-        self.end += frames.len() as u64;
-        self.segments.push_back(frames.clone());
+        self.push_segment(frames.clone());
     }
 
     /// Appends what was taken from a stream, or frames like it.
     pub(super) fn append(&mut self, segments: impl IntoIterator<Item = Bytes>) {
         self.close_tail();
-        for segment in segments {
-            self.end += segment.len() as u64;
-            self.segments.push_back(segment);
-        }
+        segments.into_iter().for_each(|segment| self.push_segment(segment));
         self.whole_from = self.end;
+    }
+
+    fn push_segment(&mut self, segment: Bytes) {
+        self.end += segment.len() as u64;
+        self.segments.push_back(segment);
     }
 
     /// Ends the open segment.
