@@ -54,11 +54,6 @@ impl Wire {
     /// The other side reads: the socket takes so many bytes more.
     pub fn read(&self, bytes: u64) {
         self.room.store(self.room.load(Relaxed).saturating_add(bytes), Relaxed);
-        self.moment_passes();
-    }
-
-    /// What was to be sent soon is sent.
-    pub fn moment_passes(&self) {
         self.flush();
     }
 

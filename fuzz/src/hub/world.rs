@@ -8,6 +8,7 @@ use acebase_ipc_server::{
         CoordinatorFactory, Hub, PeerHandle, Settings,
         coordinator::{Coordinator, Loss},
         event::Deaf,
+        transport::Transport,
         unix_millis,
     },
     protocol::{Text, close::CloseReason},
@@ -92,7 +93,8 @@ impl World {
         let id = input.pick(&IDS);
         let what = input.below(2 * EVENTS);
         if what < EVENTS {
-            self.peers.iter().filter(|peer| peer.is_connected).for_each(|peer| peer.wire.moment_passes());
+            // The moment has passed for which what is to be sent soon may wait.
+            self.peers.iter().filter(|peer| peer.is_connected).for_each(|peer| peer.wire.flush());
         }
         match what % EVENTS {
             0 => self.connect(id, distance(input)),
