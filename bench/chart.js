@@ -4,6 +4,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { COMPARISONS } = require('./rows');
 const { number } = require('./support/report');
 
 const [source = path.join(__dirname, 'results.json'), goal = path.join(__dirname, '..', 'docs', 'bench.svg')] =
@@ -19,7 +20,7 @@ const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt
 /** One bar for each figure that has a ratio to the `ws` yardstick. */
 function bars(report) {
   return report.rows
-    .filter(({ comparison }) => !['coordination', 'floor'].includes(comparison))
+    .filter(({ comparison }) => COMPARISONS[comparison].other.kind === 'ws')
     .flatMap(({ name, figures }) =>
       figures.map((figure) => ({ ...figure, title: figure.name ? `${name}: ${figure.name}` : name })),
     )

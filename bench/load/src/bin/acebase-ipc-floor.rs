@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Enough for the load generator's upgrade request and for each of its frames, in bytes.
 const BUFFER: usize = 32 * 1024;
@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
     let receivers = Receivers::default();
     for peer in listener.incoming() {
         let peer = welcomed(peer?)?;
-        let mut present = receivers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut present = lock(&receivers);
         match &mut *present {
             Some(present) => present.push(peer),
             None => {
@@ -39,6 +39,10 @@ fn main() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn lock(receivers: &Receivers) -> MutexGuard<'_, Option<Vec<TcpStream>>> {
+    receivers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn welcomed(mut peer: TcpStream) -> io::Result<TcpStream> {
@@ -57,7 +61,7 @@ fn run(mut sender: TcpStream, receivers: &Receivers) {
         filled += more;
         while let Some(length) = whole_frame(&mut buffer[..filled]) {
             let frame = &buffer[HEADER - 4..length];
-            let present = receivers.lock().unwrap_or_else(PoisonError::into_inner);
+            let present = lock(receivers);
             for mut receiver in present.iter().flatten() {
                 // Who does not get it misses it: the load generator will say so.
                 let _ = receiver.write(frame);
@@ -66,7 +70,7 @@ fn run(mut sender: TcpStream, receivers: &Receivers) {
             filled -= length;
         }
     }
-    *receivers.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    *lock(receivers) = None;
 }
 
 /// Turns the client's frame at the front into a server's, four bytes shorter, and returns the length of the former. `None`:
