@@ -316,7 +316,8 @@ export class AceBaseIPCServer extends EventEmitter {
 
   /**
    * Starts to listen, and keeps the process alive from then on. Rejects with an Error that says what to do; its `code` is
-   * `EADDRINUSE`, `EACCES` and the like, `ERR_IPC_TLS` for certificates, or `ERR_IPC_RUNNING`.
+   * `EADDRINUSE`, `EACCES` and the like, `ERR_IPC_TLS` for certificates, or `ERR_IPC_RUNNING`. Where nobody takes the error, it ends
+   * the process, in both modes of pm2, too.
    */
   start(): Promise<void>;
 

@@ -9,9 +9,14 @@ const { UsageError } = require('../lib/usage-error.js');
 /** A stop that takes longer than this, in milliseconds, is not waited for: whoever sent the signal expects the process to end. */
 const STOP_LIMIT = 1800;
 
+/** How long a process that has failed and does not end by itself may take for its last words, in milliseconds: pm2 writes them later. */
+const LAST_WORDS_LIMIT = 250;
+
 main().catch((error) => {
   console.error(`acebase-ipc-server: ${error.message}`);
   process.exitCode = 1;
+  // The channel to a parent process may keep this one alive, as in pm2's cluster mode.
+  setTimeout(() => process.exit(), LAST_WORDS_LIMIT).unref();
 });
 
 async function main() {

@@ -7,6 +7,7 @@ const { EventEmitter } = require('node:events');
 const { AceBaseIPCClient } = require('./client.js');
 const { readConfig } = require('./config.js');
 const { logEvent, logNeeds } = require('./event-log.js');
+const { mustBeTaken } = require('./failed-start.js');
 const { keeperLaunch } = require('./keep-port.js');
 const { Log } = require('./log.js');
 const { loadNative } = require('./native.js');
@@ -47,10 +48,7 @@ class AceBaseIPCServer extends EventEmitter {
     this.#followListeners();
     // Later, so that whoever made this server has had time to listen.
     process.nextTick(() => {
-      for (const doubt of doubts) {
-        logEvent(this.#log, { type: 'warning', ...doubt });
-        this.#warn(doubt);
-      }
+      this.#tellAll(doubts.map((doubt) => ({ type: 'warning', ...doubt })));
     });
   }
 
@@ -61,10 +59,15 @@ class AceBaseIPCServer extends EventEmitter {
 
   start() {
     return this.#inTurn(async () => {
-      if (this.#native) {
-        throw coded('ERR_IPC_RUNNING', `The AceBase IPC server runs already, on port ${this.port}`);
+      try {
+        if (this.#native) {
+          throw coded('ERR_IPC_RUNNING', `The AceBase IPC server runs already, on port ${this.port}`);
+        }
+        await this.#start();
+      } catch (error) {
+        mustBeTaken(error);
+        throw error;
       }
-      await this.#start();
     });
   }
 
@@ -77,14 +80,15 @@ class AceBaseIPCServer extends EventEmitter {
     };
     const take = (events) => this.#take(events);
     this.#native = await NativeServer.start(options, [...this.#wanted], take).catch((error) => {
+      this.#tellAll(this.#early.splice(0));
       // The addon's error was made on another thread: this one has a stack.
       throw coded(error.code, error.message);
     });
     // Listeners may have come and gone meanwhile.
     this.#native.setWanted([...this.#wanted]);
     this.#sayRunning();
-    this.emit('listening');
-    this.#take(this.#early.splice(0));
+    guarded(() => this.emit('listening'));
+    this.#tellAll(this.#early.splice(0));
   }
 
   /** Process managers and scripts wait for this line, so that it is there without a log, too. */
@@ -103,17 +107,19 @@ class AceBaseIPCServer extends EventEmitter {
         return;
       }
       await this.#native.stop(Boolean(keepPort));
-      this.#take(this.#native.takeLastEvents());
+      this.#tellAll(this.#native.takeLastEvents());
       this.#native = undefined;
       this.#log.write('info', 'AceBase IPC server stopped', { event: 'close' });
-      this.emit('close');
+      guarded(() => this.emit('close'));
     });
   }
 
   #inTurn(action) {
     const done = this.#turn.then(action);
     this.#turn = done.catch(() => {});
-    return done;
+    // The line above has taken note of a failure. A promise of its own is one that only the caller can have looked at: a
+    // failure that nobody takes must be an unhandled rejection.
+    return done.then();
   }
 
   address() {
@@ -195,20 +201,19 @@ class AceBaseIPCServer extends EventEmitter {
 
   /** Takes a batch of the addon's events; those that come before `start()` is done wait for it. */
   #take(events) {
-    if (!this.#native) {
+    if (this.#native) {
+      this.#tellAll(events);
+    } else {
       this.#early.push(...events);
-      return;
     }
+  }
+
+  #tellAll(events) {
     for (const event of events) {
-      try {
+      guarded(() => {
         logEvent(this.#log, event);
         this.#dispatch(event);
-      } catch (error) {
-        // A listener threw. That is its owner's business, as with every emitter; the other events still get through.
-        process.nextTick(() => {
-          throw error;
-        });
-      }
+      });
     }
   }
 
@@ -250,6 +255,17 @@ class AceBaseIPCServer extends EventEmitter {
     if (!this.emit('warning', { code, message }) && !this.#log.isConfigured) {
       process.emitWarning(message, { type: 'AceBaseIPCWarning', code });
     }
+  }
+}
+
+/** Tells listeners something. That one of them throws is its owner's business, as with every emitter; the server goes on. */
+function guarded(tell) {
+  try {
+    tell();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
   }
 }
 

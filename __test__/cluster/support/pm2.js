@@ -34,7 +34,7 @@ class Pm2 {
     await this.#run('start', 'ecosystem.config.js', ...args);
   }
 
-  /** Its processes: number, app, pid, status, and how often pm2 had to start them again. */
+  /** Its processes: number, app, pid, status, how often pm2 had to start them again, and the last one's exit code. */
   async list() {
     const json = await this.#run('jlist', '--silent');
     return JSON.parse(json.slice(json.indexOf('['))).map(({ pm_id: id, name, pid, pm2_env: env }) => ({
@@ -43,6 +43,7 @@ class Pm2 {
       pid,
       status: env.status,
       restarts: env.restart_time,
+      exitCode: env.exit_code,
       logs: [env.pm_out_log_path, env.pm_err_log_path],
     }));
   }
