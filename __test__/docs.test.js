@@ -9,6 +9,7 @@ const { test } = require('node:test');
 
 const { readCommandLine, VARIABLES } = require('../lib/command-line.js');
 const { ROOT } = require('./support/process.js');
+const { files } = require('./support/readme.js');
 
 const PAGES = [
   'README.md',
@@ -46,6 +47,32 @@ for (const page of PAGES) {
     }
   });
 }
+
+/** Code without the lines that are comments alone. */
+function code(text) {
+  return text.replace(/^\/\/.*\n/gm, '').trim();
+}
+
+test("the README's files for pm2 are those of the example", () => {
+  const names = Object.keys(files());
+  assert.deepEqual(names.sort(), readdirSync(path.join(ROOT, 'examples', 'pm2-dedicated-master')).sort());
+  for (const name of names) {
+    assert.equal(code(files()[name]), code(read(`examples/pm2-dedicated-master/${name}`)), name);
+  }
+});
+
+test('AceBaseServer gets ipc beside its own path, never in a storage that would take the place of it', () => {
+  const scripts = readdirSync(path.join(ROOT, 'examples'), { recursive: true }).filter((name) => name.endsWith('.js'));
+  const texts = [...PAGES, ...scripts.map((name) => `examples/${name}`)].map(read);
+  const calls = texts.flatMap((text) => text.match(/new AceBaseServer\(.*?\);/g) ?? []);
+  assert.ok(calls.length >= 4, calls.join());
+  for (const call of calls) {
+    assert.match(call, /\bipc\b/);
+    assert.doesNotMatch(call, /\bstorage\b/);
+  }
+  const original = "{ host: 'localhost', port: 5757, ipc: { port: 9163, role: 'worker' } }";
+  assert.equal(calls.filter((call) => call.includes(original)).length, 2);
+});
 
 test('the examples for containers set variables that there are', () => {
   const known = VARIABLES.map(({ variable }) => variable);

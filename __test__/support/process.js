@@ -30,7 +30,7 @@ function start(t, command, args, options = {}) {
   /** Waits until it has printed `pattern`; gives the match. */
   process.printed = async (pattern) => {
     while (!pattern.test(process.stdout)) {
-      const [what] = await Promise.race([once(child.stdout, 'data'), once(child, 'close').then(() => [])]);
+      const [what] = await Promise.race([once(child.stdout, 'data'), process.ended.then(() => [])]);
       if (!what) {
         throw new Error(`the process ended without printing ${pattern}: ${process.stdout}${process.stderr}`);
       }

@@ -1,3 +1,3 @@
 const { AceBaseServer } = require('acebase-server');
 const role = process.env.NODE_APP_INSTANCE === '0' ? 'master' : 'worker'
-const server = new AceBaseServer('mydb', { host: 'localhost', port: 5757, storage: { ipc: { port: 9163, role } } });
+const server = new AceBaseServer('mydb', { host: 'localhost', port: 5757, ipc: { port: 9163, role } });

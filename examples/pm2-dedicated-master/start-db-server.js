@@ -1,3 +1,3 @@
 // Start a database server with worker role
 const { AceBaseServer } = require('acebase-server');
-const server = new AceBaseServer('mydb', { host: 'localhost', port: 5757, storage: { ipc: { port: 9163, role: 'worker' } } });
+const server = new AceBaseServer('mydb', { host: 'localhost', port: 5757, ipc: { port: 9163, role: 'worker' } });
