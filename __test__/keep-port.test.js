@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
-const { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } = require('node:fs');
+const { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { describe, test } = require('node:test');
@@ -15,7 +15,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { AceBaseIPCServer } = require('..');
 const { eventually, freePort, isOpen, keeperGone, keeperOf, keeperThere, treeOf } = require('./support/keeper.js');
 const { connect } = require('./support/peer.js');
-const { start } = require('./support/process.js');
+const { ROOT, start } = require('./support/process.js');
 
 const HUB = path.join(__dirname, 'support', 'hub-process.js');
 const COMMAND = path.join(__dirname, '..', 'bin', 'acebase-ipc-server.js');
@@ -59,6 +59,8 @@ async function makeScene(t) {
     launch(config = {}, options = {}) {
       return launch(HUB, [JSON.stringify({ host: '127.0.0.1', port, keepPort: true, ...config })], options);
     },
+    /** Starts a script that is given as text. */
+    evaluate: (script, options = {}) => launch('-e', [script], options),
     /** Starts a server, and waits until it runs. */
     async hub(config, options) {
       const hub = this.launch(config, options);
@@ -267,6 +269,58 @@ describe('a keeper', { skip: process.platform === 'win32' }, () => {
     assert.equal(String(said).trim(), 'EACCES');
     await assertIsServedAfter(scene.port, () => scene.hub());
   });
+
+  test('needs no file but the addon: not those of this package, which may be a part of a bundle or an archive', async (t) => {
+    const scene = await makeScene(t);
+    const copy = path.join(scene.folder, 'copy');
+    for (const part of ['lib', 'index.js', 'native.js', 'package.json']) {
+      cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true });
+    }
+    const addon = readdirSync(ROOT).find((name) => name.endsWith('.node'));
+    const script = `
+      const { AceBaseIPCServer } = require(${JSON.stringify(copy)});
+      require('node:fs').rmSync(${JSON.stringify(copy)}, { recursive: true });
+      const server = new AceBaseIPCServer({ host: '127.0.0.1', port: ${scene.port}, keepPort: true });
+      server.on('warning', ({ message }) => console.log('warning', message));
+      server.start();
+    `;
+    const hub = scene.evaluate(script, { variables: { NAPI_RS_NATIVE_LIBRARY_PATH: path.join(ROOT, addon) } });
+    await hub.printed(/running on port/);
+    await keeperThere(scene.port);
+    assert.doesNotMatch(hub.stdout, /warning/);
+    await end(hub, 'SIGKILL');
+    await assertStaysOpen(scene.port);
+  });
+
+  test('that cannot be started from such a program is a warning with the cause and the remedy', async (t) => {
+    const scene = await makeScene(t);
+    const script = `
+      process.pkg = {};
+      const { AceBaseIPCServer } = require(${JSON.stringify(ROOT)});
+      const server = new AceBaseIPCServer({ host: '127.0.0.1', port: ${scene.port}, keepPort: true });
+      server.start();
+    `;
+    const hub = scene.evaluate(script);
+    await hub.printed(/running on port/);
+    hub.child.kill('SIGKILL');
+    const { stderr } = await hub.ended;
+    assert.match(stderr, /not kept open across restarts: this program is one executable file.*set keepPort to false/);
+    assert.equal(await isOpen(scene.port), false);
+  });
+
+  for (const patience of ['soon', '-1', '0', '1.5', '1e12', '99999999999999999999', ' 5', 'NaN']) {
+    test(`takes ${JSON.stringify(patience)} for no patience to be heeded, and says so`, async (t) => {
+      const scene = await makeScene(t);
+      const hub = await scene.hub({}, { variables: { ACEBASE_IPC_KEEPER_PATIENCE: patience } });
+      assert.match(
+        hub.stdout,
+        /warning port-keeper: ACEBASE_IPC_KEEPER_PATIENCE must be a whole number of milliseconds/,
+      );
+      await keeperThere(scene.port);
+      await end(hub, 'SIGKILL');
+      await assertStaysOpen(scene.port);
+    });
+  }
 
   test('needs a fixed port', () => {
     assert.throws(() => new AceBaseIPCServer({ port: 0, keepPort: true }), {

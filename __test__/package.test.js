@@ -5,12 +5,22 @@
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
 const { once } = require('node:events');
-const { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
+const {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} = require('node:fs');
 const net = require('node:net');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 
+const { PACKAGED } = require('../lib/native.js');
 const { connect } = require('./support/peer.js');
 const { ROOT, start } = require('./support/process.js');
 
@@ -85,17 +95,53 @@ describe('the packed package', () => {
     );
   });
 
-  test('without a binary for the platform says which is missing, and how to build it', async (t) => {
-    const project = install('bare', main);
-    const { code, stderr } = await start(t, 'node', ['-e', "require('acebase-ipc-server')"], { cwd: project, env })
-      .ended;
-    assert.equal(code, 1);
-    assert.match(stderr, new RegExp(`no binary for this platform \\(${process.platform}-${process.arch}`));
-    const command = stderr.match(/and run: (npm --prefix "(.*)" run build)/);
-    assert.equal(command[2], path.join(project, 'node_modules', 'acebase-ipc-server'));
-    const built = await start(t, 'sh', ['-c', command[1]], { cwd: project, env }).ended;
-    assert.notEqual(built.code, 0);
-    assert.match(built.stderr, /^Rust is needed to build the addon, and `cargo` was not found: install it from /m);
+  describe('without a binary that can be loaded says', () => {
+    let project;
+    before(() => {
+      project = install('bare', main);
+    });
+
+    async function complaint(t, preparation = '') {
+      const script = `${preparation}; require('acebase-ipc-server')`;
+      const { code, stderr } = await start(t, 'node', ['-e', script], { cwd: project, env }).ended;
+      assert.equal(code, 1);
+      assert.match(stderr, /ERR_IPC_NO_BINARY/);
+      return stderr;
+    }
+
+    test('that it was left out, and how to get it or to build it', async (t) => {
+      const stderr = await complaint(t);
+      const name = path.basename(platform, '.tgz').replace(/-\d.*/, '');
+      assert.match(stderr, new RegExp(`is not installed: it is the optional dependency ${name}\\. .*--omit=optional`));
+      assert.match(stderr, /Run: npm install --include=optional\. /);
+      const command = stderr.match(/and run: (npm --prefix "(.*)" run build)/);
+      assert.equal(command[2], path.join(project, 'node_modules', 'acebase-ipc-server'));
+      const built = await start(t, 'sh', ['-c', command[1]], { cwd: project, env }).ended;
+      assert.notEqual(built.code, 0);
+      assert.match(built.stderr, /^Rust is needed to build the addon, and `cargo` was not found: install it from /m);
+    });
+
+    test('that there is none for the platform', async (t) => {
+      const stderr = await complaint(t, "Object.defineProperty(process, 'arch', { value: 'riscv64' })");
+      assert.match(stderr, new RegExp(`has no binary for this platform \\(${process.platform}-riscv64`));
+      assert.doesNotMatch(stderr, /omit=optional/);
+    });
+
+    test('that it is damaged, or of another system', async (t) => {
+      const { main: binary } = JSON.parse(
+        execFileSync('tar', ['xzOf', platform, 'package/package.json'], { encoding: 'utf8' }),
+      );
+      const place = path.join(project, 'node_modules', 'acebase-ipc-server', binary);
+      writeFileSync(place, 'of another system');
+      t.after(() => rmSync(place));
+      const stderr = await complaint(t);
+      assert.match(stderr, new RegExp(`cannot be loaded: .*${binary}.*delete node_modules and install again`));
+    });
+  });
+
+  test('has a package for each platform that the complaint knows', () => {
+    const folders = readdirSync(path.join(ROOT, 'npm'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    assert.deepEqual(folders.map((folder) => folder.name).sort(), PACKAGED.toSorted());
   });
 
   test('has sources that cargo understands', () => {

@@ -75,7 +75,7 @@ class AceBaseIPCServer extends EventEmitter {
     const options = {
       port: DEFAULT_PORT,
       ...this.#options,
-      keeper: this.#options.keepPort ? keeperLaunch() : undefined,
+      keeper: this.#options.keepPort ? this.#keeper() : undefined,
       development: process.env.NODE_ENV === 'development',
     };
     const take = (events) => this.#take(events);
@@ -89,6 +89,13 @@ class AceBaseIPCServer extends EventEmitter {
     this.#sayRunning();
     guarded(() => this.emit('listening'));
     this.#tellAll(this.#early.splice(0));
+  }
+
+  /** How the port's keeper is started; `undefined` where it cannot be. */
+  #keeper() {
+    const { launch, doubts } = keeperLaunch();
+    this.#tellAll(doubts.map((message) => ({ type: 'warning', code: 'port-keeper', message })));
+    return launch;
   }
 
   /** Process managers and scripts wait for this line, so that it is there without a log, too. */

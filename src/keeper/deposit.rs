@@ -50,7 +50,7 @@ fn spawn(launch: &Launch, connection: UnixStream, place: &Place) -> io::Result<C
         .current_dir("/")
         .stdin(OwnedFd::from(connection))
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
+        .stderr(Stdio::piped());
     command.spawn().map_err(|error| {
         io::Error::new(error.kind(), format!("{} cannot be started: {error}", launch.program.display()))
     })

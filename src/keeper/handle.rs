@@ -20,6 +20,7 @@ use super::{
     Launch, Warn,
     claim::GO_LIMIT,
     deposit::deposit,
+    last_words::read_cause,
     rendezvous::Place,
     words::{Word, receive, send},
 };
@@ -49,19 +50,32 @@ impl Attended {
     }
 
     /// Waits until the keeper is gone, and says what is known of how.
-    fn outlive(self) -> String {
-        if let Some(mut launcher) = self.launcher {
-            match launcher.wait() {
-                Ok(status) if status.success() => {}
-                Ok(status) => return format!("cannot be started: its launcher has failed ({status})"),
-                Err(error) => return format!("cannot be started: {error}"),
-            }
+    fn outlive(mut self) -> String {
+        let stderr = self.launcher.as_mut().and_then(|launcher| launcher.stderr.take());
+        let how = self.await_launcher().unwrap_or_else(|| self.await_end());
+        match stderr.and_then(read_cause) {
+            Some(cause) => format!("{how}: {cause}"),
+            None => how,
         }
+    }
+
+    /// `None`: the launcher has done its work, or there was none.
+    fn await_launcher(&mut self) -> Option<String> {
+        match self.launcher.as_mut()?.wait() {
+            Ok(status) if status.success() => None,
+            Ok(status) => Some(format!("cannot be started: its launcher has failed ({status})")),
+            Err(error) => Some(format!("cannot be started: {error}")),
+        }
+    }
+
+    fn await_end(&self) -> String {
         loop {
             match receive(&self.stream) {
                 // There is nothing that a keeper would say by itself.
                 Ok(Some(_)) => {}
+                // It may go before it has read what was sent to it.
                 Ok(None) => return "has ended".into(),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return "has ended".into(),
                 Err(error) => return format!("has ended: {error}"),
             }
         }

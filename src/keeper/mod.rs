@@ -26,6 +26,8 @@ mod deposit;
 #[cfg(unix)]
 mod handle;
 #[cfg(unix)]
+mod last_words;
+#[cfg(unix)]
 mod rendezvous;
 #[cfg(unix)]
 mod serve;
@@ -59,7 +61,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a keeper is started: a program that starts the keeper detached from itself, so that it is no child of the
 /// server, and ends at once. The keeper must run [`serve_standard_input`] with the launcher's standard input as its
-/// own.
+/// own. What the launcher writes on its standard error before it fails, and the keeper before it ends, is a part of the
+/// warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {
     /// The program's absolute path: it is run in the root directory.

@@ -271,6 +271,23 @@ fn a_launcher_that_fails_is_a_warning() {
 }
 
 #[test]
+fn what_a_failing_launcher_or_keeper_says_is_a_part_of_the_warning() {
+    const SCRIPTS: [(&str, &str); 2] = [
+        ("echo 'Error: no such script' >&2; exit 3", "launcher has failed (exit status: 3): Error: no such script"),
+        ("exec 3<&0; (sleep 0.2; echo 'Error: no such addon' >&2) <&3 3<&- &", "has ended: Error: no such addon"),
+    ];
+    for (script, complaint) in SCRIPTS {
+        let scene = Scene::new();
+        let launch = Launch { program: "/bin/sh".into(), args: vec!["-c".into(), script.into()], environment: vec![] };
+        let server = scene.open_as(None, &launch, &|_| true).unwrap();
+        eventually("a warning comes", || !scene.warnings.lock().is_empty());
+        let warning = scene.warnings.lock()[0].clone();
+        assert!(warning.contains(complaint), "{warning}");
+        stop(server);
+    }
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_keeper_that_dies_is_replaced() {
     let scene = Scene::new();
