@@ -2,6 +2,7 @@
 
 mod certificates;
 mod looking;
+mod one_flight;
 
 use std::{
     io::{Read, Write},
@@ -53,20 +54,24 @@ impl Transport {
         Server::start(self.config.clone(), Arc::new(Deaf)).unwrap()
     }
 
-    /// Connects and reads the welcome.
-    fn connect(&self, port: u16, id: &str) -> WebSocket<Stream> {
+    /// Connects, and says nothing.
+    fn open(&self, port: u16) -> Stream {
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let stream = match &self.client {
+        match &self.client {
             None => Stream::Plain(socket),
             Some(config) => {
                 let name = "localhost".try_into().unwrap();
                 let connection = ClientConnection::new(config.clone(), name).unwrap();
                 Stream::Tls(Box::new(StreamOwned::new(connection, socket)))
             }
-        };
+        }
+    }
+
+    /// Connects and reads the welcome.
+    fn connect(&self, port: u16, id: &str) -> WebSocket<Stream> {
         let url = format!("ws://localhost/db/connect?v=1.0.0&id={id}&t=undefined");
-        let (mut client, _) = client(url, stream).unwrap();
+        let (mut client, _) = client(url, self.open(port)).unwrap();
         let welcome = client.read().unwrap().into_text().unwrap();
         assert!(welcome.starts_with("welcome:"), "{welcome}");
         client

@@ -118,7 +118,7 @@ impl Link {
     }
 
     /// Decrypts what was read. `None`: the connection is plain.
-    pub fn decrypt(&self, bytes: &[u8]) -> Option<Result<Plain, rustls::Error>> {
+    pub fn decrypt(&self, bytes: &[u8]) -> Option<Plain> {
         self.tls.as_ref().map(|tls| tls.lock().decrypt(bytes))
     }
 

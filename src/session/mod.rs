@@ -32,6 +32,7 @@ use crate::{
 };
 use decoder::{Decoded, Decoder};
 use link::Link;
+use tls::Outlook;
 
 pub use closing::LINGER;
 
@@ -122,12 +123,19 @@ impl Session {
         let flush_timeout = limits.flush_timeout;
         let mut session =
             Self { peer, reader, link, decoder, flush_timeout, early_ending: None, _permit: connection.permit };
-        if !connection.read_ahead.is_empty() {
-            let mut ahead = connection.read_ahead.to_vec();
-            let len = ahead.len();
-            session.early_ending = session.decode(&mut ahead, len);
-        }
+        session.early_ending = session.take_over(&connection.read_ahead);
         Ok(session)
+    }
+
+    /// Routes what came with the upgrade request: what HTTP has read, then what TLS has decrypted and HTTP has not read. No
+    /// socket will say that it is there.
+    fn take_over(&mut self, read_ahead: &[u8]) -> Option<Ending> {
+        let mut ahead = read_ahead.to_vec();
+        let plain = self.link.decrypt(&[]);
+        if let Some(plain) = &plain {
+            ahead.extend_from_slice(&plain.bytes);
+        }
+        self.take_plain(&mut ahead, plain.map_or(Outlook::More, |plain| plain.outlook))
     }
 
     /// Serves the peer until its connection ends. Returns when the socket is closed.
@@ -193,18 +201,20 @@ impl Session {
     fn take_in(&mut self, scratch: &mut Vec<u8>, len: usize) -> Option<Ending> {
         match self.link.decrypt(&scratch[..len]) {
             None => self.decode(scratch, len),
-            Some(Ok(mut plain)) => {
-                let len = plain.bytes.len();
-                let ending = self.decode(&mut plain.bytes, len);
-                self.link.write_tls();
-                ending.or(plain.ended.then_some(Ending::Lost(Loss::Fin)))
-            }
-            Some(Err(_)) => {
-                // An alert may be waiting to be sent.
-                self.link.write_tls();
-                Some(Ending::Lost(Loss::Violation))
-            }
+            Some(mut plain) => self.take_plain(&mut plain.bytes, plain.outlook),
         }
+    }
+
+    /// Routes what was decrypted. How the messages end the session comes before how TLS does.
+    fn take_plain(&mut self, plain: &mut Vec<u8>, outlook: Outlook) -> Option<Ending> {
+        let len = plain.len();
+        let ending = if len > 0 { self.decode(plain, len) } else { None };
+        self.link.write_tls();
+        ending.or(match outlook {
+            Outlook::More => None,
+            Outlook::Ended => Some(Ending::Lost(Loss::Fin)),
+            Outlook::Broken => Some(Ending::Lost(Loss::Violation)),
+        })
     }
 
     fn decode(&mut self, bytes: &mut Vec<u8>, len: usize) -> Option<Ending> {

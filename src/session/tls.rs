@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, IoSlice, Read, Write},
+    io::{self, BufRead, IoSlice, Write},
 };
 
 use bytes::{Buf, BytesMut};
@@ -43,10 +43,21 @@ struct Mark {
 
 /// What was decrypted.
 pub struct Plain {
-    /// The plain text.
+    /// The plain text. It is good, whatever comes of the stream.
     pub bytes: Vec<u8>,
-    /// The peer has ended the stream (close_notify).
-    pub ended: bool,
+    /// What comes of the stream.
+    pub outlook: Outlook,
+}
+
+/// What can be expected of the encrypted stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// More may come.
+    More,
+    /// The peer has ended it (close_notify). Whatever follows means nothing, and rustls does not take it.
+    Ended,
+    /// It is no TLS, or not the peer's. An alert may be waiting for [`Tls::write`].
+    Broken,
 }
 
 impl Tls {
@@ -61,25 +72,37 @@ impl Tls {
         }
     }
 
-    /// Decrypts what the socket gave. What has to be answered waits for [`Tls::write`].
-    pub fn decrypt(&mut self, mut cipher: &[u8]) -> Result<Plain, rustls::Error> {
-        let mut plain = Plain { bytes: Vec::new(), ended: false };
+    /// Decrypts what the socket gave, after what was left when the connection was taken over. What has to be answered waits
+    /// for [`Tls::write`].
+    pub fn decrypt(&mut self, mut cipher: &[u8]) -> Plain {
+        let mut plain = Plain { bytes: Vec::with_capacity(cipher.len()), outlook: Outlook::More };
         loop {
-            if self.connection.read_tls(&mut cipher).is_err() {
-                return Err(rustls::Error::General("the TLS stream cannot be read on".into()));
+            plain.outlook = self.take_in(&mut plain.bytes);
+            if plain.outlook != Outlook::More || cipher.is_empty() {
+                return plain;
             }
-            let state = self.connection.process_new_packets()?;
-            let expected = state.plaintext_bytes_to_read();
-            plain.ended |= state.peer_has_closed();
-            if expected > 0 {
-                let start = plain.bytes.len();
-                plain.bytes.resize(start + expected, 0);
-                let read = self.connection.reader().read(&mut plain.bytes[start..]).unwrap_or(0);
-                plain.bytes.truncate(start + read);
+            // Room was made above. If it takes nothing all the same, it never will.
+            if !matches!(self.connection.read_tls(&mut cipher), Ok(1..)) {
+                plain.outlook = Outlook::Broken;
+                return plain;
             }
-            if cipher.is_empty() {
-                return Ok(plain);
-            }
+        }
+    }
+
+    /// Decrypts what rustls has, and appends it.
+    fn take_in(&mut self, plain: &mut Vec<u8>) -> Outlook {
+        let state = self.connection.process_new_packets();
+        // What came before a bad record is good.
+        let mut reader = self.connection.reader();
+        while let Ok(chunk @ [_, ..]) = reader.fill_buf() {
+            let count = chunk.len();
+            plain.extend_from_slice(chunk);
+            reader.consume(count);
+        }
+        match state {
+            Ok(state) if state.peer_has_closed() => Outlook::Ended,
+            Ok(_) => Outlook::More,
+            Err(_) => Outlook::Broken,
         }
     }
 
