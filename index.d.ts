@@ -71,6 +71,11 @@ export interface AceBaseIPCServerConfig {
   largeMessages?: 'push' | 'download';
   /** The origins of web pages that may connect; all others are refused. Default: none. */
   allowedOrigins?: string[];
+  /**
+   * The addresses (`'127.0.0.1'`) and networks (`'10.0.0.0/8'`) of proxies in front of the server: what they say in `X-Forwarded-For` or
+   * `Forwarded` is believed, and told of who is refused. Default: none.
+   */
+  trustedProxies?: string[];
   /** Introduce AceBase peers to each other when they join. Default: true. */
   introductions?: boolean;
   /** How long the session of a lost connection is kept for its client to come back; 0 is not at all. Default: 5000. */
@@ -196,13 +201,21 @@ export interface AceBaseIPCTrace {
   text: string;
 }
 
-/** A client was not let in. */
+/**
+ * A client was not let in. Of those with the same reason from the same address (IPv6: the same /64) the first is told at once, and those
+ * that follow within ten seconds as one.
+ */
 export interface AceBaseIPCRefusal {
+  /** The database that was asked for; of a long name the first 64 characters, and `…`. */
   readonly dbname: string;
   /** Why, in one word. */
   reason: string;
   /** The HTTP status that it got. */
   status: number;
+  /** The address that it came from; behind proxies of `trustedProxies`, the one that they name. */
+  remote: string;
+  /** How many more there were since the last one that was told. */
+  leftOut: number;
 }
 
 /** Something worth knowing that needs nothing done. */

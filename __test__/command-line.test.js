@@ -58,13 +58,19 @@ test('names are taken in any case and with any dashes', () => {
 });
 
 test('every kind of value can be written', () => {
-  const args = ['no_delay=off', 'LARGE_MESSAGES=Download', 'ALLOWED_ORIGINS=https://a.example, https://b.example'];
+  const args = [
+    'no_delay=off',
+    'LARGE_MESSAGES=Download',
+    'ALLOWED_ORIGINS=https://a.example, https://b.example',
+    'trusted_proxies=127.0.0.1, 10.0.0.0/8',
+  ];
   assert.deepEqual(configOf([...args, 'KEEP_PORT=0', 'RESUME_WINDOW=0']), {
     ...DEFAULTS,
     keepPort: false,
     noDelay: false,
     largeMessages: 'download',
     allowedOrigins: ['https://a.example', 'https://b.example'],
+    trustedProxies: ['127.0.0.1', '10.0.0.0/8'],
     resumeWindow: 0,
   });
 });

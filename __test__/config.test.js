@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { readConfig } = require('../lib/config.js');
+const { startServer } = require('./support/server.js');
 
 function messageOf(config) {
   try {
@@ -40,6 +41,10 @@ test('a wrong type is an error that names the option, what it must be, and what 
     [{ largeMessages: 'pull' }, `option "largeMessages" must be 'push' or 'download', but is a string ("pull")`],
     [{ allowedOrigins: 'https://a.example' }, 'option "allowedOrigins" must be an array of non-empty strings'],
     [{ allowedOrigins: [1] }, 'option "allowedOrigins" must be an array of non-empty strings, but is an array'],
+    [
+      { trustedProxies: ['proxy.example.com'] },
+      `option "trustedProxies" must be an array of IP addresses and networks such as '10.0.0.0/8', but is an array`,
+    ],
     [{ resumeWindow: '5s' }, 'option "resumeWindow" must be a whole number of milliseconds from 0 to'],
     [{ resumeWindow: () => 1 }, 'but is a function'],
   ];
@@ -47,6 +52,24 @@ test('a wrong type is an error that names the option, what it must be, and what 
     const message = messageOf(config);
     assert.ok(message.startsWith('AceBaseIPCServer: '), message);
     assert.ok(message.includes(expected), message);
+  }
+});
+
+test('proxies are addresses and networks, which the addon reads as they are written', async (t) => {
+  const good = ['127.0.0.1', '10.0.0.0/8', '10.1.2.3/32', '0.0.0.0/0', '::1', 'fd00::/8', '::ffff:10.0.0.1'];
+  const server = await startServer(t, { trustedProxies: good });
+  assert.ok(server.port > 0);
+  for (const bad of [
+    '',
+    'localhost',
+    '10.0.0.0/33',
+    '10.0.0/8',
+    'fd00::/129',
+    '10.0.0.1/',
+    '1.2.3.4/8/8',
+    'fe80::1%lo',
+  ]) {
+    assert.match(messageOf({ trustedProxies: ['127.0.0.1', bad] }), /option "trustedProxies" must be an array/);
   }
 });
 

@@ -61,7 +61,7 @@ test('doubts about the configuration and refusals are logged, and no token ever 
   await sleep(MOMENT);
   const all = JSON.stringify(logger.lines);
   assert.match(all, /option \\"masterTimeout\\" is in milliseconds/);
-  assert.match(all, /A client was refused for mydb_data: \S+ \(403\)/);
+  assert.match(all, /A client at 127\.0\.0\.1 was refused for mydb_data: \S+ \(403\)/);
   assert.doesNotMatch(all, /hunter/);
 });
 

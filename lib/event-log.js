@@ -32,7 +32,7 @@ function logEvent(log, event) {
 }
 
 function describe(event) {
-  const { type, db, id, code, message, reason, status, to, bytes } = event;
+  const { type, db, id, code, message, reason, to, bytes } = event;
   const peer = { event: type, dbname: db, id };
   switch (type) {
     case 'connect':
@@ -40,7 +40,7 @@ function describe(event) {
     case 'disconnect':
       return info(`${id} has left ${db} (${reason})`, { ...peer, reason });
     case 'refused':
-      return info(`A client was refused for ${db}: ${reason} (${status})`, { event: type, dbname: db, reason, status });
+      return refusal(event);
     case 'coordination':
       return {
         level: NOTE_LEVELS[code] ?? 'info',
@@ -62,6 +62,13 @@ function describe(event) {
       // Messages themselves are never logged: they are the user's data.
       return undefined;
   }
+}
+
+/** Several that were alike are one line. */
+function refusal({ type, db, reason, status, remote, leftOut }) {
+  const others = leftOut > 0 ? `, and ${leftOut} more like it` : '';
+  const details = { event: type, dbname: db, reason, status, remote, leftOut };
+  return info(`A client at ${remote} was refused for ${db}: ${reason} (${status})${others}`, details);
 }
 
 function info(message, details) {

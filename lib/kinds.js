@@ -3,6 +3,8 @@
 // The kinds of values that an option can have. Each kind says what it expects (for errors, help and documentation), recognises
 // a good JavaScript value, and reads one from text (an argument or an environment variable). Knows nothing of which options exist.
 
+const { isIP } = require('node:net');
+
 /** The longest duration that an option takes, in milliseconds: a week. A longer one is a mistake of units. */
 const MAX_DURATION = 7 * 24 * 60 * 60 * 1000;
 
@@ -107,6 +109,27 @@ function isListOfTexts(value) {
   return Array.isArray(value) && value.every((item) => typeof item === 'string' && item.length > 0);
 }
 
+/** Addresses, and networks as an address and the length of what all of theirs begin with. @returns {Kind} */
+function networks() {
+  return {
+    ...list(),
+    expected: "an array of IP addresses and networks such as '10.0.0.0/8'",
+    written: 'IP addresses and networks such as 10.0.0.0/8, with commas between them',
+    accepts: (value) => isListOfTexts(value) && value.every(isNetwork),
+  };
+}
+
+/** Bits of an address, by the version of IP. */
+const ADDRESS_BITS = { 4: 32, 6: 128 };
+
+function isNetwork(text) {
+  const [address, length, ...rest] = text.split('/');
+  // A zone is a matter of one machine: `fe80::1%eth0`.
+  const bits = address.includes('%') ? undefined : ADDRESS_BITS[isIP(address)];
+  const isLength = length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= bits);
+  return bits !== undefined && isLength && rest.length === 0;
+}
+
 /** A list of texts for each of some names; written as JSON. @returns {Kind} */
 function listsByName() {
   return {
@@ -142,4 +165,4 @@ function isMethod(object, name) {
   return typeof object[name] === 'function';
 }
 
-module.exports = { text, integer, bytes, milliseconds, flag, choice, list, listsByName, withMethods };
+module.exports = { text, integer, bytes, milliseconds, flag, choice, list, listsByName, networks, withMethods };

@@ -3,7 +3,18 @@
 // The one table of options: what each is called, what it must be, what it is when absent, and what it is for. Validation, the
 // command line and its help read it; tests hold the README's table, the type declarations and the addon's defaults against it.
 
-const { bytes, choice, flag, integer, list, listsByName, milliseconds, text, withMethods } = require('./kinds.js');
+const {
+  bytes,
+  choice,
+  flag,
+  integer,
+  list,
+  listsByName,
+  milliseconds,
+  networks,
+  text,
+  withMethods,
+} = require('./kinds.js');
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -81,6 +92,12 @@ const OPTIONS = [
     kind: list(),
     default: [],
     help: 'The origins of web pages that may connect; all others are refused.',
+  },
+  {
+    name: 'trustedProxies',
+    kind: networks(),
+    default: [],
+    help: 'The proxies in front of the server: what they say of where a request comes from is believed, and told of who is refused.',
   },
   {
     name: 'introductions',

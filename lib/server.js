@@ -232,7 +232,7 @@ class AceBaseIPCServer extends EventEmitter {
       case 'disconnect':
         return this.emit('disconnect', peer, event.reason);
       case 'refused':
-        return this.emit('refused', { dbname: event.db, reason: event.reason, status: event.status });
+        return this.emit('refused', refusal(event));
       case 'message':
         return this.emit('message', event.text, peer);
       case 'trace':
@@ -279,6 +279,11 @@ function guarded(tell) {
 /** A traced message, as listeners get it. */
 function traced({ db, id = null, to = null, bytes, code, text }) {
   return { dbname: db, from: id, to, bytes, fate: code, text };
+}
+
+/** Who was not let in, as listeners get it. */
+function refusal({ db, reason, status, remote, leftOut }) {
+  return { dbname: db, reason, status, remote, leftOut };
 }
 
 function coded(code, message) {

@@ -64,7 +64,7 @@ server.on('warning', (warning) => warning.code.length + warning.message.length);
 server.on('error', (error) => error.message);
 server.on('coordination', (what) => what.kind === 'lock-released' && what.detail);
 server.on('trace', (message) => holds<IsExactly<typeof message.fate, 'forwarded' | 'taken' | 'posted'>>());
-server.on('refused', (refusal) => refusal.status.toFixed() + refusal.reason);
+server.on('refused', (refusal) => refusal.status.toFixed() + refusal.remote + refusal.leftOut.toFixed());
 server.on('notice', (notice) => notice.code + notice.message);
 server.off('close', () => {});
 // @ts-expect-error There is no such event.

@@ -5,6 +5,7 @@
 
 pub mod access;
 mod body;
+pub mod remote;
 mod reply;
 mod routes;
 mod rules;
@@ -12,7 +13,7 @@ mod status;
 pub mod stream;
 pub mod upgrade;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use hyper::{
     Request, StatusCode,
@@ -27,12 +28,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     hub::{
         Hub,
-        event::{Event, Observer},
+        event::{Event, Observer, Refusal},
     },
     observe::Watch,
+    protocol::query,
     session,
 };
 use access::Access;
+use remote::Proxies;
 use reply::Reply;
 use stream::Stream;
 
@@ -48,6 +51,8 @@ pub struct Context {
     pub hub: Arc<Hub>,
     /// Who may come in.
     pub access: Access,
+    /// Who may say for whom a request is.
+    pub proxies: Proxies,
     /// Limits of WebSocket sessions.
     pub limits: session::Limits,
     /// Most bytes of a request's head.
@@ -72,8 +77,11 @@ impl Context {
         self.watch.clone()
     }
 
-    fn tell_refused(&self, db: &str, status: StatusCode, reason: &'static str) {
-        self.watch.event(Event::Refused { db: db.into(), status: status.as_u16(), reason });
+    /// `remote`: who was refused.
+    fn tell_refused(&self, remote: IpAddr, db: &str, status: StatusCode, reason: &'static str) {
+        let db = query::shortened(db).into();
+        let refusal = Refusal { db, status: status.as_u16(), reason, remote, left_out: 0 };
+        self.watch.event_of_stranger(Some(remote), Event::Refused(refusal));
     }
 }
 
@@ -90,11 +98,12 @@ pub fn protocol(max_header_size: usize, handshake_timeout: Duration) -> http1::B
     protocol
 }
 
-/// Serves the requests of one connection, until it ends or becomes a WebSocket (which has a task of its own).
-pub async fn serve(stream: Stream, context: Arc<Context>) {
+/// Serves the requests of one connection, until it ends or becomes a WebSocket (which has a task of its own). `from`: the address at
+/// its other end.
+pub async fn serve(stream: Stream, from: IpAddr, context: Arc<Context>) {
     let service = service_fn(|request| {
         let context = context.clone();
-        async move { Ok::<_, Infallible>(answer(request, &context).await) }
+        async move { Ok::<_, Infallible>(answer(request, from, &context).await) }
     });
     let connection = protocol(context.max_header_size, context.handshake_timeout)
         .serve_connection(TokioIo::new(stream), service)
@@ -110,10 +119,11 @@ pub async fn serve(stream: Stream, context: Arc<Context>) {
     }
 }
 
-async fn answer(mut request: Request<Incoming>, context: &Arc<Context>) -> Reply {
+async fn answer(mut request: Request<Incoming>, from: IpAddr, context: &Arc<Context>) -> Reply {
+    let remote = context.proxies.client(from, request.headers());
     let may_go_on = rules::has_sure_end(&request);
     let reply = match rules::check(&mut request) {
-        Ok(()) => routes::handle(request, context).await,
+        Ok(()) => routes::handle(request, remote, context).await,
         Err(refusal) => *refusal,
     };
     if may_go_on { reply } else { reply::with(reply, header::CONNECTION, HeaderValue::from_static("close")) }

@@ -1,6 +1,6 @@
 //! Which request does what.
 
-use std::{iter, sync::Arc};
+use std::{iter, net::IpAddr, sync::Arc};
 
 use hyper::{Method, Request, StatusCode, body::Incoming};
 use serde::Serialize;
@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-/// Answers one request.
-pub async fn handle(request: Request<Incoming>, context: &Arc<Context>) -> Reply {
+/// Answers one request. `remote`: whose it is.
+pub async fn handle(request: Request<Incoming>, remote: IpAddr, context: &Arc<Context>) -> Reply {
     if let Some(answer) = status::answer(&request, context) {
         return answer;
     }
@@ -27,12 +27,12 @@ pub async fn handle(request: Request<Incoming>, context: &Arc<Context>) -> Reply
         return reply::not_found();
     };
     if !context.access.allows_origin(request.headers()) {
-        context.tell_refused(&db, StatusCode::FORBIDDEN, "origin");
+        context.tell_refused(remote, &db, StatusCode::FORBIDDEN, "origin");
         return reply::foreign_page();
     }
     let query = Query::parse(request.uri().query().unwrap_or_default());
     match (action, request.method()) {
-        ("connect", &Method::GET) => upgrade::connect(request, &db, &query, context),
+        ("connect", &Method::GET) => upgrade::connect(request, remote, &db, &query, context),
         ("send", &Method::POST) => send(request, &db, &query, context).await,
         ("send", &Method::GET) if context.development => send_from_query(&db, query, context),
         ("receive", &Method::GET) => receive(&db, &query, context),

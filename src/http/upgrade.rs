@@ -1,6 +1,6 @@
 //! `GET /:db/connect`: from an HTTP request to a session.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use hyper::{
     HeaderMap, Request, StatusCode,
@@ -55,14 +55,20 @@ impl Upgrade {
     }
 }
 
-/// Answers an upgrade request; with `101` a session begins on the connection.
-pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context: &Arc<Context>) -> Reply {
+/// Answers an upgrade request; with `101` a session begins on the connection. `remote`: whose request it is.
+pub fn connect(
+    mut request: Request<Incoming>,
+    remote: IpAddr,
+    db: &str,
+    query: &Query,
+    context: &Arc<Context>,
+) -> Reply {
     if !request.headers().contains_key(header::UPGRADE) {
         return upgrade_required();
     }
     let id = match admitted_id(db, query, context) {
         Ok(id) => id.to_owned(),
-        Err(refusal) => return refuse(db, &refusal, context),
+        Err(refusal) => return refuse(remote, db, &refusal, context),
     };
     let (upgrade, response) = match Upgrade::accept(&mut request) {
         Ok(accepted) => accepted,
@@ -70,7 +76,7 @@ pub fn connect(mut request: Request<Incoming>, db: &str, query: &Query, context:
     };
     if let Err(reason) = context.hub.admit(db, &id) {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        context.tell_refused(db, status, reason.label());
+        context.tell_refused(remote, db, status, reason.label());
         return reply::closing(status, format!("503 {reason}"));
     }
     let (db, shared) = (db.to_owned(), context.clone());
@@ -85,9 +91,9 @@ fn admitted_id<'a>(db: &str, query: &'a Query, context: &Context) -> Result<&'a 
     if context.access.allows_token(db, query.token.as_deref()) { Ok(id) } else { Err(Refusal::Unauthorized) }
 }
 
-fn refuse(db: &str, refusal: &Refusal, context: &Context) -> Reply {
+fn refuse(remote: IpAddr, db: &str, refusal: &Refusal, context: &Context) -> Reply {
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    context.tell_refused(db, status, refusal.label());
+    context.tell_refused(remote, db, status, refusal.label());
     reply::closing(status, refusal.body())
 }
 

@@ -1,6 +1,6 @@
 //! What the hub tells its owner. Plain data and a trait: who listens (JavaScript, a test, nobody) is not known here.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 
@@ -17,8 +17,8 @@ pub enum Event {
     Message { db: Arc<str>, id: Arc<str>, text: Bytes },
     /// The coordinator did something.
     Note { db: Arc<str>, note: Note },
-    /// A connection was not taken; `status` is the HTTP status that it got, `reason` one word.
-    Refused { db: Arc<str>, status: u16, reason: &'static str },
+    /// A connection was not taken.
+    Refused(Refusal),
     /// A message of a database or a peer that is traced.
     Trace(Box<Trace>),
     /// Something worth knowing that needs nothing done.
@@ -27,6 +27,21 @@ pub enum Event {
     Warning { code: &'static str, message: String },
     /// A part of the server failed; the server goes on.
     Error { message: String },
+}
+
+/// Who was not let in, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The database that was asked for, or the beginning of an overlong name: a stranger chose it.
+    pub db: Arc<str>,
+    /// The HTTP status that it got.
+    pub status: u16,
+    /// One word.
+    pub reason: &'static str,
+    /// The address that it came from, as far as that is known behind proxies.
+    pub remote: IpAddr,
+    /// How many more of this reason came from that address since one was told last.
+    pub left_out: u64,
 }
 
 /// Gets the events. Called from the server's threads, also while locks are held: must not block and must not call back.

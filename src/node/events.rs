@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use crate::hub::{
     coordinator::NoteKind,
-    event::{Event, Observer},
+    event::{Event, Observer, Refusal},
     trace::Trace,
 };
 
@@ -60,7 +60,7 @@ impl Wanted {
             Event::Message { .. } => self.message,
             // Two masters at once is a warning, whoever listens.
             Event::Note { note, .. } => self.coordination || note.kind == NoteKind::MasterContested,
-            Event::Refused { .. } => self.refused,
+            Event::Refused(_) => self.refused,
             Event::Trace(_) => self.trace,
             Event::Warning { .. } | Event::Error { .. } | Event::Notice { .. } => true,
         }
@@ -212,6 +212,10 @@ pub struct NativeEvent {
     pub reason: Option<&'static str>,
     /// The status that a client was refused with.
     pub status: Option<u32>,
+    /// The address that it came from.
+    pub remote: Option<String>,
+    /// How many more like it came since one was told last.
+    pub left_out: Option<u32>,
     /// The addressee of a traced message.
     pub to: Option<String>,
     /// The length of a traced message.
@@ -243,13 +247,7 @@ impl From<Event> for NativeEvent {
                 Self { kind: "warning", code: Some(code), message: Some(message), ..Self::default() }
             }
             Event::Error { message } => Self { kind: "error", message: Some(message), ..Self::default() },
-            Event::Refused { db, status, reason } => Self {
-                kind: "refused",
-                db: Some((*db).into()),
-                status: Some(status.into()),
-                reason: Some(reason),
-                ..Self::default()
-            },
+            Event::Refused(refusal) => Self::of_refusal(&refusal),
             Event::Trace(trace) => Self::of_trace(*trace),
             Event::Notice { code, message } => {
                 Self { kind: "notice", code: Some(code), message: Some(message), ..Self::default() }
@@ -268,6 +266,18 @@ impl NativeEvent {
             bytes: Some(u32::try_from(trace.bytes).unwrap_or(u32::MAX)),
             code: Some(trace.fate.name()),
             text: Some(trace.text),
+            ..Self::default()
+        }
+    }
+
+    fn of_refusal(refusal: &Refusal) -> Self {
+        Self {
+            kind: "refused",
+            db: Some((*refusal.db).into()),
+            status: Some(refusal.status.into()),
+            reason: Some(refusal.reason),
+            remote: Some(refusal.remote.to_string()),
+            left_out: Some(u32::try_from(refusal.left_out).unwrap_or(u32::MAX)),
             ..Self::default()
         }
     }

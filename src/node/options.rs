@@ -3,12 +3,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use ipnet::IpNet;
 use napi::{Error, Status, bindgen_prelude::Result};
 use napi_derive::napi;
 
 use super::keeper::NativeLaunch;
 use crate::{
     coordination::CoordinationConfig,
+    http::remote,
     hub::millis,
     server::config::{Config, LargeMessages, Secret},
     tls::{IdentitySource, TlsOptions},
@@ -29,6 +31,7 @@ pub struct NativeOptions {
     pub max_message_size: Option<i64>,
     pub large_messages: Option<String>,
     pub allowed_origins: Option<Vec<String>>,
+    pub trusted_proxies: Option<Vec<String>>,
     pub introductions: Option<bool>,
     pub resume_window: Option<i64>,
     pub master_timeout: Option<i64>,
@@ -83,6 +86,7 @@ impl TryFrom<NativeOptions> for Config {
             max_message_size: size_or("maxMessageSize", options.max_message_size, defaults.max_message_size)?,
             large_messages: options.large_messages.map_or(Ok(defaults.large_messages), |way| large_messages(&way))?,
             allowed_origins: options.allowed_origins.unwrap_or(defaults.allowed_origins),
+            trusted_proxies: options.trusted_proxies.map_or(Ok(defaults.trusted_proxies), |texts| networks(&texts))?,
             max_connections: size_or("maxConnections", options.max_connections, defaults.max_connections)?,
             max_queue: size_or("maxQueue", options.max_queue, defaults.max_queue)?,
             max_header_size: size_or("maxHeaderSize", options.max_header_size, defaults.max_header_size)?,
@@ -126,6 +130,7 @@ impl From<Config> for NativeOptions {
             max_message_size: Some(number(config.max_message_size)),
             large_messages: Some(name_of(config.large_messages).into()),
             allowed_origins: Some(config.allowed_origins),
+            trusted_proxies: Some(config.trusted_proxies.iter().map(ToString::to_string).collect()),
             introductions: Some(config.coordination.introductions),
             resume_window: Some(number(config.coordination.resume_window)),
             master_timeout: Some(number(config.coordination.master_timeout)),
@@ -169,6 +174,10 @@ impl TryFrom<NativeSsl> for TlsOptions {
 
 fn secrets(tokens: Vec<String>) -> Vec<Secret> {
     tokens.into_iter().map(Secret).collect()
+}
+
+fn networks(texts: &[String]) -> Result<Vec<IpNet>> {
+    texts.iter().map(|text| remote::network(text).ok_or_else(|| invalid("trustedProxies"))).collect()
 }
 
 fn large_messages(way: &str) -> Result<LargeMessages> {

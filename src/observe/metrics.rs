@@ -302,6 +302,7 @@ mod tests {
         Settings,
         event::{Deaf, Event, Observer},
     };
+    use crate::observe::tests::refusal;
 
     fn scraped(watch: &Watch) -> String {
         let settings = Settings {
@@ -323,13 +324,15 @@ mod tests {
         let watch = Watch::new(Arc::new(Deaf));
         watch.event(Event::Connect { db: "my\"db".into(), id: "peer".into() });
         watch.event(Event::Disconnect { db: "my\"db".into(), id: "peer".into(), reason: "fin" });
-        watch.event(Event::Refused { db: "db".into(), status: 403, reason: "token" });
+        for _ in 0..3 {
+            watch.event_of_stranger(None, Event::Refused(refusal("token")));
+        }
         let text = scraped(&watch);
         for line in [
             "# TYPE acebase_ipc_disconnects_total counter",
             "acebase_ipc_connects_total{db=\"my\\\"db\"} 1",
             "acebase_ipc_disconnects_total{db=\"my\\\"db\",reason=\"fin\"} 1",
-            "acebase_ipc_refusals_total{reason=\"token\"} 1",
+            "acebase_ipc_refusals_total{reason=\"token\"} 3",
             "acebase_ipc_stopping 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

@@ -2,7 +2,7 @@
 //! and as a page that shows both to a person.
 //!
 //! A [`Watch`] stands between the server and its owner's observer: it notes each event and passes it on. It asks the hub for
-//! figures once a second. It decides nothing, and the server would run as well without it. How a request reaches it, and who
+//! figures once a second. It decides nothing but how often strangers are heard of, and the server would run as well without it. How a request reaches it, and who
 //! may look, is not known here.
 
 mod history;
@@ -12,13 +12,14 @@ mod process;
 mod recent;
 pub mod report;
 mod tally;
+mod throttle;
 mod waiting;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 
-use self::{history::History, recent::Recent, tally::Tally};
+use self::{history::History, recent::Recent, tally::Tally, throttle::Throttle};
 use crate::hub::{
     self, Hub,
     event::{Event, Observer},
@@ -36,6 +37,7 @@ pub struct Watch {
     tally: Mutex<Tally>,
     recent: Mutex<Recent>,
     history: Mutex<History>,
+    throttle: Mutex<Throttle>,
 }
 
 impl Watch {
@@ -47,36 +49,65 @@ impl Watch {
             tally: Mutex::default(),
             recent: Mutex::default(),
             history: Mutex::default(),
+            throttle: Mutex::default(),
         }
     }
 
-    /// Takes down how things stand. To be called once a second.
+    /// Takes an event that anybody who reaches the port can cause at will. It is counted each time, but told now and then only,
+    /// so that nobody fills a disk. `from`: who caused it, if it matters.
+    pub fn event_of_stranger(&self, from: Option<IpAddr>, event: Event) {
+        self.tally.lock().count(&event);
+        let told = self.throttle.lock().pass(from, event, Instant::now());
+        self.tell_all(told);
+    }
+
+    /// Tells what strangers have caused and was held back. To be called when the server ends: there is no later.
+    pub fn tell_rest(&self) {
+        let rest = self.throttle.lock().rest();
+        self.tell_all(rest);
+    }
+
+    /// Takes down how things stand, and tells what is due. To be called once a second.
     pub fn sample(&self, hub: &Hub) {
+        let due = self.throttle.lock().due(Instant::now());
+        self.tell_all(due);
         let figures = hub.figures();
         self.tally.lock().make_room(&figures);
         self.history.lock().add(hub::unix_millis(), figures);
     }
 
-    fn note(&self, event: &Event) {
-        self.tally.lock().count(event);
-        self.recent.lock().add(hub::unix_millis(), event);
+    /// Passes events on that are counted already.
+    fn tell_all(&self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.recent.lock().add(hub::unix_millis(), &event);
+            self.owner.event(event);
+        }
     }
 }
 
 impl Observer for Watch {
     fn event(&self, event: Event) {
         // These two come as often as messages do, and are the owner's alone.
-        if !matches!(event, Event::Message { .. } | Event::Trace(_)) {
-            self.note(&event);
+        if matches!(event, Event::Message { .. } | Event::Trace(_)) {
+            self.owner.event(event);
+        } else {
+            self.tally.lock().count(&event);
+            self.tell_all([event]);
         }
-        self.owner.event(event);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::coordinator::{Note, NoteKind};
+    use crate::hub::{
+        coordinator::{Note, NoteKind},
+        event::Refusal,
+    };
+
+    pub(super) fn refusal(reason: &'static str) -> Refusal {
+        Refusal { db: "db".into(), status: 403, reason, remote: [127, 0, 0, 1].into(), left_out: 0 }
+    }
 
     #[derive(Default)]
     struct Counting(Mutex<usize>);
@@ -96,5 +127,17 @@ mod tests {
         watch.event(Event::Message { db: "db".into(), id: "peer".into(), text: "text".into() });
         assert_eq!(*owner.0.lock(), 2);
         assert_eq!(watch.recent.lock().since(0).count(), 1);
+    }
+
+    #[test]
+    fn strangers_are_counted_each_time_and_told_of_now_and_then() {
+        let owner = Arc::new(Counting::default());
+        let watch = Watch::new(owner.clone());
+        for _ in 0..100 {
+            watch.event_of_stranger(Some([10, 0, 0, 1].into()), Event::Refused(refusal("token")));
+        }
+        assert_eq!((*owner.0.lock(), watch.tally.lock().refusals["token"]), (1, 100));
+        watch.tell_rest();
+        assert_eq!((*owner.0.lock(), watch.tally.lock().refusals["token"]), (2, 100));
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::hub::{
     coordinator::{Note, NoteKind},
-    event::Event,
+    event::{Event, Refusal},
 };
 
 /// Entries that are remembered: more than a person reads, and some hundred kilobytes.
@@ -47,7 +47,7 @@ impl Recent {
     pub(super) fn add(&mut self, at: u64, event: &Event) {
         let Some(entry) = describe(event) else { return };
         if let Some(last) = self.entries.back_mut().filter(|last| repeats(last, &entry)) {
-            *last = Entry { id: last.id, at, count: last.count + 1, ..entry };
+            *last = Entry { id: last.id, at, count: last.count + entry.count, ..entry };
             return;
         }
         if self.entries.len() == MAX_ENTRIES {
@@ -74,9 +74,11 @@ fn describe(event: &Event) -> Option<Entry> {
         Event::Disconnect { db, id, reason } => of_peer(Level::Info, "disconnect", db, id, format!("left ({reason})")),
         Event::Note { note: Note { kind: NoteKind::Introduced, .. }, .. } => return None,
         Event::Note { db, note } => of_peer(level_of(note.kind), note.kind.name(), db, &note.peer, note.detail.clone()),
-        Event::Refused { db, status, reason } => {
-            let text = format!("A connection was refused: {reason} ({status})");
-            Entry { db: Some(db.clone()), ..of_server(Level::Warning, "refused", text) }
+        Event::Refused(refusal) => {
+            let Refusal { db, status, reason, remote, left_out } = refusal;
+            let text = format!("A connection from {remote} was refused: {reason} ({status})");
+            let entry = of_server(Level::Warning, "refused", text);
+            Entry { db: Some(db.clone()), count: left_out + 1, ..entry }
         }
         Event::Warning { code, message } => of_server(Level::Warning, code, message.clone()),
         Event::Notice { code, message } => of_server(Level::Info, code, message.clone()),

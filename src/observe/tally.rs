@@ -43,7 +43,7 @@ impl Tally {
             Event::Connect { db, .. } => self.database(db).connects += 1,
             Event::Disconnect { db, reason, .. } => count(&mut self.database(db).disconnects, reason),
             Event::Note { db, note } => count(&mut self.database(db).notes, note.kind.name()),
-            Event::Refused { reason, .. } => count(&mut self.refusals, reason),
+            Event::Refused(refusal) => count(&mut self.refusals, refusal.reason),
             Event::Warning { code, .. } => count(&mut self.warnings, code),
             Event::Notice { code, .. } => count(&mut self.notices, code),
             Event::Error { .. } => self.errors += 1,
@@ -81,6 +81,7 @@ fn count(by_word: &mut ByWord, word: &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::tests::refusal;
 
     fn connect(db: &str) -> Event {
         Event::Connect { db: db.into(), id: "peer".into() }
@@ -103,7 +104,7 @@ mod tests {
         for reason in ["fin", "fin", "slow-peer"] {
             tally.count(&Event::Disconnect { db: "db".into(), id: "peer".into(), reason });
         }
-        tally.count(&Event::Refused { db: "db".into(), status: 403, reason: "token" });
+        tally.count(&Event::Refused(refusal("token")));
         assert_eq!(tally.databases["db"].connects, 1);
         assert_eq!(tally.databases["db"].disconnects, BTreeMap::from([("fin", 2), ("slow-peer", 1)]));
         assert_eq!(tally.refusals, BTreeMap::from([("token", 1)]));

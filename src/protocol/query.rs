@@ -1,8 +1,13 @@
 //! The request targets of the protocol: `/:db/connect?v=&id=&t=` and its siblings, and why a connection is refused.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use super::{MAX_DB_NAME_LEN, MAX_ID_LEN, MIN_ID_LEN, PROTOCOL_MAJOR};
+
+/// The most characters of a stranger's word that are repeated.
+const MAX_TOLD_CHARS: usize = 64;
 
 /// The query parameters that the protocol knows. Absent ones are `None`; unknown ones are ignored, as clients may add some.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -113,6 +118,14 @@ pub fn split_path(path: &str) -> Option<(String, &str)> {
     is_name.then_some((db, action))
 }
 
+/// A client's word as far as it is worth telling anybody.
+pub fn shortened(word: &str) -> Cow<'_, str> {
+    match word.char_indices().nth(MAX_TOLD_CHARS) {
+        Some((end, _)) => format!("{}…", &word[..end]).into(),
+        None => word.into(),
+    }
+}
+
 /// Percent-decodes; what does not decode to UTF-8 is taken as it stands.
 fn decode(text: &str) -> String {
     match percent_decode_str(text).decode_utf8() {
@@ -123,8 +136,7 @@ fn decode(text: &str) -> String {
 
 /// A client's word as it may be repeated to it: short, and without control characters.
 fn printable(text: &str) -> String {
-    const MAX_CHARS: usize = 64;
-    text.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect()
+    text.chars().filter(|c| !c.is_control()).take(MAX_TOLD_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -164,6 +176,13 @@ mod tests {
     fn a_broken_escape_is_taken_as_it_stands() {
         assert_eq!(Query::parse("id=100%-sure").id.as_deref(), Some("100%-sure"));
         assert_eq!(Query::parse("id=%ff%fe-abc").id.as_deref(), Some("%ff%fe-abc"));
+    }
+
+    #[test]
+    fn of_a_long_word_the_beginning_is_told() {
+        assert_eq!(shortened("mydb_data"), "mydb_data");
+        assert_eq!(shortened(&"é".repeat(MAX_TOLD_CHARS)), "é".repeat(MAX_TOLD_CHARS));
+        assert_eq!(shortened(&"é".repeat(MAX_DB_NAME_LEN)), format!("{}…", "é".repeat(MAX_TOLD_CHARS)));
     }
 
     #[test]

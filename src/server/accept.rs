@@ -1,11 +1,6 @@
 //! Accepts connections: TCP options, the bound on their number, the TLS handshake; then HTTP has them.
 
-use std::{
-    io,
-    ops::RangeInclusive,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io, net::IpAddr, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -16,14 +11,13 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::throttle::Throttle;
 use crate::{
     guard::guard,
     http::{
         self, Context,
         stream::{Counted, Stream},
     },
-    hub::event::{Event, Observer},
+    hub::event::Event,
     tls::Certificates,
 };
 
@@ -52,8 +46,6 @@ pub struct Acceptor {
     pub user_timeout: Duration,
     /// TCP_NODELAY.
     pub no_delay: bool,
-    /// For the warnings that strangers can cause.
-    pub throttle: Throttle,
 }
 
 impl Acceptor {
@@ -62,16 +54,16 @@ impl Acceptor {
         let mut is_exhausted = false;
         loop {
             match listener.accept().await {
-                Ok((socket, _)) => {
+                Ok((socket, from)) => {
                     is_exhausted = false;
-                    self.clone().admit(socket);
+                    self.clone().admit(socket, from.ip().to_canonical());
                 }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
                     if !std::mem::replace(&mut is_exhausted, true) {
                         let advice =
                             "Accepting pauses until some are closed; raise the limit of open files (ulimit -n)";
-                        self.warn("accept-failed", format!("Cannot accept connections: {error}. {advice}"));
+                        self.warn("accept-failed", None, format!("Cannot accept connections: {error}. {advice}"));
                     }
                     sleep(PAUSE).await;
                 }
@@ -79,28 +71,29 @@ impl Acceptor {
         }
     }
 
-    fn admit(self: Arc<Self>, socket: TcpStream) {
+    fn admit(self: Arc<Self>, socket: TcpStream, from: IpAddr) {
         let observer = self.context.observer();
         let tasks = self.context.tasks.clone();
         match self.places.clone().try_acquire_owned() {
             Ok(permit) => {
-                tasks.spawn(guard(observer, "connection", async move { self.serve(socket, permit).await }));
+                tasks.spawn(guard(observer, "connection", async move { self.serve(socket, from, permit).await }));
             }
             Err(_) => {
-                self.warn("too-many-connections", "A connection was refused: maxConnections is reached".into());
+                let message = format!("A connection from {from} was refused: maxConnections is reached");
+                self.warn("too-many-connections", Some(from), message);
                 let refusal = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
                 let _ = socket.try_write(refusal);
             }
         }
     }
 
-    async fn serve(&self, socket: TcpStream, permit: OwnedSemaphorePermit) {
+    async fn serve(&self, socket: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit) {
         if self.set_options(&socket).is_err() {
             // The other side is gone already.
             return;
         }
-        if let Some(stream) = self.stream(socket, permit).await {
-            http::serve(stream, self.context.clone()).await;
+        if let Some(stream) = self.stream(socket, from, permit).await {
+            http::serve(stream, from, self.context.clone()).await;
         }
     }
 
@@ -117,10 +110,10 @@ impl Acceptor {
         Ok(())
     }
 
-    async fn stream(&self, socket: TcpStream, permit: OwnedSemaphorePermit) -> Option<Stream> {
+    async fn stream(&self, socket: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit) -> Option<Stream> {
         let Some(certificates) = &self.certificates else { return Some(Stream::plain(socket, permit)) };
         let tls = TlsAcceptor::from(certificates.current());
-        match timeout(self.context.handshake_timeout, self.handshake(&tls, socket)).await {
+        match timeout(self.context.handshake_timeout, self.handshake(&tls, socket, from)).await {
             Ok(stream) => Some(Stream::tls(stream?, permit)),
             Err(_) => None,
         }
@@ -130,26 +123,27 @@ impl Acceptor {
         &self,
         tls: &TlsAcceptor,
         socket: TcpStream,
+        from: IpAddr,
     ) -> Option<tokio_rustls::server::TlsStream<Counted>> {
         let mut first = [0];
         if socket.peek(&mut first).await.ok()? == 1 && first[0] != TLS_HANDSHAKE {
-            self.refuse_plain(socket).await;
+            self.refuse_plain(socket, from).await;
             return None;
         }
         match tls.accept(Counted::new(socket)).await {
             Ok(stream) => Some(stream),
             Err(error) => {
-                self.warn("tls-handshake", format!("A TLS handshake failed: {error}"));
+                self.warn("tls-handshake", Some(from), format!("A TLS handshake with {from} failed: {error}"));
                 None
             }
         }
     }
 
     /// A client that speaks plain HTTP to the TLS port is told so, instead of getting bytes that mean nothing to it.
-    async fn refuse_plain(&self, mut socket: TcpStream) {
-        let message = "Plain HTTP was sent to the TLS port. Clients must use ssl: true, and a maxPayload that spares them \
-                       plain POSTs (leave the option out)";
-        self.warn("plain-http-on-tls-port", message.into());
+    async fn refuse_plain(&self, mut socket: TcpStream, from: IpAddr) {
+        let advice = "Clients must use ssl: true, and a maxPayload that spares them plain POSTs (leave the option out)";
+        let message = format!("Plain HTTP was sent to the TLS port by {from}. {advice}");
+        self.warn("plain-http-on-tls-port", Some(from), message);
         let body = "400 This port speaks TLS: use https and wss";
         let response = format!(
             "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\
@@ -164,10 +158,9 @@ impl Acceptor {
         let _ = socket.try_read(&mut unread);
     }
 
-    fn warn(&self, code: &'static str, message: String) {
-        if let Some(message) = self.throttle.pass(code, message, Instant::now()) {
-            self.context.watch.event(Event::Warning { code, message });
-        }
+    /// `from`: the stranger whose doing it is, if it is one's.
+    fn warn(&self, code: &'static str, from: Option<IpAddr>, message: String) {
+        self.context.watch.event_of_stranger(from, Event::Warning { code, message });
     }
 }
 

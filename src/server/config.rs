@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use ipnet::IpNet;
+
 pub use crate::http::access::Secret;
 use crate::{coordination::CoordinationConfig, http::access::Tokens, keeper::Launch, tls::TlsOptions};
 
@@ -89,6 +91,8 @@ pub struct Config {
     pub large_messages: LargeMessages,
     /// Web pages' origins that may connect.
     pub allowed_origins: Vec<String>,
+    /// Proxies that are believed when they say for whom a request is.
+    pub trusted_proxies: Vec<IpNet>,
     /// What is done for AceBase peers beyond carrying their mail.
     pub coordination: CoordinationConfig,
     /// The live page is served at `/`.
@@ -120,6 +124,7 @@ impl Default for Config {
             threads: DEFAULT_THREADS,
             large_messages: LargeMessages::default(),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             coordination: CoordinationConfig::default(),
             dashboard: true,
             development: false,

@@ -8,7 +8,6 @@ mod listen;
 mod renewal;
 #[cfg(all(test, unix))]
 mod tests;
-mod throttle;
 
 use std::{
     io,
@@ -30,7 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     coordination::{AceBase, CoordinationConfig},
     guard::describe,
-    http::{self, access::Access},
+    http::{self, access::Access, remote::Proxies},
     hub::{
         self, CoordinatorFactory, Hub,
         event::{Event, Observer},
@@ -42,7 +41,6 @@ use crate::{
 };
 use accept::Acceptor;
 use config::{Config, LargeMessages};
-use throttle::Throttle;
 
 /// How often acknowledged data is let go of, and figures are taken down. Rare enough to cost nothing, often enough that idle
 /// peers keep nothing, and that a chart shows what a person has felt.
@@ -313,6 +311,7 @@ async fn run(
     hub.close();
     tasks.close();
     let _ = timeout(flush_timeout + session::LINGER + STOP_GRACE, tasks.wait()).await;
+    watch.tell_rest();
 }
 
 fn new_context(
@@ -330,6 +329,7 @@ fn new_context(
     http::Context {
         hub,
         access: Access::new(config.access_tokens(), config.allowed_origins.clone(), config.host.clone()),
+        proxies: Proxies::new(config.trusted_proxies.clone()),
         limits,
         max_header_size: config.max_header_size,
         handshake_timeout: config.handshake_timeout,
@@ -349,7 +349,6 @@ fn new_acceptor(config: &Config, certificates: Option<Arc<Certificates>>, contex
         keep_alive: config.keep_alive,
         user_timeout: config.user_timeout,
         no_delay: config.no_delay,
-        throttle: Throttle::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use acebase_ipc_server::{
     http::{
         self, Context,
         access::{Access, Tokens},
+        remote::Proxies,
     },
     hub::{
         Hub, Settings,
@@ -45,8 +46,8 @@ pub async fn run(front: TcpListener) -> io::Result<()> {
 async fn serve(listener: TcpListener) -> io::Result<()> {
     let context = Arc::new(context());
     loop {
-        let (socket, _) = listener.accept().await?;
-        tokio::spawn(http::serve(stream(socket)?, context.clone()));
+        let (socket, from) = listener.accept().await?;
+        tokio::spawn(http::serve(stream(socket)?, from.ip(), context.clone()));
     }
 }
 
@@ -66,6 +67,7 @@ fn context() -> Context {
     Context {
         hub: Arc::new(Hub::new(settings, Arc::new(Deaf), Box::new(|| {}))),
         access: Access::new(Tokens::default(), Vec::new(), None),
+        proxies: Proxies::default(),
         limits,
         max_header_size: config::DEFAULT_MAX_HEADER_SIZE,
         handshake_timeout: config::DEFAULT_HANDSHAKE_TIMEOUT,
