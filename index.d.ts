@@ -59,7 +59,7 @@ export interface AceBaseIPCServerConfig {
   databaseTokens?: Record<string, string[]>;
   /**
    * The longest text, in UTF-16 units, that a client sends in one WebSocket frame; it sends longer ones over HTTP.
-   * Default: 16384; with `ssl`, `maxMessageSize`, for the clients' HTTP is always plain.
+   * Default: 16384; with `ssl`, and behind a proxy that ends TLS, `maxMessageSize`, for the clients' HTTP is always plain.
    */
   maxPayload?: number;
   /** The longest message that is taken at all, over HTTP. Default: 100 MiB. */

@@ -49,7 +49,6 @@ fn hub(coordinated: bool) -> Hub {
     let settings = Settings {
         max_queue: 1 << 27,
         max_payload: 16_384,
-        announced_payload: 16_384,
         download_large: false,
         coordinators: coordinated.then(|| -> Box<dyn Fn() -> Box<dyn Coordinator> + Send + Sync> {
             Box::new(|| Box::new(AceBase::new(CoordinationConfig::default(), |now| now)))
@@ -59,7 +58,7 @@ fn hub(coordinated: bool) -> Hub {
 }
 
 fn connect(hub: &Hub, id: &str) -> PeerHandle {
-    match hub.connect("db", id, |link, outbox| Arc::new(Sink { link, outbox })) {
+    match hub.connect("db", id, 16_384, |link, outbox| Arc::new(Sink { link, outbox })) {
         Ok(peer) => peer,
         Err(refused) => panic!("{refused}"),
     }

@@ -72,7 +72,7 @@ const OPTIONS = [
     name: 'maxPayload',
     kind: bytes(1),
     default: 16 * KIB,
-    absent: '16384; with `ssl`, `maxMessageSize`',
+    absent: '16384; with `ssl`, and behind a proxy that ends TLS, `maxMessageSize`',
     help: 'The longest text that a client sends in one WebSocket frame; it sends longer ones over HTTP.',
   },
   {

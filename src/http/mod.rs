@@ -16,7 +16,7 @@ pub mod upgrade;
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use hyper::{
-    Request, StatusCode,
+    HeaderMap, Request, StatusCode,
     body::Incoming,
     header::{self, HeaderValue},
     server::conn::http1,
@@ -55,6 +55,8 @@ pub struct Context {
     pub proxies: Proxies,
     /// Limits of WebSocket sessions.
     pub limits: session::Limits,
+    /// `limits.max_payload` of those whose TLS has ended at a proxy, in UTF-16 units.
+    pub max_payload_over_tls: usize,
     /// Most bytes of a request's head.
     pub max_header_size: usize,
     /// How long a request's head may take.
@@ -75,6 +77,15 @@ impl Context {
     /// For whatever only has something to tell.
     pub fn observer(&self) -> Arc<dyn Observer> {
         self.watch.clone()
+    }
+
+    /// Limits of the session that a request begins.
+    fn limits_of(&self, headers: &HeaderMap) -> session::Limits {
+        if remote::came_over_tls(headers) {
+            session::Limits { max_payload: self.max_payload_over_tls, ..self.limits }
+        } else {
+            self.limits
+        }
     }
 
     /// `remote`: who was refused.

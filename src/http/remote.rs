@@ -1,7 +1,8 @@
-//! What proxies in front of the server say of a request: whose it is.
+//! What proxies in front of the server say of a request: whose it is, and whether it came to them over TLS.
 //!
 //! Anybody can write such headers, so that an address is believed only where each one who has passed it on is trusted: the list
 //! is read from its end, which the nearest proxy has written, and the first address that is no trusted proxy's is the client's.
+//! TLS is believed of anybody, since a lie gains nothing: see [`came_over_tls`].
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,6 +11,12 @@ use ipnet::IpNet;
 
 /// Whoever has passed a request on adds the address that it came from at the end.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// The scheme by which the client came; proxies add theirs, or replace what was there.
+const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
+
+/// Schemes over TLS. Some proxies name that of the WebSocket.
+const TLS_SCHEMES: [&str; 2] = ["https", "wss"];
 
 /// The proxies that are believed.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +45,17 @@ impl Proxies {
     fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
+}
+
+/// Has the request come over TLS on some part of its way? Then its client has no way to POST, since the published ones do it in plain
+/// HTTP, and must be told to send all over the socket.
+///
+/// Who says so is not asked. A client that lies may send longer frames, up to `maxMessageSize`, which is what it may POST anyway; and it
+/// needs the token for both.
+pub fn came_over_tls(headers: &HeaderMap) -> bool {
+    let is_tls = |scheme: &str| TLS_SCHEMES.iter().any(|tls| tls.eq_ignore_ascii_case(scheme.trim()));
+    items(headers, X_FORWARDED_PROTO).iter().any(|scheme| is_tls(scheme))
+        || items(headers, header::FORWARDED.as_str()).iter().any(|item| parameter(item, "proto").is_some_and(is_tls))
 }
 
 /// A network, or a single address.
@@ -90,14 +108,18 @@ mod tests {
 
     const PROXY: &str = "10.0.0.1";
 
-    fn client_of(from: &str, lines: &[(&str, &str)]) -> String {
-        let proxies = Proxies::new(["10.0.0.0/8", "::1", "192.0.2.7"].map(|text| network(text).unwrap()).to_vec());
+    fn headers_of(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
             headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
         }
-        proxies.client(from.parse().unwrap(), &headers).to_string()
+        headers
+    }
+
+    fn client_of(from: &str, lines: &[(&str, &str)]) -> String {
+        let proxies = Proxies::new(["10.0.0.0/8", "::1", "192.0.2.7"].map(|text| network(text).unwrap()).to_vec());
+        proxies.client(from.parse().unwrap(), &headers_of(lines)).to_string()
     }
 
     #[test]
@@ -152,6 +174,33 @@ mod tests {
         assert_eq!(client_of(PROXY, &[("x-forwarded-for", "203.0.113.9, unknown, 10.0.0.2")]), "10.0.0.2");
         assert_eq!(client_of(PROXY, &[("forwarded", "for=203.0.113.9, proto=https")]), PROXY);
         assert_eq!(client_of(PROXY, &[("x-forwarded-for", "10.0.0.3, 10.0.0.2")]), "10.0.0.3");
+    }
+
+    #[test]
+    fn tls_at_any_proxy_is_tls() {
+        for line in [
+            ("x-forwarded-proto", "https"),
+            ("X-Forwarded-Proto", "HTTPS"),
+            ("x-forwarded-proto", "wss"),
+            ("x-forwarded-proto", "https, http"),
+            ("x-forwarded-proto", "http,https"),
+            ("forwarded", "for=192.0.2.1;proto=https"),
+            ("forwarded", "for=192.0.2.1, Proto=\"https\" ; by=10.0.0.1"),
+        ] {
+            assert!(came_over_tls(&headers_of(&[line])), "{line:?}");
+        }
+        for line in [
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-proto", "ws"),
+            ("x-forwarded-proto", ""),
+            ("x-forwarded-proto", "httpss"),
+            ("forwarded", "for=https;host=https"),
+            ("forwarded", "https"),
+            ("x-forwarded-for", "https"),
+        ] {
+            assert!(!came_over_tls(&headers_of(&[line])), "{line:?}");
+        }
+        assert!(!came_over_tls(&HeaderMap::new()));
     }
 
     #[test]

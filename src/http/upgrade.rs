@@ -19,7 +19,7 @@ use super::{
 use crate::{
     guard::guard,
     protocol::query::{Query, Refusal},
-    session::{Connection, Session},
+    session::{Connection, Limits, Session},
 };
 
 /// The version of the WebSocket protocol that the server speaks: RFC 6455's.
@@ -79,8 +79,9 @@ pub fn connect(
         context.tell_refused(remote, db, status, reason.label());
         return reply::closing(status, format!("503 {reason}"));
     }
+    let limits = context.limits_of(request.headers());
     let (db, shared) = (db.to_owned(), context.clone());
-    let session = async move { begin_session(upgrade, &db, &id, &shared).await };
+    let session = async move { begin_session(upgrade, &db, &id, limits, &shared).await };
     context.tasks.spawn(guard(context.observer(), "upgrade", session));
     response
 }
@@ -139,9 +140,9 @@ fn bad_handshake(reason: impl fmt::Display) -> Box<Reply> {
 }
 
 /// Takes the connection from hyper and gives it to a session, which gets a task of its own: a small one.
-async fn begin_session(upgrade: Upgrade, db: &str, id: &str, context: &Context) {
+async fn begin_session(upgrade: Upgrade, db: &str, id: &str, limits: Limits, context: &Context) {
     let Some(connection) = upgrade.connection().await else { return };
-    if let Ok(session) = Session::begin(&context.hub, db, id, connection, context.limits) {
+    if let Ok(session) = Session::begin(&context.hub, db, id, connection, limits) {
         context.tasks.spawn(guard(context.observer(), "session", session.serve()));
     }
 }

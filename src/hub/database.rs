@@ -114,24 +114,25 @@ impl Database {
         admitted.map_err(Refused::ByCoordinator)
     }
 
-    /// Takes a connection. The returned mail must be rung once no lock is held.
+    /// Takes a connection, and welcomes it. The returned mail must be rung once no lock is held.
     pub(super) fn connect(
         self: &Arc<Self>,
         id: &str,
         link: LinkId,
+        welcome: &str,
         make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
     ) -> (PeerHandle, Mail) {
         let id: Arc<str> = id.into();
         let mail = self.turn_quietly(|turn| {
             let back = turn.returning(&id);
             match back {
-                Some(Return::Resume) => turn.resume(&id, link, make, false),
-                Some(Return::Identify) => turn.resume(&id, link, make, true),
+                Some(Return::Resume) => turn.resume(&id, link, welcome, make, false),
+                Some(Return::Identify) => turn.resume(&id, link, welcome, make, true),
                 Some(Return::Renew) => {
                     turn.replace(&id);
-                    turn.join(&id, link, make);
+                    turn.join(&id, link, welcome, make);
                 }
-                None => turn.join(&id, link, make),
+                None => turn.join(&id, link, welcome, make),
             }
         });
         (PeerHandle { id, link: Some(link), database: self.clone() }, mail)
@@ -277,13 +278,15 @@ impl Turn<'_> {
         })
     }
 
-    fn welcome(&self) -> String {
-        protocol::welcome(self.office.settings.announced_payload)
-    }
-
-    fn join(&mut self, id: &Arc<str>, link: LinkId, make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>) {
+    fn join(
+        &mut self,
+        id: &Arc<str>,
+        link: LinkId,
+        welcome: &str,
+        make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
+    ) {
         let outbox = Arc::new(Outbox::new(self.office.settings.max_queue));
-        outbox.attach(link, make(outbox.clone()), &self.welcome(), false);
+        outbox.attach(link, make(outbox.clone()), welcome, false);
         self.touch(&outbox);
         self.notify_others(id, &protocol::connect_notice(id));
         let peer = Peer {
@@ -302,6 +305,7 @@ impl Turn<'_> {
         &mut self,
         id: &Arc<str>,
         link: LinkId,
+        welcome: &str,
         make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
         gated: bool,
     ) {
@@ -312,7 +316,7 @@ impl Turn<'_> {
         if let Some(old) = outbox.detach() {
             old.close(CloseReason::Replaced);
         }
-        outbox.attach(link, make(outbox.clone()), &self.welcome(), gated);
+        outbox.attach(link, make(outbox.clone()), welcome, gated);
         self.touch(&outbox);
         self.carry_out();
     }

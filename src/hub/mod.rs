@@ -41,7 +41,7 @@ use event::{Event, Observer};
 use interest::Interest;
 use transport::{LinkId, Transport};
 
-use crate::protocol::{Text, close::CloseReason};
+use crate::protocol::{self, Text, close::CloseReason};
 
 /// Makes a coordinator for a new database.
 pub type CoordinatorFactory = Box<dyn Fn() -> Box<dyn Coordinator> + Send + Sync>;
@@ -52,8 +52,6 @@ pub struct Settings {
     pub max_queue: usize,
     /// Longest text, in UTF-16 units, that is not a large message.
     pub max_payload: usize,
-    /// The limit announced to clients in `welcome:`, in UTF-16 units.
-    pub announced_payload: usize,
     /// Announce large messages with `get:` instead of pushing them.
     pub download_large: bool,
     /// Who reads the messages, if anybody.
@@ -119,12 +117,14 @@ impl Hub {
         self.find(db).map_or(Ok(()), |database| database.admit(id))
     }
 
-    /// Takes a connection: begins a session, or hands a kept one over. `make` builds the transport around the outbox; it
-    /// is not called when the hub is closed.
+    /// Takes a connection: begins a session, or hands a kept one over. `announced_payload`: the longest text of a frame of this
+    /// connection, in UTF-16 units, which `welcome:` tells. `make` builds the transport around the outbox; it is not called
+    /// when the hub is closed.
     pub fn connect(
         &self,
         db: &str,
         id: &str,
+        announced_payload: usize,
         make: impl FnOnce(LinkId, Arc<Outbox>) -> Arc<dyn Transport>,
     ) -> Result<PeerHandle, Refused> {
         let link = LinkId(self.office.links.fetch_add(1, Ordering::Relaxed));
@@ -142,7 +142,8 @@ impl Hub {
                 database
             }
         };
-        let (handle, mail) = database.connect(id, link, |outbox| make(link, outbox));
+        let (handle, mail) =
+            database.connect(id, link, &protocol::welcome(announced_payload), |outbox| make(link, outbox));
         drop(databases);
         mail.ring_soon();
         Ok(handle)

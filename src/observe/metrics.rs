@@ -305,13 +305,7 @@ mod tests {
     use crate::observe::tests::refusal;
 
     fn scraped(watch: &Watch) -> String {
-        let settings = Settings {
-            max_queue: 1_000,
-            max_payload: 100,
-            announced_payload: 100,
-            download_large: false,
-            coordinators: None,
-        };
+        let settings = Settings { max_queue: 1_000, max_payload: 100, download_large: false, coordinators: None };
         watch.metrics(&Hub::new(settings, Arc::new(Deaf), Box::new(|| {})), false)
     }
 

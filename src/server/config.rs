@@ -59,7 +59,7 @@ pub struct Config {
     pub keep_port: Option<Launch>,
     /// Certificate and key, for TLS.
     pub tls: Option<TlsOptions>,
-    /// Longest text of one frame, in UTF-16 units. `None`: the default, or with TLS `max_message_size`.
+    /// Longest text of one frame, in UTF-16 units. `None`: the default, or over TLS `max_message_size`.
     pub max_payload: Option<usize>,
     /// What clients must know.
     pub token: Option<Secret>,
@@ -144,12 +144,13 @@ impl Config {
         Tokens { general, of_databases: self.database_tokens.clone() }
     }
 
-    /// What `welcome:` announces. With TLS clients must never POST, since they would do it in plain HTTP.
+    /// What `welcome:` announces to those who come straight to the server.
     pub fn announced_max_payload(&self) -> usize {
-        match (self.max_payload, &self.tls) {
-            (Some(max_payload), _) => max_payload,
-            (None, Some(_)) => self.max_message_size,
-            (None, None) => DEFAULT_MAX_PAYLOAD,
-        }
+        if self.tls.is_some() { self.max_payload_over_tls() } else { self.effective_max_payload() }
+    }
+
+    /// What `welcome:` announces over TLS, wherever that ends. Clients must never POST there, since they would do it in plain HTTP.
+    pub fn max_payload_over_tls(&self) -> usize {
+        self.max_payload.unwrap_or(self.max_message_size)
     }
 }

@@ -263,7 +263,6 @@ fn new_hub(config: &Config, observer: Arc<dyn Observer>, alarm: Arc<Notify>) -> 
     let settings = hub::Settings {
         max_queue: config.max_queue,
         max_payload: config.effective_max_payload(),
-        announced_payload: config.announced_max_payload(),
         download_large: config.large_messages == LargeMessages::Download,
         coordinators: coordinators(&config.coordination),
     };
@@ -331,6 +330,7 @@ fn new_context(
         access: Access::new(config.access_tokens(), config.allowed_origins.clone(), config.host.clone()),
         proxies: Proxies::new(config.trusted_proxies.clone()),
         limits,
+        max_payload_over_tls: config.max_payload_over_tls(),
         max_header_size: config.max_header_size,
         handshake_timeout: config.handshake_timeout,
         development: config.development,

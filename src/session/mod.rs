@@ -66,7 +66,7 @@ pub struct Connection {
 /// What one peer's session is held to.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Longest text of a frame, in UTF-16 units, as announced in `welcome:`.
+    /// Longest text of a frame, in UTF-16 units; `welcome:` announces it.
     pub max_payload: usize,
     /// Longest message in bytes.
     pub max_message_size: usize,
@@ -112,7 +112,7 @@ impl Session {
         let (reader, writer) = connection.socket.into_split();
         let (tls, written) = (connection.tls, connection.written);
         let mut link = None;
-        let peer = hub.connect(db, id, |link_id, outbox| {
+        let peer = hub.connect(db, id, limits.max_payload, |link_id, outbox| {
             let made = Arc::new(Link::new(link_id, outbox, writer, tls, written));
             link = Some(made.clone());
             made

@@ -70,7 +70,6 @@ impl World {
         let settings = Settings {
             max_queue,
             max_payload: MAX_PAYLOAD,
-            announced_payload: MAX_PAYLOAD,
             download_large: fetches,
             coordinators: coordinates.then(|| Box::new(make) as CoordinatorFactory),
         };
@@ -138,7 +137,7 @@ impl World {
             self.cut(old, arrived);
         }
         let mut made = None;
-        let taken = self.hub.connect(DB, id, |link, outbox| {
+        let taken = self.hub.connect(DB, id, MAX_PAYLOAD, |link, outbox| {
             let wire = Wire::new(link, outbox);
             made = Some(wire.clone());
             wire

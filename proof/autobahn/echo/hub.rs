@@ -55,7 +55,6 @@ fn context() -> Context {
     let settings = Settings {
         max_queue: config::DEFAULT_MAX_QUEUE,
         max_payload: MAX_MESSAGE_SIZE,
-        announced_payload: MAX_MESSAGE_SIZE,
         download_large: false,
         coordinators: Some(Box::new(|| Box::new(Echo))),
     };
@@ -69,6 +68,7 @@ fn context() -> Context {
         access: Access::new(Tokens::default(), Vec::new(), None),
         proxies: Proxies::default(),
         limits,
+        max_payload_over_tls: MAX_MESSAGE_SIZE,
         max_header_size: config::DEFAULT_MAX_HEADER_SIZE,
         handshake_timeout: config::DEFAULT_HANDSHAKE_TIMEOUT,
         development: false,

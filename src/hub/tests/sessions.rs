@@ -63,7 +63,7 @@ fn a_closed_hub_says_goodbye_and_takes_nobody() {
     hub.close();
     assert_eq!(a.closed(), Some(CloseReason::Shutdown));
     assert_eq!(notebook.0.lock().last().unwrap(), "disconnect db anna! shutdown");
-    let refused = hub.connect("db", "berta", |_, _| unreachable!());
+    let refused = hub.connect("db", "berta", 100, |_, _| unreachable!());
     assert_eq!(refused.err(), Some(Refused::Stopping));
 }
 

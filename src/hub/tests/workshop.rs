@@ -173,13 +173,7 @@ fn describe(trace: &Trace) -> String {
 }
 
 pub fn settings() -> Settings {
-    Settings {
-        max_queue: 64 * 1024,
-        max_payload: 100,
-        announced_payload: 100,
-        download_large: false,
-        coordinators: None,
-    }
+    Settings { max_queue: 64 * 1024, max_payload: 100, download_large: false, coordinators: None }
 }
 
 pub fn hub(settings: Settings) -> (Hub, Arc<Notebook>) {
@@ -190,7 +184,7 @@ pub fn hub(settings: Settings) -> (Hub, Arc<Notebook>) {
 pub fn connect(hub: &Hub, db: &str, id: &str) -> (PeerHandle, Arc<Wire>) {
     let mut wire = None;
     let peer = hub
-        .connect(db, id, |link, outbox| {
+        .connect(db, id, 100, |link, outbox| {
             let made = Wire::new(link, &outbox);
             wire = Some(made.clone());
             made

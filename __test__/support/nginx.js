@@ -1,0 +1,108 @@
+'use strict';
+
+// A real nginx in front of a server, with the configuration that docs/proxy.md recommends. Only where there is one.
+
+const { spawn, spawnSync } = require('node:child_process');
+const { once } = require('node:events');
+const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const net = require('node:net');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
+
+const { freePort } = require('../cluster/support/hub.js');
+const { pem } = require('./certificates.js');
+const { ROOT } = require('./process.js');
+
+/** Where systems have it; some only on the administrator's path. */
+const PLACES = ['nginx', '/usr/sbin/nginx', '/usr/local/sbin/nginx'];
+
+/** How long it may take until it listens, in milliseconds. */
+const PATIENCE = 10_000;
+
+/** Folders that nginx wants to write to, wherever it was built to have them. */
+const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+
+const command = PLACES.find((place) => spawnSync(place, ['-v']).status === 0);
+
+/** Why tests with nginx cannot run here; `false` if they can. */
+const noNginx = !command && 'no nginx was found (apt-get install nginx-light)';
+
+/** The configuration in the documentation, as its reader would fill it in. */
+function documented(port, upstream) {
+  const page = readFileSync(path.join(ROOT, 'docs', 'proxy.md'), 'utf8');
+  const [, text] = page.match(/```nginx\n(.*?)```/s);
+  const { certPath, keyPath } = pem();
+  const changes = [
+    ['listen 443 ssl', `listen 127.0.0.1:${port} ssl`],
+    ['http://127.0.0.1:9163', `http://127.0.0.1:${upstream}`],
+    ['/etc/ssl/ipc/cert.pem', certPath],
+    ['/etc/ssl/ipc/key.pem', keyPath],
+    ['/var/log/nginx/ipc.log', 'ipc.log'],
+  ];
+  return changes.reduce((config, [documents, here]) => {
+    if (config.split(documents).length !== 2) {
+      throw new Error(`docs/proxy.md should have "${documents}" once`);
+    }
+    return config.replace(documents, here);
+  }, text);
+}
+
+/**
+ * Starts nginx in front of a server on a port of this machine.
+ * @param {import('node:test').TestContext} t It ends with this test.
+ * @param {number} upstream The server's port.
+ * @returns {Promise<{ port: number, isTls: true }>} What helpers that connect need to know.
+ */
+async function startNginx(t, upstream) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-nginx-'));
+  const port = await freePort();
+  const folders = TEMPORARY.map((name) => `${name}_temp_path ${name};`).join(' ');
+  // One process, so that ending it ends all of it.
+  const main = 'daemon off; master_process off; pid nginx.pid; error_log stderr; events { worker_connections 1024; }';
+  writeFileSync(path.join(folder, 'nginx.conf'), `${main}\nhttp { ${folders}\n${documented(port, upstream)}\n}\n`);
+  const nginx = spawn(command, ['-p', folder, '-c', 'nginx.conf'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let complaints = '';
+  nginx.stderr.on('data', (text) => {
+    complaints += text;
+  });
+  const ended = once(nginx, 'close');
+  const kill = () => nginx.kill('SIGKILL');
+  process.once('exit', kill);
+  t.after(async () => {
+    kill();
+    await ended;
+    process.off('exit', kill);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await untilOpen(
+    port,
+    () => nginx.exitCode === null,
+    () => complaints,
+  );
+  return { port, isTls: true };
+}
+
+async function untilOpen(port, isRunning, complaints) {
+  const end = Date.now() + PATIENCE;
+  while (!(await isOpen(port))) {
+    if (!isRunning() || Date.now() > end) {
+      throw new Error(`nginx does not listen: ${complaints()}`);
+    }
+    await sleep(50);
+  }
+}
+
+async function isOpen(port) {
+  const socket = net.connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+module.exports = { noNginx, startNginx };
