@@ -145,6 +145,19 @@ describe('the live page', { skip: noBrowser }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  test('writes out what would turn a name around, or hide in it', async (t) => {
+    const server = await startServer(t);
+    const id = encodeURIComponent('peer-\u202e1-rotinom\u2066');
+    const shown = 'peer-\\u{202e}1-rotinom\\u{2066}';
+    await join(server, id, { db: encodeURIComponent('db\u200b') });
+    const { page, complaints } = await openPage(t, browser, urlOf(server));
+    await page.locator('#peers tbody th', { hasText: shown }).waitFor();
+    assert.equal(await page.locator('#database-title').textContent(), 'db\\u{200b}');
+    await page.locator('#events li', { hasText: shown }).first().waitFor();
+    assert.doesNotMatch(await page.locator('body').textContent(), /[\u202e\u2066\u200b]/);
+    assert.deepEqual(complaints, []);
+  });
+
   test('fits a phone, and is dark where the reader wants it', async (t) => {
     const server = await startServer(t);
     await join(server, 'abcdefghijklmnopqrstuvwx', { db: `${'long'.repeat(20)}_data` });

@@ -1,5 +1,7 @@
 'use strict';
 
+const { printable } = require('./printable.js');
+
 /** A client that is connected to a server, as the server's owner sees it. */
 class AceBaseIPCClient {
   #server;
@@ -41,7 +43,7 @@ class AceBaseIPCClient {
 }
 
 function gone(client) {
-  const error = new Error(`Client ${client.id} of database ${client.dbname} is not connected`);
+  const error = new Error(printable(`Client ${client.id} of database ${client.dbname} is not connected`));
   return Object.assign(error, { code: 'ERR_IPC_CLIENT_GONE' });
 }
 

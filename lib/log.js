@@ -2,7 +2,7 @@
 
 // The log: levels, the two forms of a line, and where lines go. Knows nothing of what is logged.
 
-const { printable } = require('./printable.js');
+const { printable, printableJson } = require('./printable.js');
 
 /** From the most to the least important. */
 const LEVELS = ['error', 'warn', 'info', 'debug'];
@@ -99,7 +99,7 @@ function textLine(level, message) {
 }
 
 function jsonLine(level, message, details) {
-  return JSON.stringify({ time: new Date().toISOString(), level, message, ...details });
+  return printableJson(JSON.stringify({ time: new Date().toISOString(), level, message, ...details }));
 }
 
 module.exports = { Log };

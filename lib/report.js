@@ -5,6 +5,8 @@
 const http = require('node:http');
 const https = require('node:https');
 
+const { printable } = require('./printable.js');
+
 /** How long an answer may take, in milliseconds: a server that is slower than this is not well. */
 const PATIENCE = 5000;
 
@@ -14,8 +16,12 @@ const MAX_LENGTH = 64 * 1024 * 1024;
 /** Roles of AceBase's own processes; they need a master. */
 const MASTER_SEEKERS = ['master', 'worker'];
 
-/** There is no report to be had; in one line, why. */
-class NoReport extends Error {}
+/** There is no report to be had; in one line, why. Whoever is there instead of a server may have a say in it. */
+class NoReport extends Error {
+  constructor(message) {
+    super(printable(message));
+  }
+}
 
 /**
  * Asks a server how it is.

@@ -12,6 +12,7 @@ const { keeperLaunch } = require('./keep-port.js');
 const { Log } = require('./log.js');
 const { loadNative } = require('./native.js');
 const { OPTIONS } = require('./options.js');
+const { printable } = require('./printable.js');
 
 const { NativeServer } = loadNative();
 
@@ -216,7 +217,7 @@ class AceBaseIPCServer extends EventEmitter {
   }
 
   #tellAll(events) {
-    for (const event of events) {
+    for (const event of events.map(readable)) {
       guarded(() => {
         logEvent(this.#log, event);
         this.#dispatch(event);
@@ -274,6 +275,11 @@ function guarded(tell) {
       throw error;
     });
   }
+}
+
+/** Sentences are for people, and may have words of clients in them; all other parts are as they are. */
+function readable(event) {
+  return event.message === undefined ? event : { ...event, message: printable(event.message) };
 }
 
 /** A traced message, as listeners get it. */

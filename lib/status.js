@@ -6,6 +6,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { fetchReport, withRates, troubles, NoReport } = require('./report.js');
 const { toLines } = require('./report-text.js');
+const { printableJson } = require('./printable.js');
 const { openScreen } = require('./screen.js');
 
 /** Time between two reports, in milliseconds; rates are what has grown in it. */
@@ -30,7 +31,7 @@ async function status(look) {
     const found = troubles(report, look.db);
     console.log(
       look.json
-        ? JSON.stringify({ ...report, troubles: found }, null, 2)
+        ? printableJson(JSON.stringify({ ...report, troubles: found }, null, 2))
         : toLines(report, found, look.url.origin).join('\n'),
     );
     return found.length > 0 ? EXIT.notWell : EXIT.well;

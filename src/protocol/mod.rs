@@ -3,6 +3,7 @@
 
 pub mod close;
 pub mod frame;
+pub mod printable;
 pub mod query;
 
 /// The major protocol version that the server speaks. Published clients send `v=1.0.0`.

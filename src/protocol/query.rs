@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::{MAX_DB_NAME_LEN, MAX_ID_LEN, MIN_ID_LEN, PROTOCOL_MAJOR};
+use super::{MAX_DB_NAME_LEN, MAX_ID_LEN, MIN_ID_LEN, PROTOCOL_MAJOR, printable::printable};
 
 /// The most characters of a stranger's word that are repeated.
 const MAX_TOLD_CHARS: usize = 64;
@@ -43,7 +43,7 @@ impl Query {
     pub fn valid_id(&self) -> Result<&str, Refusal> {
         match self.id.as_deref() {
             Some(id) if (MIN_ID_LEN..=MAX_ID_LEN).contains(&id.len()) && !id.contains(char::is_control) => Ok(id),
-            other => Err(Refusal::InvalidId(printable(other.unwrap_or_default()))),
+            other => Err(Refusal::InvalidId(repeatable(other.unwrap_or_default()))),
         }
     }
 
@@ -52,7 +52,7 @@ impl Query {
         let version = self.version.as_deref().unwrap_or_default();
         match version.split('.').next() {
             Some(PROTOCOL_MAJOR) => Ok(()),
-            _ => Err(Refusal::UnsupportedVersion(printable(version))),
+            _ => Err(Refusal::UnsupportedVersion(repeatable(version))),
         }
     }
 }
@@ -134,9 +134,9 @@ fn decode(text: &str) -> String {
     }
 }
 
-/// A client's word as it may be repeated to it: short, and without control characters.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_TOLD_CHARS).collect()
+/// A client's word as it may be repeated to it.
+fn repeatable(word: &str) -> String {
+    printable(&shortened(word))
 }
 
 #[cfg(test)]

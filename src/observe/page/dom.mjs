@@ -1,4 +1,7 @@
-// Changes the document no more than needed, so that focus, selection and scrolling stay where the reader has put them.
+// Changes the document no more than needed, so that focus, selection and scrolling stay where the reader has put them. Whatever a text
+// is made of, it is shown as `printable` has it.
+
+import { printable } from './words.mjs';
 
 /** An element with a class, a text and children, as far as given. */
 export function element(name, { className, text, children = [] } = {}) {
@@ -7,15 +10,16 @@ export function element(name, { className, text, children = [] } = {}) {
     made.className = className;
   }
   if (text !== undefined) {
-    made.textContent = text;
+    made.textContent = printable(text);
   }
   made.append(...children);
   return made;
 }
 
 export function setText(target, text) {
-  if (target.textContent !== text) {
-    target.textContent = text;
+  const shown = printable(text);
+  if (target.textContent !== shown) {
+    target.textContent = shown;
   }
 }
 

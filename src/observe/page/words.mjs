@@ -3,6 +3,17 @@
 const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const FINE = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 
+/** Control and format characters, separators of lines and paragraphs, and halves of characters. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** A text with its unseen characters written out, by the same rule as lib/printable.js. */
+export function printable(text) {
+  return String(text).replace(UNSEEN, (character) => {
+    const code = character.codePointAt(0);
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
 /** How a thing is counted: `1 peer`, `2 peers`. */
 export function counted(count, noun) {
   return `${WHOLE.format(count)} ${noun}${count === 1 ? '' : 's'}`;
