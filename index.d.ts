@@ -59,7 +59,8 @@ export interface AceBaseIPCServerConfig {
   databaseTokens?: Record<string, string[]>;
   /**
    * The longest text, in UTF-16 units, that a client sends in one WebSocket frame; it sends longer ones over HTTP.
-   * Default: 16384; with `ssl`, and behind a proxy that ends TLS, `maxMessageSize`, for the clients' HTTP is always plain.
+   * Default: 16384; with `ssl`, and behind a proxy that ends TLS, `maxMessageSize`, for the clients' HTTP is always
+   * plain.
    */
   maxPayload?: number;
   /** The longest message that is taken at all, over HTTP. Default: 100 MiB. */
@@ -72,8 +73,8 @@ export interface AceBaseIPCServerConfig {
   /** The origins of web pages that may connect; all others are refused. Default: none. */
   allowedOrigins?: string[];
   /**
-   * The addresses (`'127.0.0.1'`) and networks (`'10.0.0.0/8'`) of proxies in front of the server: what they say in `X-Forwarded-For` or
-   * `Forwarded` is believed, and told of who is refused. Default: none.
+   * Addresses (`'127.0.0.1'`) and networks (`'10.0.0.0/8'`) of proxies in front of the server: what they say of where a
+   * request comes from (`X-Forwarded-For`, `Forwarded`) is believed. Default: none.
    */
   trustedProxies?: string[];
   /** Introduce AceBase peers to each other when they join. Default: true. */
@@ -202,8 +203,8 @@ export interface AceBaseIPCTrace {
 }
 
 /**
- * A client was not let in. Of those with the same reason from the same address (IPv6: the same /64) the first is told at once, and those
- * that follow within ten seconds as one.
+ * A client was not let in. Of those with the same reason from the same address (IPv6: the same /64) the first is told
+ * at once, and those that follow within ten seconds as one.
  */
 export interface AceBaseIPCRefusal {
   /** The database that was asked for; of a long name the first 64 characters, and `…`. */

@@ -1,7 +1,7 @@
 'use strict';
 
-// Names that would turn a line around, hide in it, or move a terminal's cursor are written out wherever a person reads them: one rule
-// for JavaScript, for Rust and for the live page.
+// Names that would turn a line around, hide in it, or move a terminal's cursor are written out wherever a person reads
+// them: one rule for JavaScript, for Rust and for the live page.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');

@@ -97,7 +97,7 @@ const OPTIONS = [
     name: 'trustedProxies',
     kind: networks(),
     default: [],
-    help: 'The proxies in front of the server: what they say of where a request comes from is believed, and told of who is refused.',
+    help: 'Addresses and networks (10.0.0.0/8) of proxies in front of the server: what they say of where a request comes from is believed.',
   },
   {
     name: 'introductions',

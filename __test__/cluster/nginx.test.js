@@ -1,6 +1,7 @@
 'use strict';
 
-// A real cluster whose TLS ends at nginx, as docs/proxy.md has it: values that are too long for one frame reach subscribers.
+// A real cluster whose TLS ends at nginx, as docs/proxy.md has it: values that are too long for one frame reach
+// subscribers.
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');

@@ -9,7 +9,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::input::{self, Input};
 
-/// The longest answer to a refused client, in bytes: the fixed words, and 64 characters of what it sent, each of them written out perhaps.
+/// The longest answer to a refused client, in bytes: the fixed words, and 64 characters of what it sent, each of them
+/// written out perhaps.
 const MAX_REFUSAL: usize = 1024;
 
 /// Any path and query, and any values encoded or raw.

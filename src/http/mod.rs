@@ -109,8 +109,8 @@ pub fn protocol(max_header_size: usize, handshake_timeout: Duration) -> http1::B
     protocol
 }
 
-/// Serves the requests of one connection, until it ends or becomes a WebSocket (which has a task of its own). `from`: the address at
-/// its other end.
+/// Serves the requests of one connection, until it ends or becomes a WebSocket (which has a task of its own). `from`:
+/// the address at its other end.
 pub async fn serve(stream: Stream, from: IpAddr, context: Arc<Context>) {
     let service = service_fn(|request| {
         let context = context.clone();

@@ -1,8 +1,8 @@
 //! What proxies in front of the server say of a request: whose it is, and whether it came to them over TLS.
 //!
-//! Anybody can write such headers, so that an address is believed only where each one who has passed it on is trusted: the list
-//! is read from its end, which the nearest proxy has written, and the first address that is no trusted proxy's is the client's.
-//! TLS is believed of anybody, since a lie gains nothing: see [`came_over_tls`].
+//! Anybody can write such headers, so that an address is believed only where each one who has passed it on is trusted:
+//! the list is read from its end, which the nearest proxy has written, and the first address that is no trusted
+//! proxy's is the client's. TLS is believed of anybody, since a lie gains nothing: see [`came_over_tls`].
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -47,11 +47,11 @@ impl Proxies {
     }
 }
 
-/// Has the request come over TLS on some part of its way? Then its client has no way to POST, since the published ones do it in plain
-/// HTTP, and must be told to send all over the socket.
+/// Has the request come over TLS on some part of its way? Then its client has no way to POST, since the published ones
+/// do it in plain HTTP, and must be told to send all over the socket.
 ///
-/// Who says so is not asked. A client that lies may send longer frames, up to `maxMessageSize`, which is what it may POST anyway; and it
-/// needs the token for both.
+/// Who says so is not asked. A client that lies may send longer frames, up to `maxMessageSize`, which is what it may
+/// POST anyway; and it needs the token for both.
 pub fn came_over_tls(headers: &HeaderMap) -> bool {
     let is_tls = |scheme: &str| TLS_SCHEMES.iter().any(|tls| tls.eq_ignore_ascii_case(scheme.trim()));
     items(headers, X_FORWARDED_PROTO).iter().any(|scheme| is_tls(scheme))
@@ -63,8 +63,8 @@ pub fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| address(text).map(IpNet::from))
 }
 
-/// Who has passed the request on, the nearest first; `None` for one that is not told. A proxy that writes one of the two headers may let
-/// the client's own of the other kind through: where they differ, neither is believed.
+/// Who has passed the request on, the nearest first; `None` for one that is not told. A proxy that writes one of the
+/// two headers may let the client's own of the other kind through: where they differ, neither is believed.
 fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let listed = items(headers, X_FORWARDED_FOR).iter().map(|item| address(item)).collect::<Vec<_>>();
     let forwarded = items(headers, header::FORWARDED.as_str());
@@ -77,8 +77,8 @@ fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     }
 }
 
-/// The items of a header that is a list, the last one first. Commas always divide, also between quotes: a client could open a
-/// quotation that swallows what proxies add.
+/// The items of a header that is a list, the last one first. Commas always divide, also between quotes: a client could
+/// open a quotation that swallows what proxies add.
 fn items(headers: &HeaderMap, name: &str) -> Vec<String> {
     let lines = headers.get_all(name).into_iter().rev();
     let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());

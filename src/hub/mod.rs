@@ -117,9 +117,9 @@ impl Hub {
         self.find(db).map_or(Ok(()), |database| database.admit(id))
     }
 
-    /// Takes a connection: begins a session, or hands a kept one over. `announced_payload`: the longest text of a frame of this
-    /// connection, in UTF-16 units, which `welcome:` tells. `make` builds the transport around the outbox; it is not called
-    /// when the hub is closed.
+    /// Takes a connection: begins a session, or hands a kept one over. `announced_payload`: the longest text of a
+    /// frame of this connection, in UTF-16 units, which `welcome:` tells. `make` builds the transport around the
+    /// outbox; it is not called when the hub is closed.
     pub fn connect(
         &self,
         db: &str,

@@ -1,9 +1,9 @@
 //! Seeing the hub: what has happened, how things stand, how they have gone in the last minutes; as JSON, as Prometheus metrics,
 //! and as a page that shows both to a person.
 //!
-//! A [`Watch`] stands between the server and its owner's observer: it notes each event and passes it on. It asks the hub for
-//! figures once a second. It decides nothing but how often strangers are heard of, and the server would run as well without it. How a request reaches it, and who
-//! may look, is not known here.
+//! A [`Watch`] stands between the server and its owner's observer: it notes each event and passes it on. It asks the
+//! hub for figures once a second. It decides nothing but how often strangers are heard of, and the server would run as
+//! well without it. How a request reaches it, and who may look, is not known here.
 
 mod history;
 pub mod metrics;
@@ -53,8 +53,8 @@ impl Watch {
         }
     }
 
-    /// Takes an event that anybody who reaches the port can cause at will. It is counted each time, but told now and then only,
-    /// so that nobody fills a disk. `from`: who caused it, if it matters.
+    /// Takes an event that anybody who reaches the port can cause at will. It is counted each time, but told now and
+    /// then only, so that nobody fills a disk. `from`: who caused it, if it matters.
     pub fn event_of_stranger(&self, from: Option<IpAddr>, event: Event) {
         self.tally.lock().count(&event);
         let told = self.throttle.lock().pass(from, event, Instant::now());

@@ -1,5 +1,5 @@
-//! Keeps what strangers can cause at will from filling the log: of each kind and address one event is told at once, and those that
-//! follow are told as one, with their number, when the interval is over.
+//! Keeps what strangers can cause at will from filling the log: of each kind and address one event is told at once,
+//! and those that follow are told as one, with their number, when the interval is over.
 //!
 //! Knows no clock but the one it is given.
 
@@ -15,8 +15,8 @@ use crate::hub::event::{Event, Refusal};
 /// The least time between two events of a kind and an address.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Pairs of a kind and an address that are told apart. What comes from further addresses meanwhile is of one kind, whoever it is
-/// from: so that no number of addresses makes more than this many lines in an interval.
+/// Pairs of a kind and an address that are told apart. What comes from further addresses meanwhile is of one kind,
+/// whoever it is from: so that no number of addresses makes more than this many lines in an interval.
 const MAX_KEYS: usize = 256;
 
 /// See the module's description.

@@ -149,7 +149,8 @@ impl Config {
         if self.tls.is_some() { self.max_payload_over_tls() } else { self.effective_max_payload() }
     }
 
-    /// What `welcome:` announces over TLS, wherever that ends. Clients must never POST there, since they would do it in plain HTTP.
+    /// What `welcome:` announces over TLS, wherever that ends. Clients must never POST there, since they would do it
+    /// in plain HTTP.
     pub fn max_payload_over_tls(&self) -> usize {
         self.max_payload.unwrap_or(self.max_message_size)
     }

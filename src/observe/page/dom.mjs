@@ -1,5 +1,5 @@
-// Changes the document no more than needed, so that focus, selection and scrolling stay where the reader has put them. Whatever a text
-// is made of, it is shown as `printable` has it.
+// Changes the document no more than needed, so that focus, selection and scrolling stay where the reader has put them.
+// Whatever a text is made of, it is shown as `printable` has it.
 
 import { printable } from './words.mjs';
 
