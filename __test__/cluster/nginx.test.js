@@ -9,7 +9,8 @@ const { test } = require('node:test');
 const { pem } = require('../support/certificates.js');
 const { noNginx, startNginx } = require('../support/nginx.js');
 const { prepareCluster } = require('./support/cluster.js');
-const { startHub } = require('./support/hub.js');
+const { freePort, startHub } = require('./support/hub.js');
+const { defer } = require('./support/scope.js');
 const { longText, summary } = require('./support/text.js');
 const { sleep, until } = require('./support/wait.js');
 
@@ -21,16 +22,26 @@ const MEGABYTE = 1_000_000;
 /** How long a value may take to its subscriber, in milliseconds. */
 const EVENT_LIMIT = 10_000;
 
-test('a worker and a master exchange values of 1 MB through nginx with TLS', { skip: noNginx }, async (t) => {
-  const hub = await startHub(t, { token: TOKEN });
+/** How long a hub is away that restarts, in milliseconds. */
+const ABSENCE = 1000;
+
+/** In milliseconds: published clients end up to ten seconds after an attempt to connect that was refused. */
+const DYING = 12_000;
+
+/** A hub behind nginx, and a master and a worker that know of nginx only. */
+async function startBehindNginx(t, options) {
+  const hub = await startHub(t, { token: TOKEN, ...options });
   const { port } = await startNginx(t, hub.port);
   const cluster = prepareCluster(t, {
     port,
     ipc: { host: '127.0.0.1', ssl: true, token: TOKEN },
     env: { NODE_EXTRA_CA_CERTS: pem().certPath },
   });
-  const master = await cluster.startMaster();
-  const worker = await cluster.startWorker();
+  return { hub, cluster, master: await cluster.startMaster(), worker: await cluster.startWorker() };
+}
+
+test('a worker and a master exchange values of 1 MB through nginx with TLS', { skip: noNginx }, async (t) => {
+  const { cluster, master, worker } = await startBehindNginx(t);
   await master.call('watch', 'from-worker', 'value');
   await worker.call('watch', 'from-master', 'value');
   // Subscriptions are broadcast; nothing tells when the other has heard them.
@@ -48,4 +59,14 @@ test('a worker and a master exchange values of 1 MB through nginx with TLS', { s
   cluster.assertAlive();
   const audit = await cluster.audit(['from-worker', 'from-master']);
   assert.deepEqual(audit, { 'from-worker': value, 'from-master': value });
+});
+
+test('a restart of a hub that keeps its port passes behind nginx', { skip: noNginx }, async (t) => {
+  const { hub, cluster, master, worker } = await startBehindNginx(t, { port: await freePort(), keepPort: true });
+  defer(t, () => hub.child.call('stop'));
+  await hub.child.call('restart', ABSENCE);
+  await sleep(DYING);
+  cluster.assertAlive();
+  await worker.call('set', 'after', 'the restart');
+  assert.equal(await master.call('get', 'after'), 'the restart');
 });
