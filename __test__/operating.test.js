@@ -3,18 +3,19 @@
 // What an operator does to a running server: replace tokens and certificates, and trace messages.
 
 const assert = require('node:assert/strict');
-const { copyFileSync, mkdtempSync, rmSync, writeFileSync } = require('node:fs');
+const { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { once } = require('node:events');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
+const tls = require('node:tls');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { AceBaseIPCServer } = require('../index.js');
-const { pem } = require('./support/certificates.js');
+const { expired, oldClient, pem } = require('./support/certificates.js');
 const { request } = require('./support/http.js');
 const { getsIn, join } = require('./support/peer.js');
-const { startServer } = require('./support/server.js');
+const { quietly, startServer } = require('./support/server.js');
 
 /** The time, in milliseconds, in which events get from the addon to JavaScript. */
 const MOMENT = 200;
@@ -63,6 +64,52 @@ test('certificates are read anew when asked to, and bad ones leave the old ones 
   await assert.rejects(server.reloadCertificates(), { code: 'ERR_IPC_TLS', message: /cert\.pem/ });
   assert.equal((await warned)[0].code, 'certificates-not-reloaded');
   await join(server, 'peer-1');
+});
+
+test('a certificate that no client takes is not taken into use, and one that the server starts with is a warning', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-reload-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [certPath, keyPath] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
+  copyFileSync(pem().certPath, certPath);
+  copyFileSync(pem().keyPath, keyPath);
+  const server = await startServer(t, { ssl: { certPath, keyPath } });
+  const served = async () => {
+    const ca = readFileSync(pem().certPath);
+    const socket = tls.connect({ host: '127.0.0.1', port: server.port, ca, servername: 'localhost' });
+    await once(socket, 'secureConnect');
+    assert.ok(socket.authorized);
+    const { fingerprint } = socket.getPeerCertificate();
+    socket.destroy();
+    return fingerprint;
+  };
+  const before = await served();
+  copyFileSync(expired().certPath, certPath);
+  const warnings = [];
+  server.on('warning', (warning) => warnings.push(warning));
+  const complaint = /ssl\.certPath \(".*cert\.pem"\) holds a certificate that clients refuse: it has expired/;
+  await assert.rejects(server.reloadCertificates(), { code: 'ERR_IPC_TLS', message: complaint });
+  await sleep(MOMENT);
+  const { message } = warnings.find(({ code }) => code === 'certificates-not-reloaded');
+  assert.match(message, /the old ones stay in use\. ssl\.certPath.*expired/);
+  assert.equal(await served(), before);
+
+  const other = new AceBaseIPCServer({ host: '127.0.0.1', port: 0, ssl: expired() });
+  t.after(() => other.stop());
+  const doubted = once(other, 'warning');
+  await quietly(t, () => other.start());
+  assert.equal((await doubted)[0].code, 'certificate-refused-by-clients');
+});
+
+test('a client certificate of X.509 version 1 is refused with a warning that says so', async (t) => {
+  const server = await startServer(t, { ssl: { ...pem(), caPath: pem().certPath, requestCert: true } });
+  const warned = once(server, 'warning');
+  const { certPath, keyPath } = oldClient();
+  const [ca, cert, key] = [pem().certPath, certPath, keyPath].map((name) => readFileSync(name));
+  const socket = tls.connect({ host: '127.0.0.1', port: server.port, ca, cert, key, servername: 'localhost' });
+  socket.on('error', () => {});
+  const [{ code, message }] = await warned;
+  assert.equal(code, 'tls-handshake');
+  assert.match(message, /the client's certificate is of X\.509 version 1 or 2.*-extfile/);
 });
 
 test('a client without a certificate is refused where one is asked for', async (t) => {

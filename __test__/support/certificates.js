@@ -3,7 +3,7 @@
 // Makes certificates for tests with the `openssl` command, in a folder of their own that goes when the tests are over.
 
 const { execFileSync } = require('node:child_process');
-const { mkdtempSync, rmSync } = require('node:fs');
+const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
 
@@ -64,4 +64,24 @@ function exportPfx(name, ...how) {
   return { pfxPath: file(name), passphrase: PASSPHRASE };
 }
 
-module.exports = { encryptedPem, file, legacyPfx, pem, pfx, strangeKey };
+/** A certificate of X.509 version 1 for a client, which the one of `pem` has signed. */
+const oldClient = once(() => {
+  const { certPath, keyPath } = pem();
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'old.key'];
+  openssl('req', '-new', ...key, '-subj', '/CN=old client', '-out', 'old.csr');
+  const signer = ['-CA', certPath, '-CAkey', keyPath, '-set_serial', '7'];
+  openssl('x509', '-req', '-in', 'old.csr', ...signer, '-days', '2', '-out', 'old.pem');
+  return { certPath: file('old.pem'), keyPath: file('old.key') };
+});
+
+/** A certificate for the key of `pem` that has expired. */
+const expired = once(() => {
+  const { keyPath } = pem();
+  openssl('req', '-new', '-key', keyPath, '-subj', '/CN=localhost', '-out', 'expired.csr');
+  writeFileSync(file('extensions'), 'subjectAltName=DNS:localhost');
+  const how = ['-extfile', 'extensions', '-days', '-1'];
+  openssl('x509', '-req', '-in', 'expired.csr', '-key', keyPath, ...how, '-out', 'expired.pem');
+  return { certPath: file('expired.pem'), keyPath };
+});
+
+module.exports = { encryptedPem, expired, file, legacyPfx, oldClient, pem, pfx, strangeKey };

@@ -49,7 +49,7 @@ pub fn certificates(data: &[u8]) {
     let (loaded, peak) = memory::peak_of(|| load(&options));
     assert!(peak <= role.bound() + COPIES * content.len(), "loading takes {peak} bytes");
     match loaded {
-        Ok(server) if role != Role::Authorities => check_serves(server),
+        Ok(server) if role != Role::Authorities => check_serves(server.config),
         Ok(_) => {}
         Err(error) => {
             let message = error.to_string();

@@ -18,7 +18,7 @@ use crate::{
         stream::{Counted, Stream},
     },
     hub::event::Event,
-    tls::Certificates,
+    tls::{Certificates, explain_handshake},
 };
 
 /// How long accepting pauses when the process has no file descriptors left: some connections end meanwhile.
@@ -133,7 +133,8 @@ impl Acceptor {
         match tls.accept(Counted::new(socket)).await {
             Ok(stream) => Some(stream),
             Err(error) => {
-                self.warn("tls-handshake", Some(from), format!("A TLS handshake with {from} failed: {error}"));
+                let why = explain_handshake(&error);
+                self.warn("tls-handshake", Some(from), format!("A TLS handshake with {from} failed: {why}"));
                 None
             }
         }

@@ -118,7 +118,7 @@ impl Server {
     pub fn start(config: Config, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
         let watch = Arc::new(Watch::new(observer));
         let observer: Arc<dyn Observer> = watch.clone();
-        let certificates = config.tls.clone().map(Certificates::load).transpose()?.map(Arc::new);
+        let certificates = load_certificates(&config, &*observer)?;
         let (listeners, keeper) = open_port(&config, &observer)?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let runtime = build_runtime(config.threads).map_err(StartError::Runtime)?;
@@ -223,6 +223,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// A certificate that clients refuse is served nevertheless, with a warning: there is no other.
+fn load_certificates(config: &Config, observer: &dyn Observer) -> Result<Option<Arc<Certificates>>, TlsError> {
+    let Some(options) = config.tls.clone() else { return Ok(None) };
+    let (certificates, doubt) = Certificates::load(options)?;
+    if let Some(doubt) = doubt {
+        observer.event(Event::Warning { code: "certificate-refused-by-clients", message: doubt.to_string() });
+    }
+    Ok(Some(Arc::new(certificates)))
 }
 
 /// Opens the port, with a keeper if there is to be one.

@@ -6,7 +6,7 @@ use std::{fs, path::Path, sync::Arc, time::SystemTime};
 use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
 
-use super::{TlsError, TlsOptions, load};
+use super::{Loaded, TlsError, TlsOptions, load};
 
 /// See the module's description.
 pub struct Certificates {
@@ -27,15 +27,16 @@ struct Files {
 type Stamp = Option<(SystemTime, u64, u64)>;
 
 impl Certificates {
-    /// Reads the files.
+    /// Reads the files. The second part of the result is why clients will not take the certificate, if so: there is no other one
+    /// that could be used, and some clients may have been told not to check.
     ///
     /// # Errors
     /// See [`load`].
-    pub fn load(options: TlsOptions) -> Result<Self, TlsError> {
+    pub fn load(options: TlsOptions) -> Result<(Self, Option<TlsError>), TlsError> {
         let read = stamps(&options);
-        let current = RwLock::new(load(&options)?);
+        let Loaded { config, doubt } = load(&options)?;
         let files = Mutex::new(Files { seen: read.clone(), read });
-        Ok(Self { options, current, files })
+        Ok((Self { options, current: RwLock::new(config), files }, doubt))
     }
 
     /// For new connections.
@@ -46,15 +47,21 @@ impl Certificates {
     /// Reads the files again. Connections that are there keep what they were made with.
     ///
     /// # Errors
-    /// See [`load`]; then what was in use stays in use.
+    /// See [`load`], its doubt among them; then what was in use stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
         // Before reading: a file that changes meanwhile counts as changed.
         let mut files = self.files.lock();
         let now = stamps(&self.options);
         files.seen.clone_from(&now);
         files.read = now;
-        *self.current.write() = load(&self.options)?;
-        Ok(())
+        let Loaded { config, doubt } = load(&self.options)?;
+        match doubt {
+            Some(doubt) => Err(doubt),
+            None => {
+                *self.current.write() = config;
+                Ok(())
+            }
+        }
     }
 
     /// Reads the files again if they have changed and have come to rest: since the last call they have not changed any more.
@@ -105,7 +112,8 @@ mod tests {
 
     fn certificates() -> (Workshop, Certificates) {
         let workshop = Workshop::new(KeyKind::EcP256);
-        let certificates = Certificates::load(pem(&workshop, "leaf.pem", "leaf.key")).unwrap();
+        let (certificates, doubt) = Certificates::load(pem(&workshop, "leaf.pem", "leaf.key")).unwrap();
+        assert!(doubt.is_none());
         (workshop, certificates)
     }
 
@@ -137,6 +145,17 @@ mod tests {
         fs::remove_file(workshop.path("leaf.pem")).unwrap();
         assert!(certificates.reload_if_changed().is_none());
         assert!(matches!(certificates.reload_if_changed(), Some(Err(TlsError::Unreadable { .. }))));
+        assert_eq!(Arc::as_ptr(&certificates.current()), before);
+    }
+
+    #[test]
+    fn what_no_client_takes_keeps_the_old_one_in_use() {
+        let (workshop, certificates) = certificates();
+        let before = Arc::as_ptr(&certificates.current());
+        workshop.make_expired_leaf("leaf", "root");
+        assert!(certificates.reload_if_changed().is_none());
+        assert!(matches!(certificates.reload_if_changed(), Some(Err(TlsError::NotForClients { .. }))));
+        assert!(matches!(certificates.reload(), Err(TlsError::NotForClients { .. })));
         assert_eq!(Arc::as_ptr(&certificates.current()), before);
     }
 

@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::ChainFault;
+
 /// An option of the server's `ssl` setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SslOption {
@@ -109,6 +111,9 @@ pub enum TlsError {
 
     #[error("{file} holds a certificate that cannot be used: {reason}. Give an X.509 version 3 certificate")]
     UnusableCertificate { file: NamedFile, reason: String },
+
+    #[error("{file} holds a certificate that clients refuse: {fault}")]
+    NotForClients { file: NamedFile, fault: ChainFault },
 
     #[error(
         "{key} does not match {cert}. Give the key that the certificate was made for; \

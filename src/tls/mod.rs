@@ -4,6 +4,7 @@
 //! Decrypting a key takes up to some hundred milliseconds, so call [`load`] where blocking is allowed.
 
 mod certificates;
+mod chain;
 mod error;
 mod pem;
 mod pkcs12;
@@ -16,10 +17,11 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use rustls::{
-    RootCertStore, ServerConfig,
+    CertificateError, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::PrivateKeyDer,
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
@@ -27,6 +29,7 @@ use rustls::{
 };
 
 pub use certificates::Certificates;
+pub use chain::ChainFault;
 pub use error::{NamedFile, SslOption, TlsError};
 
 /// Longest certificate or key file that is read, in bytes. A bundle of all public authorities has a quarter of a
@@ -64,6 +67,14 @@ impl TlsOptions {
         };
         identity.into_iter().flatten().chain(&self.client_ca_path).map(PathBuf::as_path)
     }
+
+    /// The file with the server's certificate.
+    fn cert_file(&self) -> NamedFile {
+        match &self.identity {
+            IdentitySource::Pem { cert_path, .. } => NamedFile::new(SslOption::CertPath, cert_path),
+            IdentitySource::Pkcs12 { pfx_path } => NamedFile::new(SslOption::PfxPath, pfx_path),
+        }
+    }
 }
 
 /// Written by hand because the derived one would show the passphrase.
@@ -78,17 +89,27 @@ impl fmt::Debug for TlsOptions {
     }
 }
 
+/// What has been made of the files.
+#[derive(Debug)]
+pub struct Loaded {
+    /// For new connections.
+    pub config: Arc<ServerConfig>,
+    /// Why no client that checks certificates takes the server's, although it can be served: [`TlsError::NotForClients`].
+    pub doubt: Option<TlsError>,
+}
+
 /// Reads the files that `options` names and makes a server configuration for TLS 1.2 and 1.3 of them.
 ///
 /// The files are read afresh on each call, so calling again and using the new configuration for new connections is
 /// how renewed certificates come into use.
 ///
 /// # Errors
-/// [`TlsError`] names the option and the file at fault. Dates and host names are not checked: that is for the
-/// clients to do.
-pub fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
+/// [`TlsError`] names the option and the file at fault. Who has signed, and for which host name, is for the clients to check.
+pub fn load(options: &TlsOptions) -> Result<Loaded, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let identity = read_identity(options, &provider)?;
+    let doubt = chain::fault_of(&identity.cert, unix_seconds())
+        .map(|fault| TlsError::NotForClients { file: options.cert_file(), fault });
     let clients = client_verifier(options, &provider)?;
     // No ALPN: a client that offers only `h2` would be refused by a list, and without one falls back to HTTP/1.1.
     let config = ServerConfig::builder_with_provider(provider)
@@ -96,20 +117,23 @@ pub fn load(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
         .map_err(|error| TlsError::Setup(error.to_string()))?
         .with_client_cert_verifier(clients)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
-    Ok(Arc::new(config))
+    Ok(Loaded { config: Arc::new(config), doubt })
+}
+
+/// A clock that is before 1970 is at 1970.
+fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn read_identity(options: &TlsOptions, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let passphrase = options.passphrase.as_deref();
     match &options.identity {
-        IdentitySource::Pem { cert_path, key_path } => {
-            let cert = NamedFile::new(SslOption::CertPath, cert_path);
+        IdentitySource::Pem { key_path, .. } => {
             let key = NamedFile::new(SslOption::KeyPath, key_path);
-            pem::read_identity(cert, key, passphrase, provider)
+            pem::read_identity(options.cert_file(), key, passphrase, provider)
         }
-        IdentitySource::Pkcs12 { pfx_path } => {
-            pkcs12::read_identity(NamedFile::new(SslOption::PfxPath, pfx_path), passphrase, provider)
-        }
+        IdentitySource::Pkcs12 { .. } => pkcs12::read_identity(options.cert_file(), passphrase, provider),
     }
 }
 
@@ -148,8 +172,27 @@ fn read_authorities(file: NamedFile) -> Result<RootCertStore, TlsError> {
 /// The library words the fault as one of the peer's certificate; here it is the user's own.
 fn certificate_fault(error: &rustls::Error) -> String {
     match error {
+        _ if shows_old_version(error) => "it is of X.509 version 1 or 2".to_owned(),
         rustls::Error::InvalidCertificate(fault) => fault.to_string(),
         other => other.to_string(),
+    }
+}
+
+/// The library that checks certificates reads version 3 only, and its error has no type of rustls's own.
+fn shows_old_version(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidCertificate(CertificateError::Other(other))
+        if other.to_string() == "UnsupportedCertVersion")
+}
+
+/// Why a handshake with a client has failed, in words.
+pub fn explain_handshake(error: &io::Error) -> String {
+    let of_tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    match of_tls {
+        Some(error) if shows_old_version(error) => "the client's certificate is of X.509 version 1 or 2, and only \
+            version 3 can be checked. Issue it again with an extension, which makes it version 3: openssl x509 -req ... \
+            -extfile FILE, with basicConstraints=CA:FALSE in FILE"
+            .to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -8,12 +8,13 @@ use std::{panic, sync::Arc};
 use p12_keystore::{Certificate, CertificateBag, Pkcs12Archive, error::Error as Pkcs12Error};
 use pkcs8::pkcs5;
 use rustls::{
+    Error as RustlsError,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivatePkcs8KeyDer},
     sign::{CertifiedKey, SigningKey},
 };
 
-use super::{NamedFile, TlsError, read_file, signing_key};
+use super::{NamedFile, TlsError, certificate_fault, read_file, signing_key};
 
 /// Reads the file's first private key that has a certificate, with the chain that leads from that certificate upwards.
 ///
@@ -31,14 +32,22 @@ pub(super) fn read_identity(
     if certificates.is_empty() {
         return Err(TlsError::NoPkcs12Certificate { file });
     }
+    let mut unusable = None;
     for bag in archive.keys {
         let key = PrivatePkcs8KeyDer::from(bag.key.as_der().to_vec());
         let key = signing_key(&file, key.into(), provider)?;
-        if let Some(own) = certificates.iter().find(|certificate| belongs_to(&key, certificate)) {
-            return Ok(CertifiedKey::new(chain_from(own, &certificates), key));
+        for certificate in &certificates {
+            match match_of(&key, certificate) {
+                Match::Own => return Ok(CertifiedKey::new(chain_from(certificate, &certificates), key)),
+                Match::Other => {}
+                Match::Unusable(reason) => unusable = Some(reason),
+            }
         }
     }
-    Err(TlsError::Pkcs12KeyMismatch { file })
+    Err(match unusable {
+        Some(reason) => TlsError::UnusableCertificate { file, reason },
+        None => TlsError::Pkcs12KeyMismatch { file },
+    })
 }
 
 fn open(file: &NamedFile, passphrase: Option<&str>) -> Result<Pkcs12Archive, TlsError> {
@@ -51,8 +60,22 @@ fn open(file: &NamedFile, passphrase: Option<&str>) -> Result<Pkcs12Archive, Tls
     parsed.map_err(|error| explain(file.clone(), passphrase, error))
 }
 
-fn belongs_to(key: &Arc<dyn SigningKey>, certificate: &Certificate) -> bool {
-    CertifiedKey::new(vec![to_der(certificate)], key.clone()).keys_match().is_ok()
+/// Whose a certificate is.
+enum Match {
+    /// The key's.
+    Own,
+    /// Another key's.
+    Other,
+    /// It cannot be told, and this is why.
+    Unusable(String),
+}
+
+fn match_of(key: &Arc<dyn SigningKey>, certificate: &Certificate) -> Match {
+    match CertifiedKey::new(vec![to_der(certificate)], key.clone()).keys_match() {
+        Ok(()) => Match::Own,
+        Err(RustlsError::InconsistentKeys(_)) => Match::Other,
+        Err(error) => Match::Unusable(certificate_fault(&error)),
+    }
 }
 
 /// `own`, then its issuer, and so on as far as the file goes. Each certificate is taken once, so that authorities that

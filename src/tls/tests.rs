@@ -1,5 +1,6 @@
 //! Loads what the `openssl` command line makes, and what a user may name by mistake.
 
+mod chains;
 mod errors;
 pub(crate) mod handshake;
 pub(crate) mod workshop;
@@ -49,7 +50,7 @@ fn assert_serves(workshop: &Workshop, options: &TlsOptions, chain: &[&str]) {
 }
 
 fn loaded(options: &TlsOptions) -> Arc<ServerConfig> {
-    load(options).unwrap_or_else(|error| panic!("{error}"))
+    load(options).unwrap_or_else(|error| panic!("{error}")).config
 }
 
 #[test]

@@ -72,6 +72,34 @@ impl Workshop {
         self.make_signed(name, issuer, kind, LOCALHOST);
     }
 
+    /// Makes `<name>.pem` for `localhost`, signed by `<issuer>.pem`, of yesterday.
+    pub fn make_expired_leaf(&self, name: &str, issuer: &str) {
+        self.make_request(name);
+        self.write("extensions", LOCALHOST.join("\n"));
+        self.openssl(&format!(
+            "x509 -req -in {name}.csr -CA {issuer}.pem -CAkey {issuer}.key -set_serial 7 -days -1 -extfile extensions -out {name}.pem"
+        ));
+    }
+
+    /// Makes `<name>.pem` of X.509 version 1, which has no extensions, signed by `<issuer>.pem`.
+    pub fn make_leaf_of_version_1(&self, name: &str, issuer: &str) {
+        self.make_request(name);
+        self.openssl(&format!(
+            "x509 -req -in {name}.csr -CA {issuer}.pem -CAkey {issuer}.key -set_serial 7 -days 2 -out {name}.pem"
+        ));
+    }
+
+    /// Makes `<name>.pem` with these extensions instead of those of `localhost`.
+    pub fn make_odd_leaf(&self, name: &str, issuer: &str, extensions: &[&str]) {
+        self.make_signed(name, issuer, KeyKind::EcP256, extensions);
+    }
+
+    /// Makes `<name>.csr`, with a key of its own.
+    fn make_request(&self, name: &str) {
+        self.make_key(name, KeyKind::EcP256);
+        self.openssl(&format!("req -new -config req.cnf -subj /CN={name} -key {name}.key -out {name}.csr"));
+    }
+
     fn make_signed(&self, name: &str, issuer: &str, kind: KeyKind, extensions: &[&str]) {
         self.make_key(name, kind);
         let mut arguments = request_arguments(name, extensions);
