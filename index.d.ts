@@ -307,7 +307,10 @@ export interface AceBaseIPCServerEvents {
   notice: [notice: AceBaseIPCNotice];
   /** Something is not as it should be. Without a listener and a log it becomes a warning of the process. */
   warning: [warning: AceBaseIPCWarning];
-  /** A part of the server failed; the server goes on. Without a listener it is printed or logged. */
+  /**
+   * A part of the server failed; the server goes on. Without a listener it is printed or logged. With the code `ERR_IPC_FAILED` the
+   * server itself has failed and stops; without a listener that ends the process.
+   */
   error: [error: Error];
   /** The server has stopped. */
   close: [];

@@ -4,11 +4,19 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
+const { mkdtempSync, readdirSync, rmSync, writeFileSync } = require('node:fs');
 const net = require('node:net');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
 const { describe, test } = require('node:test');
 
-const { ROOT, runScript } = require('./support/process.js');
 const { pem } = require('./support/certificates.js');
+const { ROOT, runScript, start: startProcess } = require('./support/process.js');
+
+const ADDON = path.join(
+  ROOT,
+  readdirSync(ROOT).find((name) => name.endsWith('.node')),
+);
 
 /** A server, as the README has it, but for its options. */
 function start(options) {
@@ -86,6 +94,46 @@ test('a start that fails and is taken is no unhandled rejection, also where othe
   const { code, stdout, stderr } = await runScript(script, t);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   assert.equal(stdout, 'taken EADDRINUSE\nstopped\n');
+});
+
+/** The addon, but that its server fails a moment after its start: nothing that is known makes the real one fail. */
+const FAILING_ADDON = `
+  const addon = require(${JSON.stringify(ADDON)});
+  class NativeServer {
+    static async start(options, wanted, take) {
+      const server = await addon.NativeServer.start(options, wanted, take);
+      setTimeout(() => take([{ type: 'failed', message: 'The acceptor failed' }]), 50);
+      return server;
+    }
+  }
+  module.exports = { ...addon, NativeServer };
+`;
+
+describe('a server that fails', () => {
+  function run(t, script) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-failures-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const addon = path.join(folder, 'addon.js');
+    writeFileSync(addon, FAILING_ADDON);
+    const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon };
+    return startProcess(t, process.execPath, ['-e', script], { env }).ended;
+  }
+
+  test('ends its process, where nobody listens', async (t) => {
+    const { code, stderr } = await run(t, start({}));
+    assert.match(stderr, /Error: The acceptor failed.*ERR_IPC_FAILED/s);
+    assert.equal(code, 1);
+  });
+
+  test('is told to who listens, and stops', async (t) => {
+    const { code, stdout } = await run(
+      t,
+      `${start({})}
+      server.on('error', ({ code }) => console.log('error', code)).on('close', () => console.log('close'));`,
+    );
+    assert.match(stdout, /error ERR_IPC_FAILED\nclose\n$/);
+    assert.equal(code, 0);
+  });
 });
 
 describe('a listener that throws', () => {

@@ -12,7 +12,7 @@ struct Stderr;
 
 impl Observer for Stderr {
     fn event(&self, event: Event) {
-        if let Event::Warning { message, .. } | Event::Error { message } = event {
+        if let Event::Warning { message, .. } | Event::Error { message } | Event::Failed { message } = event {
             eprintln!("{message}");
         }
     }

@@ -57,6 +57,7 @@ function describe(event) {
     case 'warning':
       return { level: 'warn', message, details: { event: type, code } };
     case 'error':
+    case 'failed':
       return { level: 'error', message, details: { event: type } };
     default:
       // Messages themselves are never logged: they are the user's data.

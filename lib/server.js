@@ -246,9 +246,17 @@ class AceBaseIPCServer extends EventEmitter {
         return this.#warn({ code: event.code, message: event.message });
       case 'error':
         return this.emit('error', new Error(event.message));
+      case 'failed':
+        return this.#fail(coded('ERR_IPC_FAILED', event.message));
       default:
         throw new Error(`The addon sent an event of an unknown type: ${event.type}`);
     }
+  }
+
+  /** The server serves no longer. Whoever does not listen must not go on as if it did: without a listener, the process ends. */
+  #fail(error) {
+    this.stop();
+    super.emit('error', error);
   }
 
   #note(note) {

@@ -27,6 +27,8 @@ pub enum Event {
     Warning { code: &'static str, message: String },
     /// A part of the server failed; the server goes on.
     Error { message: String },
+    /// The server itself failed: it serves no longer, or takes no more connections. Its owner must end or restart it.
+    Failed { message: String },
 }
 
 /// Who was not let in, and why.

@@ -30,7 +30,8 @@ mod tests {
 
     #[test]
     fn the_cause_is_the_error_else_the_first_line() {
-        let of_node = "node:internal/modules/cjs/loader:1215\n  throw err;\n  ^\n\nError: Cannot find module '/x'\n    at y\n";
+        let of_node =
+            "node:internal/modules/cjs/loader:1215\n  throw err;\n  ^\n\nError: Cannot find module '/x'\n    at y\n";
         assert_eq!(cause(of_node).as_deref(), Some("Error: Cannot find module '/x'"));
         assert_eq!(cause("\nnode: bad option: --x\nmore\n").as_deref(), Some("node: bad option: --x"));
         assert_eq!(cause(" \n"), None);

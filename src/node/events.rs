@@ -62,7 +62,7 @@ impl Wanted {
             Event::Note { note, .. } => self.coordination || note.kind == NoteKind::MasterContested,
             Event::Refused(_) => self.refused,
             Event::Trace(_) => self.trace,
-            Event::Warning { .. } | Event::Error { .. } | Event::Notice { .. } => true,
+            Event::Warning { .. } | Event::Error { .. } | Event::Failed { .. } | Event::Notice { .. } => true,
         }
     }
 }
@@ -201,7 +201,7 @@ fn dropped_warning(count: usize) -> Event {
 #[napi(object, object_from_js = false)]
 #[derive(Default)]
 pub struct NativeEvent {
-    /// `connect`, `disconnect`, `refused`, `message`, `trace`, `coordination`, `notice`, `warning` or `error`.
+    /// `connect`, `disconnect`, `refused`, `message`, `trace`, `coordination`, `notice`, `warning`, `error` or `failed`.
     #[napi(js_name = "type")]
     pub kind: &'static str,
     /// The database.
@@ -247,6 +247,7 @@ impl From<Event> for NativeEvent {
                 Self { kind: "warning", code: Some(code), message: Some(message), ..Self::default() }
             }
             Event::Error { message } => Self { kind: "error", message: Some(message), ..Self::default() },
+            Event::Failed { message } => Self { kind: "failed", message: Some(message), ..Self::default() },
             Event::Refused(refusal) => Self::of_refusal(&refusal),
             Event::Trace(trace) => Self::of_trace(*trace),
             Event::Notice { code, message } => {

@@ -82,7 +82,7 @@ fn describe(event: &Event) -> Option<Entry> {
         }
         Event::Warning { code, message } => of_server(Level::Warning, code, message.clone()),
         Event::Notice { code, message } => of_server(Level::Info, code, message.clone()),
-        Event::Error { message } => of_server(Level::Error, "error", message.clone()),
+        Event::Error { message } | Event::Failed { message } => of_server(Level::Error, "error", message.clone()),
         Event::Message { .. } | Event::Trace(_) => return None,
     };
     Some(entry)

@@ -46,7 +46,7 @@ impl Tally {
             Event::Refused(refusal) => count(&mut self.refusals, refusal.reason),
             Event::Warning { code, .. } => count(&mut self.warnings, code),
             Event::Notice { code, .. } => count(&mut self.notices, code),
-            Event::Error { .. } => self.errors += 1,
+            Event::Error { .. } | Event::Failed { .. } => self.errors += 1,
             Event::Message { .. } | Event::Trace(_) => {}
         }
     }

@@ -28,7 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     coordination::{AceBase, CoordinationConfig},
-    guard::describe,
+    guard::{describe, guard_vital},
     http::{self, access::Access, remote::Proxies},
     hub::{
         self, CoordinatorFactory, Hub,
@@ -133,7 +133,7 @@ impl Server {
             // A panic of the main task must not pass without a word.
             if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run))) {
                 let message = format!("The server failed and has stopped: {}", describe(&*panic));
-                observer.event(Event::Error { message });
+                observer.event(Event::Failed { message });
             }
             runtime.shutdown_background();
         };
@@ -309,9 +309,10 @@ async fn run(
     for listener in listeners {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
-                accepting.spawn(until_cancelled(shutdown.clone(), acceptor.clone().run(listener)));
+                let accept = until_cancelled(shutdown.clone(), acceptor.clone().run(listener));
+                accepting.spawn(guard_vital(watch.clone(), "acceptor", accept));
             }
-            Err(error) => watch.event(Event::Error { message: format!("Cannot listen: {error}") }),
+            Err(error) => watch.event(Event::Failed { message: format!("Cannot listen: {error}") }),
         }
     }
     keep_house(&hub, &watch, &alarm, &shutdown).await;
