@@ -210,6 +210,44 @@ function specify(start) {
       assert.equal((await refusal(server, 'peer-2', { headers: { origin: 'null' } })).status, 403);
     });
 
+    const image = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' };
+
+    test('are refused where only the browser tells of them, but for health checks', async (t) => {
+      const server = await startWatched(t, { allowedOrigins: ['https://page.example'] });
+      const peer = await join(server, 'peer-1');
+      const statusOf = async (target) => (await request(server, target, { headers: image })).status;
+      for (const target of [
+        'POST /mydb_data/send?id=peer-1',
+        'GET /mydb_data/send?id=peer-1&msg=x',
+        'GET /mydb_data/receive?id=peer-1&msg=x',
+        'GET /mydb_data/clients',
+        'GET /mydb_data/connect?v=1.0.0&id=peer-2',
+        'GET /',
+        'GET /status.json',
+        'GET /metrics',
+      ]) {
+        assert.equal(await statusOf(target), 403, target);
+      }
+      assert.equal((await refusal(server, 'peer-2', { headers: image })).status, 403);
+      assert.equal(await statusOf('GET /healthz'), 200);
+      assert.equal(await statusOf('GET /readyz'), 200);
+      assert.deepEqual(await peer.rest(), []);
+    });
+
+    test('see nothing under a name that a stranger can have, where no token is asked for', async (t) => {
+      const hosts = async (server, target) => {
+        const ask = (host) => request(server, target, { headers: { host } });
+        return [(await ask('stranger.example')).status, (await ask('hub.internal')).status];
+      };
+      const open = await startWatched(t);
+      await join(open, 'peer-1');
+      assert.deepEqual(await hosts(open, 'GET /mydb_data/clients'), [403, 200]);
+      assert.deepEqual(await hosts(open, 'GET /mydb_data/receive?id=peer-1&msg=x'), [403, 404]);
+      // Browsers name the page's origin here, and clients may use whatever name the server has.
+      assert.deepEqual(await hosts(open, 'POST /mydb_data/send?id=peer-1'), [200, 200]);
+      await join(open, 'peer-2', { headers: { host: 'stranger.example' } });
+    });
+
     test('may come where their origin is listed', async (t) => {
       const server = await startWatched(t, { allowedOrigins: ['https://page.example'] });
       await join(server, 'peer-1', { headers: page });

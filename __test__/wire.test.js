@@ -334,12 +334,24 @@ function specify(start) {
       assert.deepEqual(await b.rest(), []);
     });
 
-    test('is as POST in development', async (t) => {
+    function inDevelopment(t) {
       const before = process.env.NODE_ENV;
       process.env.NODE_ENV = 'development';
       t.after(() => {
         process.env.NODE_ENV = before ?? '';
       });
+    }
+
+    test('is not allowed in development either where no token is asked for', async (t) => {
+      inDevelopment(t);
+      const server = await start(t);
+      const { b } = await trio(server);
+      assert.equal((await request(server, 'GET /mydb_data/send?id=peer-a&t=undefined&msg=hello')).status, 405);
+      assert.deepEqual(await b.rest(), []);
+    });
+
+    test('is as POST in development', async (t) => {
+      inDevelopment(t);
       const server = await start(t, { token: 'secret' });
       const { b } = await trio(server, 'secret');
       const path = 'GET /mydb_data/send?id=peer-a&t=secret&msg=to:peer-b;hello%20%C3%A9';

@@ -39,9 +39,9 @@ const noBrowser =
   (!playwright && 'playwright-core is not installed (npm install --no-save playwright-core)') ||
   (!executablePath && 'no Chromium was found (install it, or name it in the environment variable CHROMIUM)');
 
-/** Starts a browser. Root may only start one without its sandbox. */
-function launchBrowser() {
-  const args = process.getuid?.() === 0 ? [...SWITCHES, '--no-sandbox'] : SWITCHES;
+/** Starts a browser. Root may only start one without its sandbox. `switches`: more of them. */
+function launchBrowser(...switches) {
+  const args = [...SWITCHES, ...switches, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])];
   return playwright.chromium.launch({ executablePath, args });
 }
 

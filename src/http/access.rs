@@ -1,14 +1,47 @@
-//! Who may come in: the tokens, and the `Origin` and `Host` of web pages.
+//! Who may come in: the tokens, and what web pages may do.
 //!
-//! Browsers let any page send requests to local ports. Two rules keep pages out. A request that names its page (`Origin`)
-//! is refused unless the page is listed, or is the server's own. A page may also give its own host name the server's address
-//! and then pass for the server's own page (DNS rebinding), and its requests name no `Origin`; therefore what the server shows
-//! of itself without a token it shows only under a host name that no stranger can have.
+//! Browsers let any page send requests to any port. They tell of it in three ways, and each has a gap:
+//!
+//! - `Origin` names the page, with every WebSocket handshake and every POST (all browsers since 2020), and wherever a script
+//!   would read the answer across origins. Images, scripts, links and `no-cors` fetches are GETs without it, and so is what a
+//!   page asks of its own host.
+//! - `Sec-Fetch-Site`, `-Mode` and `-Dest` say of every request what it is for and from where, but only to hosts that browsers
+//!   trust: TLS, `localhost`, `127.0.0.1`. Over plain HTTP to another address nothing says that an image is one.
+//! - `Host` names the stranger where a page has given its own name the server's address (DNS rebinding). The page is the
+//!   server's own then, for its browser: the answers can be read.
+//!
+//! What that means for each route:
+//!
+//! | route | guarded by |
+//! |---|---|
+//! | all but the health checks | `Origin` that is not listed, `Sec-Fetch-*` of another site or of a part of a page: refused |
+//! | `connect`, POST `send` | no more: no browser sends them without `Origin`, and clients may use any name of the server |
+//! | GET `send` | a token must be configured: an image can name no secret |
+//! | `receive`, `clients`, the page and its figures | without a token, only under a `Host` that no stranger can have |
+//! | `receive` | the ids of messages cannot be guessed, so that an image cannot use one up |
+//! | `/healthz`, `/readyz` | `Origin` alone: they tell one word, and change nothing |
 
 use std::{collections::HashMap, fmt, net::IpAddr};
 
-use hyper::{HeaderMap, header};
+use hyper::{
+    HeaderMap,
+    header::{self, HeaderName},
+};
 use subtle::ConstantTimeEq;
+
+/// From where a browser's request comes, seen from the server: from another site or not.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// In which way a browser asks: for a script that reads the answer, or to show it.
+const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+/// What the answer becomes in a browser.
+const DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// A browser's request is the server's own page's, or somebody has typed its address.
+const OWN_SITES: [&str; 2] = ["same-origin", "none"];
+/// Ways of asking that do not show or run the answer. Node.js's `fetch` names one of these and no site.
+const SCRIPTED_MODES: [&str; 3] = ["cors", "same-origin", "websocket"];
+/// The answer becomes a part of no page.
+const SCRIPTED_DESTINATIONS: [&str; 2] = ["empty", "websocket"];
 
 /// Endings of host names that are never registered with the public domain name system.
 const PRIVATE_ENDINGS: [&str; 3] = [".local", ".localhost", ".internal"];
@@ -30,6 +63,17 @@ pub struct Tokens {
     pub general: Vec<Secret>,
     /// A database that is named here takes only its own; an empty list lets nobody in.
     pub of_databases: HashMap<String, Vec<Secret>>,
+}
+
+impl Tokens {
+    /// Those that open a database; `None`: anybody may come in.
+    fn of(&self, db: &str) -> Option<&[Secret]> {
+        match self.of_databases.get(db) {
+            Some(own) => Some(own),
+            None if self.general.is_empty() => None,
+            None => Some(&self.general),
+        }
+    }
 }
 
 /// What somebody wants to look at.
@@ -57,10 +101,7 @@ impl Access {
 
     /// Is this a token of the database? Takes the same time wherever it differs. Where none is configured any will do.
     pub fn allows_token(&self, db: &str, offered: Option<&str>) -> bool {
-        match self.tokens.of_databases.get(db) {
-            Some(own) => is_one_of(own, offered),
-            None => self.tokens.general.is_empty() || is_one_of(&self.tokens.general, offered),
-        }
+        self.tokens.of(db).is_none_or(|tokens| is_one_of(tokens, offered))
     }
 
     /// As [`Access::allows_token`], with the token in the query or as a bearer token in the headers.
@@ -75,34 +116,44 @@ impl Access {
         let knows_general = offers.into_iter().any(|offered| is_one_of(&self.tokens.general, offered));
         knows_general
             || match sight {
-                Sight::Server => !self.needs_token(),
+                Sight::Server => !self.asks_token(sight),
                 Sight::Database(db) => offers.into_iter().any(|offered| self.allows_token(db, offered)),
             }
     }
 
-    /// A request from a web page is refused unless the page's origin is listed.
-    pub fn allows_origin(&self, headers: &HeaderMap) -> bool {
-        headers.get_all(header::ORIGIN).iter().all(|origin| self.is_listed(origin.as_bytes()))
+    /// A request that a web page has made is refused unless the page's origin is named and listed.
+    pub fn allows_page(&self, headers: &HeaderMap) -> bool {
+        if headers.contains_key(header::ORIGIN) {
+            return origins(headers).all(|origin| self.is_listed(origin));
+        }
+        is_of_own_site(headers) && is_scripted_or_typed(headers)
     }
 
-    /// As [`Access::allows_origin`], for what the server's own page asks for. Browsers name its origin too in some requests:
-    /// it is the page that came from this `Host`.
+    /// As [`Access::allows_page`], for what the server's own page asks for and is made of. Browsers name its origin too in
+    /// some requests: it is the page that came from this `Host`.
     pub fn allows_own_page(&self, headers: &HeaderMap) -> bool {
+        let is_named = headers.contains_key(header::ORIGIN);
+        self.allows_own_origin(headers) && (is_named || is_of_own_site(headers))
+    }
+
+    /// As [`Access::allows_own_page`], but only a page that is named is refused.
+    pub fn allows_own_origin(&self, headers: &HeaderMap) -> bool {
         let own = headers.get(header::HOST).map(header::HeaderValue::as_bytes);
-        headers.get_all(header::ORIGIN).iter().all(|origin| {
-            let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest);
-            self.is_listed(origin.as_bytes()) || own.is_some() && authority.map(str::as_bytes) == own
-        })
+        origins(headers).all(|origin| self.is_listed(origin) || own.is_some() && authority(origin) == own)
     }
 
-    /// The server may show itself under this `Host`: a token protects it, or no page of a stranger can be under that name.
-    pub fn allows_host(&self, headers: &HeaderMap) -> bool {
+    /// The server may show this under this `Host`: a token protects it, or no page of a stranger can be under that name.
+    pub fn allows_host(&self, sight: Sight<'_>, headers: &HeaderMap) -> bool {
         let Some(host) = headers.get(header::HOST) else { return true };
-        self.needs_token() || host.to_str().is_ok_and(|host| self.is_own_name(host_name(host)))
+        self.asks_token(sight) || host.to_str().is_ok_and(|host| self.is_own_name(host_name(host)))
     }
 
-    fn needs_token(&self) -> bool {
-        !self.tokens.general.is_empty() || !self.tokens.of_databases.is_empty()
+    /// Does it take a token to see this?
+    pub fn asks_token(&self, sight: Sight<'_>) -> bool {
+        match sight {
+            Sight::Server => !self.tokens.general.is_empty() || !self.tokens.of_databases.is_empty(),
+            Sight::Database(db) => self.tokens.of(db).is_some(),
+        }
     }
 
     fn is_listed(&self, origin: &[u8]) -> bool {
@@ -134,6 +185,35 @@ fn host_name(host: &str) -> &str {
         Some((v6, _)) => v6,
         None => host.split(':').next().unwrap_or(host),
     }
+}
+
+fn origins(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(header::ORIGIN).into_iter().map(header::HeaderValue::as_bytes)
+}
+
+/// The host and port of an origin.
+fn authority(origin: &[u8]) -> Option<&[u8]> {
+    std::str::from_utf8(origin).ok()?.split_once("://").map(|(_, authority)| authority.as_bytes())
+}
+
+/// No browser says that a page of another site has made the request. Browsers always name the site where they name the way
+/// or the destination: where somebody has taken the site off, these have to do.
+fn is_of_own_site(headers: &HeaderMap) -> bool {
+    if headers.contains_key(SITE) { says_only(headers, SITE, &OWN_SITES) } else { is_scripted(headers) }
+}
+
+/// Parts of a page are the live page's business alone: its routes are not asked this.
+fn is_scripted_or_typed(headers: &HeaderMap) -> bool {
+    is_scripted(headers) || says_only(headers, MODE, &["navigate"]) && says_only(headers, DESTINATION, &["document"])
+}
+
+fn is_scripted(headers: &HeaderMap) -> bool {
+    says_only(headers, MODE, &SCRIPTED_MODES) && says_only(headers, DESTINATION, &SCRIPTED_DESTINATIONS)
+}
+
+/// Every line of this header, if there is any, is one of these words.
+fn says_only(headers: &HeaderMap, name: HeaderName, words: &[&str]) -> bool {
+    headers.get_all(name).into_iter().all(|line| words.iter().any(|word| line.as_bytes() == word.as_bytes()))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -224,10 +304,59 @@ mod tests {
     fn web_pages_are_refused_unless_listed() {
         let page = headers(&[(header::ORIGIN, "https://example.com")]);
         let open = with_origin("https://Example.com");
-        assert!(access(&[], &[]).allows_origin(&HeaderMap::new()));
-        assert!(!access(&[], &[]).allows_origin(&page));
-        assert!(open.allows_origin(&page));
-        assert!(!open.allows_origin(&headers(&[(header::ORIGIN, "null")])));
+        assert!(access(&[], &[]).allows_page(&HeaderMap::new()));
+        assert!(!access(&[], &[]).allows_page(&page));
+        assert!(open.allows_page(&page));
+        assert!(!open.allows_page(&headers(&[(header::ORIGIN, "null")])));
+    }
+
+    fn fetched(site: &'static str, mode: &'static str, destination: &'static str) -> HeaderMap {
+        headers(&[(SITE, site), (MODE, mode), (DESTINATION, destination)])
+    }
+
+    #[test]
+    fn what_a_browser_sends_for_another_site_is_refused_without_an_origin_too() {
+        let access = access(&[], &[]);
+        for foreign in [
+            fetched("cross-site", "no-cors", "image"),
+            fetched("same-site", "no-cors", "script"),
+            fetched("cross-site", "navigate", "document"),
+            fetched("cross-site", "no-cors", "empty"),
+            fetched("something-new", "cors", "empty"),
+            headers(&[(SITE, "cross-site")]),
+            headers(&[(SITE, "same-origin"), (SITE, "cross-site")]),
+            headers(&[(MODE, "no-cors")]),
+            headers(&[(MODE, "navigate")]),
+            headers(&[(DESTINATION, "image")]),
+            headers(&[(DESTINATION, "iframe")]),
+        ] {
+            assert!(!access.allows_page(&foreign), "{foreign:?}");
+            assert!(!access.allows_own_page(&foreign), "{foreign:?}");
+            assert!(access.allows_own_origin(&foreign), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn own_pages_typed_addresses_and_scripts_without_a_browser_are_let_in() {
+        let access = access(&[], &[]);
+        for own in [
+            fetched("same-origin", "cors", "empty"),
+            fetched("none", "navigate", "document"),
+            headers(&[(MODE, "cors")]),
+        ] {
+            assert!(access.allows_page(&own) && access.allows_own_page(&own), "{own:?}");
+        }
+        let part = fetched("same-origin", "no-cors", "script");
+        assert!(access.allows_own_page(&part) && !access.allows_page(&part));
+    }
+
+    #[test]
+    fn a_listed_page_may_fetch_but_its_images_name_no_origin() {
+        let access = with_origin("https://example.com");
+        let mut fetch = fetched("cross-site", "cors", "empty");
+        assert!(!access.allows_page(&fetch));
+        fetch.insert(header::ORIGIN, header::HeaderValue::from_static("https://example.com"));
+        assert!(access.allows_page(&fetch));
     }
 
     #[test]
@@ -243,7 +372,7 @@ mod tests {
     #[test]
     fn without_a_token_only_names_that_no_stranger_can_have_are_answered() {
         let access = with_origin("https://status.example.com:8443");
-        let allows = |host| access.allows_host(&headers(&[(header::HOST, host)]));
+        let allows = |host| access.allows_host(Sight::Server, &headers(&[(header::HOST, host)]));
         for own in [
             "localhost:80",
             "127.0.0.1:80",
@@ -259,12 +388,15 @@ mod tests {
         for strange in ["evil.example:80", "127.0.0.1.evil.example", "local.evil.example"] {
             assert!(!allows(strange), "{strange}");
         }
-        assert!(access.allows_host(&HeaderMap::new()));
+        assert!(access.allows_host(Sight::Server, &HeaderMap::new()));
     }
 
     #[test]
     fn with_a_token_any_name_will_do() {
         let page = headers(&[(header::HOST, "anything.example:80")]);
-        assert!(access(&["secret"], &[]).allows_host(&page));
+        assert!(access(&["secret"], &[]).allows_host(Sight::Server, &page));
+        let only_own = access(&[], &[("own", &["special"])]);
+        assert!(only_own.allows_host(Sight::Database("own"), &page));
+        assert!(!only_own.allows_host(Sight::Database("other"), &page));
     }
 }

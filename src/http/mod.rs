@@ -34,7 +34,7 @@ use crate::{
     protocol::query,
     session,
 };
-use access::Access;
+use access::{Access, Sight};
 use remote::Proxies;
 use reply::Reply;
 use stream::Stream;
@@ -61,7 +61,7 @@ pub struct Context {
     pub max_header_size: usize,
     /// How long a request's head may take.
     pub handshake_timeout: Duration,
-    /// `GET /:db/send` is allowed (NODE_ENV=development).
+    /// `GET /:db/send` is allowed where a token is asked for (NODE_ENV=development).
     pub development: bool,
     /// Told of refusals and faults, and asked how things have gone.
     pub watch: Arc<Watch>,
@@ -86,6 +86,11 @@ impl Context {
         } else {
             self.limits
         }
+    }
+
+    /// Is there a `GET /:db/send` for this database? Any page can make a browser send a GET: a token must be asked for.
+    fn sends_from_query(&self, db: &str) -> bool {
+        self.development && self.access.asks_token(Sight::Database(db))
     }
 
     /// `remote`: who was refused.

@@ -46,7 +46,15 @@ pub fn unauthorized() -> Reply {
 
 /// 403, for a request from a web page.
 pub fn foreign_page() -> Reply {
-    let advice = "403 Web pages may not reach this server. List the page's origin in allowedOrigins if this one may";
+    let advice = "403 Web pages may not reach this server. List the page's origin in allowedOrigins if this one may. If you \
+                  have followed a link, enter the address by hand";
+    closing(StatusCode::FORBIDDEN, advice)
+}
+
+/// 403, for a request under a host name that a stranger may have given the server's address.
+pub fn foreign_host() -> Reply {
+    let advice = "403 Without a token the server shows itself only under an address, a private name or its own. Set a token, \
+                  or list the origin that you use in allowedOrigins";
     closing(StatusCode::FORBIDDEN, advice)
 }
 

@@ -6,7 +6,9 @@ use hyper::{Method, Request, StatusCode, body::Incoming};
 use serde::Serialize;
 
 use super::{
-    Context, body,
+    Context,
+    access::Sight,
+    body,
     reply::{self, Reply},
     status, upgrade,
 };
@@ -26,15 +28,19 @@ pub async fn handle(request: Request<Incoming>, remote: IpAddr, context: &Arc<Co
     let Some((db, action)) = query::split_path(request.uri().path()) else {
         return reply::not_found();
     };
-    if !context.access.allows_origin(request.headers()) {
+    if !context.access.allows_page(request.headers()) {
         context.tell_refused(remote, &db, StatusCode::FORBIDDEN, "origin");
         return reply::foreign_page();
+    }
+    if matches!(action, "receive" | "clients") && !context.access.allows_host(Sight::Database(&db), request.headers()) {
+        context.tell_refused(remote, &db, StatusCode::FORBIDDEN, "host");
+        return reply::foreign_host();
     }
     let query = Query::parse(request.uri().query().unwrap_or_default());
     match (action, request.method()) {
         ("connect", &Method::GET) => upgrade::connect(request, remote, &db, &query, context),
         ("send", &Method::POST) => send(request, &db, &query, context).await,
-        ("send", &Method::GET) if context.development => send_from_query(&db, query, context),
+        ("send", &Method::GET) if context.sends_from_query(&db) => send_from_query(&db, query, context),
         ("receive", &Method::GET) => receive(&db, &query, context),
         ("clients", &Method::GET | &Method::HEAD) => clients(&request, &db, &query, context),
         ("clients", _) => reply::method_not_allowed("GET, HEAD"),

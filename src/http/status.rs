@@ -8,7 +8,7 @@ use hyper::{
 
 use super::{
     Context,
-    access::Sight,
+    access::{Access, Sight},
     reply::{self, Reply},
 };
 use crate::{
@@ -50,6 +50,14 @@ impl Target {
             path => page::asset(path).filter(|_| context.dashboard).map(Self::Page),
         }
     }
+
+    /// Health checks are asked from anywhere, and tell one word.
+    fn allows_page(self, access: &Access, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Health | Self::Readiness => access.allows_own_origin(headers),
+            Self::Status | Self::Metrics | Self::Page(_) => access.allows_own_page(headers),
+        }
+    }
 }
 
 /// The answer to a request for one of these; `None`: it is for something else.
@@ -65,14 +73,14 @@ fn admitted<B>(target: Target, request: &Request<B>, context: &Context) -> Reply
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return reply::method_not_allowed("GET, HEAD");
     }
-    if !access.allows_own_page(headers) {
+    if !target.allows_page(access, headers) {
         return reply::foreign_page();
     }
     let query = request.uri().query().unwrap_or_default();
     match target {
         Target::Health => reply::text(StatusCode::OK, "ok"),
         Target::Readiness => readiness(query, context),
-        Target::Status | Target::Metrics | Target::Page(_) if !access.allows_host(headers) => foreign_host(),
+        Target::Page(_) | Target::Metrics if !access.allows_host(Sight::Server, headers) => reply::foreign_host(),
         Target::Page(asset) => reply::content(asset.content_type, asset.content),
         Target::Status => status(query, headers, context),
         Target::Metrics => metrics(query, headers, context),
@@ -82,6 +90,9 @@ fn admitted<B>(target: Target, request: &Request<B>, context: &Context) -> Reply
 fn status(query: &str, headers: &HeaderMap, context: &Context) -> Reply {
     let db = query::parameter(query, "db");
     let sight = db.as_deref().map_or(Sight::Server, Sight::Database);
+    if !context.access.allows_host(sight, headers) {
+        return reply::foreign_host();
+    }
     if !may_look(sight, query, headers, context) {
         return reply::unauthorized();
     }
@@ -117,10 +128,4 @@ fn readiness(query: &str, context: &Context) -> Reply {
 
 fn not_ready(reason: &'static str) -> Reply {
     reply::text(StatusCode::SERVICE_UNAVAILABLE, reason)
-}
-
-fn foreign_host() -> Reply {
-    let advice = "403 Without a token the server shows itself only under an address, a private name or its own. Set a token, \
-                  or list the origin that you use in allowedOrigins";
-    reply::closing(StatusCode::FORBIDDEN, advice)
 }

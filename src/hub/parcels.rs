@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    hash::{BuildHasher, RandomState},
     sync::Arc,
 };
 
@@ -22,6 +23,8 @@ pub struct Parcels {
     order: VecDeque<(Millis, String)>,
     bytes: usize,
     count: u64,
+    /// Makes ids that nobody can guess: a web page could use a message up that it cannot read.
+    secret: RandomState,
 }
 
 struct Parcel {
@@ -33,7 +36,7 @@ impl Parcels {
     /// Keeps a message for its addressees and returns its id.
     pub fn keep(&mut self, text: Text, addressees: HashSet<Arc<str>>, now: Millis) -> String {
         self.count += 1;
-        let id = format!("m{now:x}-{:x}", self.count);
+        let id = format!("m{:016x}-{:x}", self.secret.hash_one(self.count), self.count);
         self.bytes += text.len();
         self.waiting.insert(id.clone(), Parcel { text, addressees });
         self.order.push_back((now + PARCEL_LIFETIME, id.clone()));

@@ -97,7 +97,7 @@ pub struct Config {
     pub coordination: CoordinationConfig,
     /// The live page is served at `/`.
     pub dashboard: bool,
-    /// `GET /:db/send` is allowed (NODE_ENV=development).
+    /// `GET /:db/send` is allowed where a token is asked for (NODE_ENV=development).
     pub development: bool,
 }
 
