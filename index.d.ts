@@ -203,13 +203,13 @@ export interface AceBaseIPCTrace {
 }
 
 /**
- * A client was not let in. Of those with the same reason from the same address (IPv6: the same /64) the first is told
- * at once, and those that follow within ten seconds as one.
+ * A client was not let in, or its message not taken. Of those with the same reason from the same address (IPv6: the
+ * same /64) the first is told at once, and those that follow within ten seconds as one.
  */
 export interface AceBaseIPCRefusal {
   /** The database that was asked for; of a long name the first 64 characters, and `…`. */
   readonly dbname: string;
-  /** Why, in one word. */
+  /** Why, in one word; `message`: what it has sent with POST is too large, or cannot be read. */
   reason: string;
   /** The HTTP status that it got. */
   status: number;

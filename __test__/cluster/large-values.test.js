@@ -15,6 +15,9 @@ const TOKEN = 'a-secret-of-this-cluster';
 /** In bytes: both are longer than the 16 KiB of one frame, and the second than what one read of a socket brings. */
 const SIZES = [100_000, 5_000_000];
 
+/** More than the hub of one test takes, and than what fits into the buffers between two processes. In bytes. */
+const TOO_LARGE = 8_000_000;
+
 /** How long a value may take to its subscribers, in milliseconds. */
 const EVENT_LIMIT = 10_000;
 
@@ -74,16 +77,30 @@ function withSmallPayload() {
 for (const { why, settings } of LOSSES) {
   test(`what the defaults are for: with ${why}, and long values are lost`, async (t) => {
     const { writer, readers } = await subscribeTwo(t, settings());
-    await Promise.all(readers.map((reader) => reader.call('watch', 'note', 'value')));
-    await sleep(500);
     await writer.call('setLong', 'document', SIZES[0]);
-    await writer.call('set', 'note', 'short');
-    for (const reader of readers) {
-      await until('the short value', EVENT_LIMIT, async () => (await reader.call('events')).length > 0);
-      assert.deepEqual(await reader.call('events'), [{ event: 'value', path: 'note', value: 'short' }]);
-    }
+    await hearsOnlyShort(writer, readers);
   });
 }
+
+/** A short value still reaches them, and has been the only one. */
+async function hearsOnlyShort(writer, readers) {
+  await Promise.all(readers.map((reader) => reader.call('watch', 'note', 'value')));
+  await sleep(500);
+  await writer.call('set', 'note', 'short');
+  for (const reader of readers) {
+    await until('the short value', EVENT_LIMIT, async () => (await reader.call('events')).length > 0);
+    assert.deepEqual(await reader.call('events'), [{ event: 'value', path: 'note', value: 'short' }]);
+  }
+}
+
+test('a value that is too large for the hub is lost to subscribers, and ends nobody', async (t) => {
+  const { hub, cluster, writer, readers } = await subscribeTwo(t, { hub: { maxMessageSize: 1_000_000 } });
+  await writer.call('setLong', 'document', TOO_LARGE);
+  await hearsOnlyShort(writer, readers);
+  const refusals = await hub.child.call('refusals');
+  assert.deepEqual([...new Set(refusals)], [413], 'the hub tells its owner');
+  cluster.assertAlive();
+});
 
 test('a wrong token is refused in the way that the client understands', async (t) => {
   const { hub, ...rest } = secured();

@@ -5,6 +5,7 @@
 
 pub mod access;
 mod body;
+pub mod closing;
 pub mod remote;
 mod reply;
 mod routes;
@@ -16,8 +17,8 @@ pub mod upgrade;
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use hyper::{
-    HeaderMap, Request, StatusCode,
-    body::Incoming,
+    HeaderMap, Method, Request, StatusCode,
+    body::{Body, Incoming},
     header::{self, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -137,10 +138,18 @@ pub async fn serve(stream: Stream, from: IpAddr, context: Arc<Context>) {
 
 async fn answer(mut request: Request<Incoming>, from: IpAddr, context: &Arc<Context>) -> Reply {
     let remote = context.proxies.client(from, request.headers());
-    let may_go_on = rules::has_sure_end(&request);
+    let has_sure_end = rules::has_sure_end(&request);
+    let is_whole = request.body().is_end_stream();
+    let is_post = request.method() == Method::POST;
     let reply = match rules::check(&mut request) {
         Ok(()) => routes::handle(request, remote, context).await,
         Err(refusal) => *refusal,
     };
-    if may_go_on { reply } else { reply::with(reply, header::CONNECTION, HeaderValue::from_static("close")) }
+    // A body is read where a POST is obeyed. hyper closes behind one that is not, which the client should know before.
+    let is_read = is_whole || is_post && reply.status() == StatusCode::OK;
+    if has_sure_end && is_read {
+        reply
+    } else {
+        reply::with(reply, header::CONNECTION, HeaderValue::from_static("close"))
+    }
 }

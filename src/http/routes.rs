@@ -39,7 +39,7 @@ pub async fn handle(request: Request<Incoming>, remote: IpAddr, context: &Arc<Co
     let query = Query::parse(request.uri().query().unwrap_or_default());
     match (action, request.method()) {
         ("connect", &Method::GET) => upgrade::connect(request, remote, &db, &query, context),
-        ("send", &Method::POST) => send(request, &db, &query, context).await,
+        ("send", &Method::POST) => send(request, remote, &db, &query, context).await,
         ("send", &Method::GET) if context.sends_from_query(&db) => send_from_query(&db, query, context),
         ("receive", &Method::GET) => receive(&db, &query, context),
         ("clients", &Method::GET | &Method::HEAD) => clients(&request, &db, &query, context),
@@ -51,13 +51,17 @@ pub async fn handle(request: Request<Incoming>, remote: IpAddr, context: &Arc<Co
 }
 
 /// The body is one message of a connected client.
-async fn send(request: Request<Incoming>, db: &str, query: &Query, context: &Context) -> Reply {
+async fn send(request: Request<Incoming>, remote: IpAddr, db: &str, query: &Query, context: &Context) -> Reply {
     let Some(peer) = sender(db, query, context) else {
         return reply::unauthorized();
     };
     match body::read_text(request.into_body(), context.limits.max_message_size).await {
         Ok(message) => deliver(&peer, message),
-        Err(refusal) => refusal,
+        Err(refusal) => {
+            // The sender does not look at the answer: without this the message would be lost without a word.
+            context.tell_refused(remote, db, refusal.status(), "message");
+            refusal
+        }
     }
 }
 

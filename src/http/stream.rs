@@ -1,9 +1,10 @@
-//! A connection's byte stream, plain or TLS, as hyper drives it until the upgrade, and as it is taken apart after it.
+//! A connection's byte stream, plain or TLS, as hyper drives it until the upgrade or its end, and as it is taken apart after
+//! the upgrade.
 
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -13,7 +14,9 @@ use tokio::{
     sync::OwnedSemaphorePermit,
 };
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
 
+use super::closing::Dropping;
 use crate::session::Connection;
 
 /// See the module's description.
@@ -21,6 +24,10 @@ pub struct Stream {
     transport: Layer,
     /// The connection's place among `maxConnections`.
     permit: OwnedSemaphorePermit,
+    /// Cancelled when the server stops: then it does not wait long for the other side to close.
+    shutdown: CancellationToken,
+    /// The server's side is closed.
+    closing: Option<Dropping>,
 }
 
 enum Layer {
@@ -30,13 +37,25 @@ enum Layer {
 
 impl Stream {
     /// A plain connection.
-    pub fn plain(socket: TcpStream, permit: OwnedSemaphorePermit) -> Self {
-        Self { transport: Layer::Plain(Counted::new(socket)), permit }
+    pub fn plain(socket: TcpStream, permit: OwnedSemaphorePermit, shutdown: CancellationToken) -> Self {
+        Self::over(Layer::Plain(Counted::new(socket)), permit, shutdown)
     }
 
     /// A TLS connection whose handshake is done.
-    pub fn tls(stream: TlsStream<Counted>, permit: OwnedSemaphorePermit) -> Self {
-        Self { transport: Layer::Tls(Box::new(stream)), permit }
+    pub fn tls(stream: TlsStream<Counted>, permit: OwnedSemaphorePermit, shutdown: CancellationToken) -> Self {
+        Self::over(Layer::Tls(Box::new(stream)), permit, shutdown)
+    }
+
+    fn over(transport: Layer, permit: OwnedSemaphorePermit, shutdown: CancellationToken) -> Self {
+        Self { transport, permit, shutdown, closing: None }
+    }
+
+    /// The bytes below TLS.
+    fn socket(&mut self) -> &mut Counted {
+        match &mut self.transport {
+            Layer::Plain(counted) => counted,
+            Layer::Tls(stream) => stream.get_mut().0,
+        }
     }
 
     /// Takes it apart for a session. `read_ahead`: what hyper read behind the request.
@@ -137,7 +156,24 @@ impl AsyncWrite for Stream {
         either!(self, stream => stream.poll_flush(cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Closes the server's side, and is ready when the other side has closed, too, or had its time. What it still sends is
+    /// dropped as it comes: nobody would decrypt it.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut closing = match self.closing.take() {
+            Some(closing) => closing,
+            None => {
+                ready!(self.as_mut().poll_close(cx))?;
+                Dropping::new(self.shutdown.clone())
+            }
+        };
+        let dropped = closing.poll(self.socket(), cx);
+        self.closing = Some(closing);
+        dropped.map(Ok)
+    }
+}
+
+impl Stream {
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => stream.poll_shutdown(cx))
     }
 }

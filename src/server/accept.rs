@@ -4,7 +4,6 @@ use std::{io, net::IpAddr, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
@@ -14,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     guard::guard,
     http::{
-        self, Context,
+        self, Context, closing,
         stream::{Counted, Stream},
     },
     hub::event::Event,
@@ -32,6 +31,13 @@ const KEEP_ALIVE_PROBES: RangeInclusive<u64> = 3..=15;
 /// First byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
 
+/// Connections beyond `maxConnections` that are told so in peace, each for a few seconds at most. More are told in haste, and may
+/// see a reset only.
+pub const MAX_TURNED_AWAY: usize = 64;
+
+/// What they are told.
+const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// What each accepted connection gets.
 pub struct Acceptor {
     /// HTTP's context.
@@ -40,6 +46,8 @@ pub struct Acceptor {
     pub certificates: Option<Arc<Certificates>>,
     /// Free places for connections.
     pub places: Arc<Semaphore>,
+    /// Free places for those who are told that there is none.
+    pub turned_away: Arc<Semaphore>,
     /// Idle time before TCP asks whether the other host is alive; 0: never.
     pub keep_alive: Duration,
     /// How long sent data may stay unacknowledged; 0: as long as the system says.
@@ -81,10 +89,23 @@ impl Acceptor {
             Err(_) => {
                 let message = format!("A connection from {from} was refused: maxConnections is reached");
                 self.warn("too-many-connections", Some(from), message);
-                let refusal = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-                let _ = socket.try_write(refusal);
+                self.turn_away(socket);
             }
         }
+    }
+
+    /// Says that there is no place, and sees to it that it arrives where few are told so at the moment.
+    fn turn_away(&self, socket: TcpStream) {
+        let Ok(permit) = self.turned_away.clone().try_acquire_owned() else {
+            let _ = socket.try_write(NO_PLACE);
+            return;
+        };
+        let shutdown = self.context.shutdown.clone();
+        let dismissal = async move {
+            closing::dismiss(socket, NO_PLACE, shutdown).await;
+            drop(permit);
+        };
+        self.context.tasks.spawn(guard(self.context.observer(), "connection", dismissal));
     }
 
     async fn serve(&self, socket: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit) {
@@ -111,10 +132,11 @@ impl Acceptor {
     }
 
     async fn stream(&self, socket: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit) -> Option<Stream> {
-        let Some(certificates) = &self.certificates else { return Some(Stream::plain(socket, permit)) };
+        let shutdown = self.context.shutdown.clone();
+        let Some(certificates) = &self.certificates else { return Some(Stream::plain(socket, permit, shutdown)) };
         let tls = TlsAcceptor::from(certificates.current());
         match timeout(self.context.handshake_timeout, self.handshake(&tls, socket, from)).await {
-            Ok(stream) => Some(Stream::tls(stream?, permit)),
+            Ok(stream) => Some(Stream::tls(stream?, permit, shutdown)),
             Err(_) => None,
         }
     }
@@ -141,7 +163,7 @@ impl Acceptor {
     }
 
     /// A client that speaks plain HTTP to the TLS port is told so, instead of getting bytes that mean nothing to it.
-    async fn refuse_plain(&self, mut socket: TcpStream, from: IpAddr) {
+    async fn refuse_plain(&self, socket: TcpStream, from: IpAddr) {
         let advice = "Clients must use ssl: true, and a maxPayload that spares them plain POSTs (leave the option out)";
         let message = format!("Plain HTTP was sent to the TLS port by {from}. {advice}");
         self.warn("plain-http-on-tls-port", Some(from), message);
@@ -151,12 +173,7 @@ impl Acceptor {
              content-length: {}\r\n\r\n{body}",
             body.len()
         );
-        // What the client has sent must be read, or the close would reset the connection and lose the response.
-        let mut unread = [0; 16 * 1024];
-        let _ = socket.try_read(&mut unread);
-        let _ = socket.write_all(response.as_bytes()).await;
-        let _ = socket.shutdown().await;
-        let _ = socket.try_read(&mut unread);
+        closing::dismiss(socket, response.as_bytes(), self.context.shutdown.clone()).await;
     }
 
     /// `from`: the stranger whose doing it is, if it is one's.

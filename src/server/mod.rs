@@ -357,6 +357,7 @@ fn new_acceptor(config: &Config, certificates: Option<Arc<Certificates>>, contex
         context: Arc::new(context),
         certificates,
         places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+        turned_away: Arc::new(Semaphore::new(accept::MAX_TURNED_AWAY)),
         keep_alive: config.keep_alive,
         user_timeout: config.user_timeout,
         no_delay: config.no_delay,

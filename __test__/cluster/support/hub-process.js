@@ -11,6 +11,8 @@ server.on('warning', ({ code, message }) => {
   warnings.push(code);
   console.error(message);
 });
+const refusals = [];
+server.on('refused', ({ status }) => refusals.push(status));
 
 serve({
   async start() {
@@ -25,6 +27,7 @@ serve({
   },
   stop: () => server.stop(),
   warnings: () => warnings,
+  refusals: () => refusals,
   clients: (dbname) => server.getClients(dbname).map((client) => client.id),
   locks: (dbname) => server.locks(dbname),
 });

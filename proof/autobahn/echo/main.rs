@@ -14,6 +14,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
+use tokio_util::sync::CancellationToken;
 
 /// 32 MiB, in bytes: twice the largest message of the tests.
 const MAX_MESSAGE_SIZE: usize = 32 * 1024 * 1024;
@@ -42,5 +43,5 @@ async fn listen() -> std::io::Result<TcpListener> {
 fn stream(socket: TcpStream) -> std::io::Result<Stream> {
     socket.set_nodelay(true)?;
     let place = Arc::new(Semaphore::new(1)).try_acquire_owned().map_err(std::io::Error::other)?;
-    Ok(Stream::plain(socket, place))
+    Ok(Stream::plain(socket, place, CancellationToken::new()))
 }
