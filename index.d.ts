@@ -58,6 +58,11 @@ export interface AceBaseIPCServerConfig {
   /** Tokens of single databases, by name (`mydb_data`): such a database takes only these, and with an empty list nobody. */
   databaseTokens?: Record<string, string[]>;
   /**
+   * What becomes of databases that `databaseTokens` does not name: refused to everybody, or open to `token` and `tokens`, and to
+   * everybody where there are none. Default: `'refuse'` where `databaseTokens` is given without `token` and `tokens`, else `'allow'`.
+   */
+  unlistedDatabases?: 'refuse' | 'allow';
+  /**
    * The longest text, in UTF-16 units, that a client sends in one WebSocket frame; it sends longer ones over HTTP.
    * Default: 16384; with `ssl`, and behind a proxy that ends TLS, `maxMessageSize`, for the clients' HTTP is always
    * plain.

@@ -124,6 +124,25 @@ test('a token that clients do not send as it is, is a doubt', () => {
   assert.deepEqual(readConfig({ token: 'a-b_c.d~e!f' }).doubts, []);
 });
 
+test('a database without a storage type in its name is a doubt that names the right one', () => {
+  const doubtsOf = (config) => readConfig(config).doubts.map((doubt) => doubt.message);
+  assert.deepEqual(doubtsOf({ databaseTokens: { mydb_data: ['a'], mydb_transaction: ['b'], mydb_auth: [] } }), []);
+  for (const name of ['mydb', 'my_db', '_data_', 'mydb-data']) {
+    const [doubt, ...others] = doubtsOf({ databaseTokens: { [name]: ['a'] } });
+    assert.ok(doubt.includes(`"${name}_data" here`), doubt);
+    assert.deepEqual(others, []);
+  }
+});
+
+test('that nobody can connect is a doubt', () => {
+  const isDoubted = (config) => readConfig(config).doubts.some(({ message }) => /nobody can connect/.test(message));
+  assert.ok(isDoubted({ databaseTokens: {} }));
+  assert.ok(isDoubted({ unlistedDatabases: 'refuse', token: 'secret' }));
+  assert.ok(!isDoubted({ databaseTokens: {}, token: 'secret' }));
+  assert.ok(!isDoubted({ databaseTokens: {}, unlistedDatabases: 'allow' }));
+  assert.ok(!isDoubted({ databaseTokens: { mydb_data: ['a'] } }));
+});
+
 test('ssl is a certificate and its key, or a PKCS#12 file', () => {
   for (const ssl of [
     { certPath: 'c', keyPath: 'k' },

@@ -14,7 +14,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { AceBaseIPCServer } = require('../index.js');
 const { expired, oldClient, pem } = require('./support/certificates.js');
 const { request } = require('./support/http.js');
-const { getsIn, join } = require('./support/peer.js');
+const { getsIn, join, refusal } = require('./support/peer.js');
 const { quietly, startServer } = require('./support/server.js');
 
 /** The time, in milliseconds, in which events get from the addon to JavaScript. */
@@ -26,6 +26,20 @@ test('any of the tokens will do', async (t) => {
     ['old', 'new', 'newer', 'other'].map((token) => getsIn(server, `peer-${token}`, { token })),
   );
   assert.deepEqual(answers, [true, true, true, false]);
+});
+
+test('a database that has no tokens is refused where others have some, unless a token or a choice says otherwise', async (t) => {
+  const databaseTokens = { mydb_data: ['special'] };
+  const other = { token: 'undefined', db: 'other_data' };
+  const byDefault = await startServer(t, { databaseTokens });
+  const told = once(byDefault, 'refused');
+  assert.equal((await refusal(byDefault, 'peer-1', other)).status, 403);
+  assert.deepEqual(await told, [{ dbname: 'other_data', reason: 'unlisted', status: 403 }]);
+  assert.equal(await getsIn(byDefault, 'peer-1', { token: 'special' }), true);
+  const open = await startServer(t, { databaseTokens, unlistedDatabases: 'allow' });
+  assert.equal(await getsIn(open, 'peer-1', other), true);
+  const shut = await startServer(t, { databaseTokens, unlistedDatabases: 'refuse', token: 'general' });
+  assert.equal((await refusal(shut, 'peer-1', { ...other, token: 'general' })).status, 403);
 });
 
 test('a database with tokens of its own takes only those', async (t) => {

@@ -23,6 +23,7 @@ const DEFAULT_ELSEWHERE = [
   'token',
   'tokens',
   'databaseTokens',
+  'unlistedDatabases',
   'keepPort',
   'logLevel',
   'logFormat',

@@ -6,6 +6,9 @@
 const { OPTIONS, SSL, SSL_OPTIONS } = require('./options.js');
 const { nearest } = require('./nearest.js');
 
+/** How the names of AceBase's databases end here: its storages are of type `data` unless they say otherwise. */
+const STORAGE_TYPE = /_(data|transaction|auth)$/;
+
 /** The longest value that an error repeats, in characters. */
 const MAX_SHOWN = 60;
 
@@ -28,7 +31,7 @@ function readConfig(config) {
   if (options.keepPort && options.port === 0) {
     throw new TypeError('AceBaseIPCServer: option "keepPort" needs a fixed port, but option "port" is 0');
   }
-  return { options, doubts: [...doubts, ...doubtTokens(options)] };
+  return { options, doubts: [...doubts, ...doubtTokens(options), ...doubtDatabases(options)] };
 }
 
 /**
@@ -124,6 +127,23 @@ function doubtTokens({ token, tokens = [], databaseTokens = {} }) {
     ...tokens.flatMap((item) => doubtToken('tokens', item)),
     ...Object.values(databaseTokens).flatMap((list) => list.flatMap((item) => doubtToken('databaseTokens', item))),
   ];
+}
+
+function doubtDatabase(name) {
+  const message = `option "databaseTokens" names "${name}", but the database "${name}" of AceBase is "${name}_data" here`;
+  return { code: 'odd-name', message };
+}
+
+/** Names that no database of AceBase has, and a server that nobody can use. */
+function doubtDatabases({ token, tokens, databaseTokens, unlistedDatabases }) {
+  const names = Object.keys(databaseTokens ?? {});
+  const doubts = names.filter((name) => !STORAGE_TYPE.test(name)).map(doubtDatabase);
+  const refusesOthers = unlistedDatabases === 'refuse' || (databaseTokens && !unlistedDatabases && !token && !tokens);
+  if (refusesOthers && names.length === 0) {
+    const message = 'option "databaseTokens" names no database, and all others are refused: nobody can connect';
+    doubts.push({ code: 'odd-value', message });
+  }
+  return doubts;
 }
 
 /** Clients write the token into a URL as it is, so that not every token arrives. */

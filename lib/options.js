@@ -69,6 +69,12 @@ const OPTIONS = [
     help: 'Tokens of single databases, by name: such a database takes only these, and with an empty list nobody.',
   },
   {
+    name: 'unlistedDatabases',
+    kind: choice('refuse', 'allow'),
+    absent: '`refuse` where `databaseTokens` is given without `token` and `tokens`, else `allow`',
+    help: 'What becomes of databases that databaseTokens does not name: refused to everybody, or as if it were absent.',
+  },
+  {
     name: 'maxPayload',
     kind: bytes(1),
     default: 16 * KIB,

@@ -12,7 +12,12 @@ new AceBaseIPCServer({ host: 'localhost', port: 0, token: 'secret', maxPayload: 
 new AceBaseIPCServer({ ssl: { certPath: 'a.pem', keyPath: 'b.pem', passphrase: 'p' } });
 new AceBaseIPCServer({ ssl: { pfxPath: 'a.pfx' } });
 new AceBaseIPCServer({ largeMessages: 'download', allowedOrigins: ['https://a.example'], releaseLocksAfter: 0 });
-new AceBaseIPCServer({ tokens: ['old', 'new'], databaseTokens: { mydb_data: ['its-own'] }, dashboard: false });
+new AceBaseIPCServer({
+  tokens: ['old', 'new'],
+  databaseTokens: { mydb_data: ['its-own'] },
+  unlistedDatabases: 'allow',
+  dashboard: false,
+});
 new AceBaseIPCServer({ logLevel: 'debug', logFormat: 'json', logger: console });
 new AceBaseIPCServer({ ssl: { pfxPath: 'a.pfx', caPath: 'ca.pem', requestCert: true } });
 // @ts-expect-error A logger has all four methods.

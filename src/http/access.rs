@@ -63,13 +63,30 @@ pub struct Tokens {
     pub general: Vec<Secret>,
     /// A database that is named here takes only its own; an empty list lets nobody in.
     pub of_databases: HashMap<String, Vec<Secret>>,
+    /// What becomes of all others.
+    pub unlisted: Unlisted,
+}
+
+/// What becomes of a database that has no tokens of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unlisted {
+    /// The general tokens open it. Where there are none, anybody may come in.
+    #[default]
+    Allow,
+    /// Nobody may come in.
+    Refuse,
 }
 
 impl Tokens {
+    fn are_none(&self) -> bool {
+        self.general.is_empty() && self.of_databases.is_empty() && self.unlisted == Unlisted::Allow
+    }
+
     /// Those that open a database; `None`: anybody may come in.
     fn of(&self, db: &str) -> Option<&[Secret]> {
         match self.of_databases.get(db) {
             Some(own) => Some(own),
+            None if self.unlisted == Unlisted::Refuse => Some(&[]),
             None if self.general.is_empty() => None,
             None => Some(&self.general),
         }
@@ -102,6 +119,11 @@ impl Access {
     /// Is this a token of the database? Takes the same time wherever it differs. Where none is configured any will do.
     pub fn allows_token(&self, db: &str, offered: Option<&str>) -> bool {
         self.tokens.of(db).is_none_or(|tokens| is_one_of(tokens, offered))
+    }
+
+    /// Is there a token, or none needed, for this database? For whoever looks after the server, not for who wants to come in.
+    pub fn serves(&self, db: &str) -> bool {
+        self.tokens.unlisted == Unlisted::Allow || self.tokens.of_databases.contains_key(db)
     }
 
     /// As [`Access::allows_token`], with the token in the query or as a bearer token in the headers.
@@ -151,7 +173,7 @@ impl Access {
     /// Does it take a token to see this?
     pub fn asks_token(&self, sight: Sight<'_>) -> bool {
         match sight {
-            Sight::Server => !self.tokens.general.is_empty() || !self.tokens.of_databases.is_empty(),
+            Sight::Server => !self.tokens.are_none(),
             Sight::Database(db) => self.tokens.of(db).is_some(),
         }
     }
@@ -234,9 +256,17 @@ mod tests {
         words.iter().map(|word| Secret((*word).into())).collect()
     }
 
-    fn access(general: &[&str], of_databases: &[(&str, &[&str])]) -> Access {
+    fn tokens(general: &[&str], of_databases: &[(&str, &[&str])]) -> Tokens {
         let of_databases = of_databases.iter().map(|(db, words)| ((*db).into(), secrets(words))).collect();
-        Access::new(Tokens { general: secrets(general), of_databases }, vec![], None)
+        Tokens { general: secrets(general), of_databases, unlisted: Unlisted::Allow }
+    }
+
+    fn access(general: &[&str], of_databases: &[(&str, &[&str])]) -> Access {
+        Access::new(tokens(general, of_databases), vec![], None)
+    }
+
+    fn access_to_listed(general: &[&str], of_databases: &[(&str, &[&str])]) -> Access {
+        Access::new(Tokens { unlisted: Unlisted::Refuse, ..tokens(general, of_databases) }, vec![], None)
     }
 
     fn with_origin(origin: &str) -> Access {
@@ -272,6 +302,21 @@ mod tests {
         assert!(access.allows_token("own", Some("special")) && !access.allows_token("own", Some("general")));
         assert!(access.allows_token("other", Some("general")) && !access.allows_token("other", Some("special")));
         assert!(!access.allows_token("shut", Some("general")) && !access.allows_token("shut", None));
+    }
+
+    #[test]
+    fn where_only_listed_databases_are_wanted_no_token_opens_another() {
+        for access in [access_to_listed(&[], &[("own", &["special"])]), access_to_listed(&["general"], &[])] {
+            for offered in [None, Some("undefined"), Some("special"), Some("general"), Some("")] {
+                assert!(!access.allows_token("other", offered), "{offered:?}");
+            }
+            assert!(!access.allows_look(Sight::Database("other"), None, &HeaderMap::new()));
+            assert!(!access.allows_look(Sight::Server, None, &HeaderMap::new()));
+        }
+        let access = access_to_listed(&[], &[("own", &["special"])]);
+        assert!(access.allows_token("own", Some("special")));
+        assert!(access.serves("own") && !access.serves("other"));
+        assert!(!access_to_listed(&[], &[]).allows_look(Sight::Server, None, &HeaderMap::new()));
     }
 
     #[test]

@@ -89,7 +89,11 @@ pub fn connect(
 fn admitted_id<'a>(db: &str, query: &'a Query, context: &Context) -> Result<&'a str, Refusal> {
     query.check_version()?;
     let id = query.valid_id()?;
-    if context.access.allows_token(db, query.token.as_deref()) { Ok(id) } else { Err(Refusal::Unauthorized) }
+    match context.access.allows_token(db, query.token.as_deref()) {
+        true => Ok(id),
+        false if context.access.serves(db) => Err(Refusal::Unauthorized),
+        false => Err(Refusal::Unlisted),
+    }
 }
 
 fn refuse(remote: IpAddr, db: &str, refusal: &Refusal, context: &Context) -> Reply {

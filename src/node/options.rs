@@ -10,7 +10,7 @@ use napi_derive::napi;
 use super::keeper::NativeLaunch;
 use crate::{
     coordination::CoordinationConfig,
-    http::remote,
+    http::{access::Unlisted, remote},
     hub::millis,
     server::config::{Config, LargeMessages, Secret},
     tls::{IdentitySource, TlsOptions},
@@ -26,6 +26,7 @@ pub struct NativeOptions {
     pub token: Option<String>,
     pub tokens: Option<Vec<String>>,
     pub database_tokens: Option<HashMap<String, Vec<String>>>,
+    pub unlisted_databases: Option<String>,
     pub dashboard: Option<bool>,
     pub max_payload: Option<i64>,
     pub max_message_size: Option<i64>,
@@ -78,9 +79,10 @@ impl TryFrom<NativeOptions> for Config {
             tls: options.ssl.map(TlsOptions::try_from).transpose()?,
             token: options.token.map(Secret),
             tokens: options.tokens.map_or(defaults.tokens, secrets),
-            database_tokens: options.database_tokens.map_or(defaults.database_tokens, |databases| {
-                databases.into_iter().map(|(db, tokens)| (db, secrets(tokens))).collect()
-            }),
+            database_tokens: options
+                .database_tokens
+                .map(|databases| databases.into_iter().map(|(db, tokens)| (db, secrets(tokens))).collect()),
+            unlisted_databases: options.unlisted_databases.map(|fate| unlisted(&fate)).transpose()?,
             dashboard: options.dashboard.unwrap_or(defaults.dashboard),
             max_payload: options.max_payload.map(|bytes| size("maxPayload", bytes)).transpose()?,
             max_message_size: size_or("maxMessageSize", options.max_message_size, defaults.max_message_size)?,
@@ -126,6 +128,7 @@ impl From<Config> for NativeOptions {
             token: None,
             tokens: None,
             database_tokens: None,
+            unlisted_databases: None,
             dashboard: Some(config.dashboard),
             max_message_size: Some(number(config.max_message_size)),
             large_messages: Some(name_of(config.large_messages).into()),
@@ -178,6 +181,14 @@ fn secrets(tokens: Vec<String>) -> Vec<Secret> {
 
 fn networks(texts: &[String]) -> Result<Vec<IpNet>> {
     texts.iter().map(|text| remote::network(text).ok_or_else(|| invalid("trustedProxies"))).collect()
+}
+
+fn unlisted(fate: &str) -> Result<Unlisted> {
+    match fate {
+        "refuse" => Ok(Unlisted::Refuse),
+        "allow" => Ok(Unlisted::Allow),
+        _ => Err(invalid("unlistedDatabases")),
+    }
 }
 
 fn large_messages(way: &str) -> Result<LargeMessages> {

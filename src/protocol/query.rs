@@ -66,6 +66,8 @@ pub enum Refusal {
     InvalidId(String),
     /// A token is configured, and the client's differs.
     Unauthorized,
+    /// The database is none of those that are served. The client is not told: the names are nobody's business.
+    Unlisted,
 }
 
 impl Refusal {
@@ -75,6 +77,7 @@ impl Refusal {
             Self::UnsupportedVersion(_) => "version",
             Self::InvalidId(_) => "id",
             Self::Unauthorized => "token",
+            Self::Unlisted => "unlisted",
         }
     }
 
@@ -83,7 +86,7 @@ impl Refusal {
         match self {
             Self::UnsupportedVersion(_) => 409,
             Self::InvalidId(_) => 500,
-            Self::Unauthorized => 403,
+            Self::Unauthorized | Self::Unlisted => 403,
         }
     }
 
@@ -96,7 +99,7 @@ impl Refusal {
             Self::InvalidId(id) => {
                 format!("500 Invalid IPC client id \"{id}\": it must have {MIN_ID_LEN} to {MAX_ID_LEN} characters")
             }
-            Self::Unauthorized => "403 Unauthorized".into(),
+            Self::Unauthorized | Self::Unlisted => "403 Unauthorized".into(),
         }
     }
 }

@@ -5,7 +5,12 @@ use std::{collections::HashMap, time::Duration};
 use ipnet::IpNet;
 
 pub use crate::http::access::Secret;
-use crate::{coordination::CoordinationConfig, http::access::Tokens, keeper::Launch, tls::TlsOptions};
+use crate::{
+    coordination::CoordinationConfig,
+    http::access::{Tokens, Unlisted},
+    keeper::Launch,
+    tls::TlsOptions,
+};
 
 /// 16 KiB, in UTF-16 units: the original's. Clients POST what is longer.
 pub const DEFAULT_MAX_PAYLOAD: usize = 16 * 1024;
@@ -66,7 +71,10 @@ pub struct Config {
     /// More tokens that are as good, so that a token can be replaced while clients know the old one.
     pub tokens: Vec<Secret>,
     /// Tokens of single databases. A database that has some takes no others, and with an empty list nobody.
-    pub database_tokens: HashMap<String, Vec<Secret>>,
+    pub database_tokens: Option<HashMap<String, Vec<Secret>>>,
+    /// What becomes of databases that are not named there. `None`: who names databases and no token for the others has
+    /// forgotten them, or does not want them.
+    pub unlisted_databases: Option<Unlisted>,
     /// Longest message in bytes, however it comes.
     pub max_message_size: usize,
     /// Bytes that may wait for one peer.
@@ -111,7 +119,8 @@ impl Default for Config {
             max_payload: None,
             token: None,
             tokens: Vec::new(),
-            database_tokens: HashMap::new(),
+            database_tokens: None,
+            unlisted_databases: None,
             max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
             max_queue: DEFAULT_MAX_QUEUE,
             max_connections: DEFAULT_MAX_CONNECTIONS,
@@ -140,8 +149,14 @@ impl Config {
 
     /// All tokens.
     pub fn access_tokens(&self) -> Tokens {
-        let general = self.token.iter().chain(&self.tokens).cloned().collect();
-        Tokens { general, of_databases: self.database_tokens.clone() }
+        let general: Vec<_> = self.token.iter().chain(&self.tokens).cloned().collect();
+        let are_forgotten = self.database_tokens.is_some() && general.is_empty();
+        let unlisted = if are_forgotten { Unlisted::Refuse } else { Unlisted::Allow };
+        Tokens {
+            general,
+            of_databases: self.database_tokens.clone().unwrap_or_default(),
+            unlisted: self.unlisted_databases.unwrap_or(unlisted),
+        }
     }
 
     /// What `welcome:` announces to those who come straight to the server.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::mpsc};
 use serde_json::Value;
 
 use super::*;
-use crate::{hub::event::Event, hub::event::Observer, server::config::Secret};
+use crate::{http::access::Unlisted, hub::event::Event, hub::event::Observer, server::config::Secret};
 
 /// An answer: its status, and all of it as text.
 struct Answer {
@@ -113,7 +113,7 @@ fn a_token_is_needed_where_there_is_one_but_not_by_probes() {
 
 #[test]
 fn a_token_of_a_database_opens_that_database_only() {
-    let database_tokens = HashMap::from([("db".to_owned(), secrets(&["special"]))]);
+    let database_tokens = Some(HashMap::from([("db".to_owned(), secrets(&["special"]))]));
     let server = start(Config { tokens: secrets(&["general"]), database_tokens, ..config() });
     assert_eq!(get(&server, "/status.json?t=special").status, 401);
     assert_eq!(get(&server, "/status.json?db=db&t=special").status, 200);
@@ -123,6 +123,29 @@ fn a_token_of_a_database_opens_that_database_only() {
     assert_eq!(get(&server, "/db/clients?t=special").status, 200);
     assert_eq!(get(&server, "/other/clients?t=general").status, 200);
     server.stop();
+}
+
+#[test]
+fn databases_that_are_not_listed_are_refused_unless_a_general_token_or_a_choice_says_otherwise() {
+    let listed = || Some(HashMap::from([("db".to_owned(), secrets(&["special"]))]));
+    let status = |config: Config, target| {
+        let server = start(config);
+        let status = get(&server, target).status;
+        server.stop();
+        status
+    };
+    let of = |token: &[&str], database_tokens, unlisted_databases| Config {
+        tokens: secrets(token),
+        database_tokens,
+        unlisted_databases,
+        ..config()
+    };
+    assert_eq!(status(of(&[], listed(), None), "/other/clients"), 401);
+    assert_eq!(status(of(&[], Some(HashMap::new()), None), "/other/clients"), 401);
+    assert_eq!(status(of(&[], listed(), Some(Unlisted::Allow)), "/other/clients"), 200);
+    assert_eq!(status(of(&["general"], listed(), None), "/other/clients?t=general"), 200);
+    assert_eq!(status(of(&["general"], listed(), Some(Unlisted::Refuse)), "/other/clients?t=general"), 401);
+    assert_eq!(status(of(&[], None, None), "/other/clients"), 200);
 }
 
 #[test]
