@@ -168,7 +168,7 @@ function specify(start) {
       '__proto__',
       'toString',
       '..%2Fx',
-      '%2e%2e',
+      '%2e%2e%2fx',
       'd%C3%A9j%C3%A0',
       'x'.repeat(300),
     ]) {

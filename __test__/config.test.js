@@ -119,6 +119,16 @@ test('a duration that looks like seconds is a doubt', () => {
 });
 
 test('a token that clients do not send as it is, is a doubt', () => {
+  const messageFor = (token, more) => readConfig({ token, ...more }).doubts[0]?.message;
+  for (const token of ['a&b', 'a#b', 'a%41b', 'a\nb', 'a ']) {
+    assert.match(messageFor(token), /do not send unchanged/, token);
+  }
+  const tls = { ssl: { pfxPath: 'p' } };
+  for (const token of ['a"b', 'a<b', 'a>b', 'a b', '漢']) {
+    assert.match(messageFor(token), /cannot POST/, token);
+    assert.equal(messageFor(token, tls), undefined, 'over TLS clients do not POST');
+    assert.match(messageFor(token, { ...tls, maxPayload: 20_000 }), /cannot POST/, token);
+  }
   assert.equal(readConfig({ token: 'a&b' }).doubts[0].code, 'odd-value');
   assert.equal(readConfig({ token: 'undefined' }).doubts[0].code, 'weak-token');
   assert.deepEqual(readConfig({ token: 'a-b_c.d~e!f' }).doubts, []);
@@ -129,9 +139,24 @@ test('a database without a storage type in its name is a doubt that names the ri
   assert.deepEqual(doubtsOf({ databaseTokens: { mydb_data: ['a'], mydb_transaction: ['b'], mydb_auth: [] } }), []);
   for (const name of ['mydb', 'my_db', '_data_', 'mydb-data']) {
     const [doubt, ...others] = doubtsOf({ databaseTokens: { [name]: ['a'] } });
-    assert.ok(doubt.includes(`"${name}_data" here`), doubt);
+    assert.ok(doubt.includes(`: write "${name}_data"`), doubt);
     assert.deepEqual(others, []);
   }
+});
+
+test('a database that does not come under its name, or cannot be posted to, is a doubt', () => {
+  const doubtOf = (name, more) => readConfig({ databaseTokens: { [name]: ['a'] }, ...more }).doubts[0]?.message;
+  for (const [name, right] of [
+    ['../mydb', 'mydb_data'],
+    ['./mydb_data', 'mydb_data'],
+    ['a%41_data', 'aA_data'],
+  ]) {
+    assert.match(doubtOf(name), new RegExp(`: write "${right}"$`));
+  }
+  assert.match(doubtOf('a/b_data'), /cannot send$/);
+  assert.match(doubtOf('my db_data'), /cannot POST, so that what is longer than maxPayload is lost$/);
+  assert.equal(doubtOf('my db_data', { ssl: { pfxPath: 'p' } }), undefined);
+  assert.equal(doubtOf('données_data'), undefined);
 });
 
 test('that nobody can connect is a doubt', () => {

@@ -3,6 +3,7 @@
 // Turns what the user configured into what the addon takes, or says precisely what is wrong with it. Pure: no files, no network,
 // no addon.
 
+const { connectedName, connectedToken, isNamePosted, isTokenPosted } = require('./as-sent.js');
 const { OPTIONS, SSL, SSL_OPTIONS } = require('./options.js');
 const { nearest } = require('./nearest.js');
 
@@ -121,23 +122,43 @@ function doubtName(name, known, prefix) {
   };
 }
 
-function doubtTokens({ token, tokens = [], databaseTokens = {} }) {
-  return [
-    ...doubtToken('token', token),
-    ...tokens.flatMap((item) => doubtToken('tokens', item)),
-    ...Object.values(databaseTokens).flatMap((list) => list.flatMap((item) => doubtToken('databaseTokens', item))),
+function doubtTokens(options) {
+  const { token, tokens = [], databaseTokens = {} } = options;
+  const given = [
+    ...(token === undefined ? [] : [['token', token]]),
+    ...tokens.map((item) => ['tokens', item]),
+    ...Object.values(databaseTokens).flatMap((list) => list.map((item) => ['databaseTokens', item])),
   ];
+  return given.flatMap(([name, item]) => doubtToken(name, item, mayPost(options)));
 }
 
-function doubtDatabase(name) {
-  const message = `option "databaseTokens" names "${name}", but the database "${name}" of AceBase is "${name}_data" here`;
-  return { code: 'odd-name', message };
+/** Whether clients are told to POST what is long: over TLS they are not, unless somebody wants it. */
+function mayPost({ ssl, maxPayload }) {
+  return !ssl || maxPayload !== undefined;
 }
 
-/** Names that no database of AceBase has, and a server that nobody can use. */
-function doubtDatabases({ token, tokens, databaseTokens, unlistedDatabases }) {
+/** Clients write the token into a URL as it is, so that not every token arrives. */
+function doubtToken(option, token, mayPost) {
+  if (token === 'undefined') {
+    return [{ code: 'weak-token', message: `option "${option}" is what clients without a token send` }];
+  }
+  const advice = 'letters, digits, "-" and "_" are safe';
+  if (connectedToken(token) !== token) {
+    const message = `option "${option}" has characters that published clients do not send unchanged, so that they are refused: ${advice}`;
+    return [{ code: 'odd-value', message }];
+  }
+  if (mayPost && !isTokenPosted(token)) {
+    const message = `option "${option}" has characters with which published clients cannot POST, so that what is longer than maxPayload is lost: ${advice}`;
+    return [{ code: 'odd-value', message }];
+  }
+  return [];
+}
+
+/** Names under which no client of AceBase comes, or not in every way; and a server that nobody can use. */
+function doubtDatabases(options) {
+  const { token, tokens, databaseTokens, unlistedDatabases } = options;
   const names = Object.keys(databaseTokens ?? {});
-  const doubts = names.filter((name) => !STORAGE_TYPE.test(name)).map(doubtDatabase);
+  const doubts = names.flatMap((name) => doubtDatabase(name, mayPost(options)));
   const refusesOthers = unlistedDatabases === 'refuse' || (databaseTokens && !unlistedDatabases && !token && !tokens);
   if (refusesOthers && names.length === 0) {
     const message = 'option "databaseTokens" names no database, and all others are refused: nobody can connect';
@@ -146,14 +167,20 @@ function doubtDatabases({ token, tokens, databaseTokens, unlistedDatabases }) {
   return doubts;
 }
 
-/** Clients write the token into a URL as it is, so that not every token arrives. */
-function doubtToken(name, token) {
-  if (token === 'undefined') {
-    return [{ code: 'weak-token', message: `option "${name}" is what clients without a token send` }];
+function doubtDatabase(name, mayPost) {
+  const whole = STORAGE_TYPE.test(name) ? name : `${name}_data`;
+  const arrived = connectedName(whole);
+  const named = `option "databaseTokens" names ${JSON.stringify(name)}`;
+  if (arrived === undefined) {
+    return [{ code: 'odd-name', message: `${named}, which published clients cannot send` }];
   }
-  if (token !== undefined && /[&#%\s]/.test(token)) {
-    const message = `option "${name}" has characters (&, #, % or blanks) that clients do not send unchanged`;
-    return [{ code: 'odd-value', message }];
+  if (arrived !== name) {
+    const right = JSON.stringify(arrived);
+    return [{ code: 'odd-name', message: `${named}, but that database of AceBase is ${right} here: write ${right}` }];
+  }
+  if (mayPost && !isNamePosted(name)) {
+    const loss = 'what is longer than maxPayload is lost';
+    return [{ code: 'odd-name', message: `${named}, to which published clients cannot POST, so that ${loss}` }];
   }
   return [];
 }

@@ -25,6 +25,8 @@ const EVENT_LIMIT = 10_000;
 const TRANSPORTS = [
   { name: 'plain', settings: () => ({}) },
   { name: 'TLS and token', settings: secured },
+  // The client connects to what the name comes to, and posts to the name as it stands.
+  { name: 'a name with a folder', settings: () => ({ dbname: './testdb' }) },
 ];
 
 function secured() {

@@ -17,6 +17,7 @@ const MAX_REFUSAL: usize = 1024;
 ///
 /// - Values are decoded as an independent decoder does it; the first of equal names counts.
 /// - What is encoded and read is what it was; raw, too, where it has no character with a meaning.
+/// - A path is resolved as by reading it from its beginning; encoded, a name stays whole.
 /// - A database's name is of the allowed length and has no control characters; an id likewise. Both come from the text itself.
 /// - A refusal's answer is short and can be shown to a person, whatever the client sent.
 pub fn query(data: &[u8]) {
@@ -32,8 +33,22 @@ pub fn query(data: &[u8]) {
 fn check_path(path: &str) {
     let Some((db, action)) = split_path(path) else { return };
     assert!(is_clean(&db) && (1..=MAX_DB_NAME_LEN).contains(&db.len()), "{db:?} is no name");
-    let raw = path.strip_prefix('/').and_then(|path| path.split_once('/'));
-    assert_eq!(raw.map(|(name, action)| (decoded(name), action)), Some((db, action)));
+    let segments = resolved(path);
+    assert!(matches!(segments[..], ["", name, last] if decoded(name) == db && last == action), "{path:?} is {segments:?}");
+}
+
+/// The segments of a path, from its first to its last, without those that lead nowhere.
+fn resolved(path: &str) -> Vec<&str> {
+    let mut segments = Vec::new();
+    for segment in path.split(['/', '\\']) {
+        match segment.to_lowercase().replace("%2e", ".").as_str() {
+            "." => {}
+            ".." if segments.len() > 1 => drop(segments.pop()),
+            ".." => {}
+            _ => segments.push(segment),
+        }
+    }
+    segments
 }
 
 fn check_query(query: &str) {
@@ -67,7 +82,7 @@ fn check_round_trip(value: &str) {
     if !value.contains(['&', '%']) {
         assert_eq!(read(value), query, "{value:?} raw");
     }
-    let is_name = is_clean(value) && (1..=MAX_DB_NAME_LEN).contains(&value.len());
+    let is_name = is_clean(value) && (1..=MAX_DB_NAME_LEN).contains(&value.len()) && ![".", ".."].contains(&value);
     assert_eq!(split_path(&format!("/{encoded}/send")), is_name.then(|| (value.to_owned(), "send")));
     let is_id = is_clean(value) && (MIN_ID_LEN..=MAX_ID_LEN).contains(&value.len());
     assert_eq!(query.valid_id().is_ok(), is_id);

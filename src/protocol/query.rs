@@ -113,10 +113,22 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
-/// A path of the protocol, split: `/<db>/<action>`.
+/// A path of the protocol, split: `/<db>/<action>`. It is resolved as URL parsers do it: published clients connect with a parsed
+/// URL and send to the path as it stands, and a name such as `../x` or `./x` must be the same database both times.
 pub fn split_path(path: &str) -> Option<(String, &str)> {
-    let (db, action) = path.strip_prefix('/')?.split_once('/')?;
-    let db = decode(db);
+    let mut segments = path.strip_prefix('/')?.rsplit(['/', '\\']).map(|segment| (Step::of(segment), segment));
+    let (Step::Into, action) = segments.next()? else { return None };
+    let (mut name, mut undone) = (None, 0);
+    for (step, segment) in segments {
+        match step {
+            Step::Stay => {}
+            Step::Back => undone += 1,
+            Step::Into if undone > 0 => undone -= 1,
+            Step::Into if name.is_some() => return None,
+            Step::Into => name = Some(segment),
+        }
+    }
+    let db = decode(name?);
     let is_name = !db.is_empty() && db.len() <= MAX_DB_NAME_LEN && !db.contains(char::is_control);
     is_name.then_some((db, action))
 }
@@ -126,6 +138,29 @@ pub fn shortened(word: &str) -> Cow<'_, str> {
     match word.char_indices().nth(MAX_TOLD_CHARS) {
         Some((end, _)) => format!("{}…", &word[..end]).into(),
         None => word.into(),
+    }
+}
+
+/// What a segment of a path does.
+enum Step {
+    /// `.`
+    Stay,
+    /// `..`
+    Back,
+    /// Anything else.
+    Into,
+}
+
+impl Step {
+    fn of(segment: &str) -> Self {
+        let is = |forms: &[&str]| forms.iter().any(|form| form.eq_ignore_ascii_case(segment));
+        if is(&[".", "%2e"]) {
+            Self::Stay
+        } else if is(&["..", ".%2e", "%2e.", "%2e%2e"]) {
+            Self::Back
+        } else {
+            Self::Into
+        }
     }
 }
 
@@ -189,11 +224,25 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_resolved_as_clients_resolve_the_url_that_they_connect_with() {
+        for path in
+            ["/./x/send", "/../x/send", "/../../x/send", "/a/../x/send", "/.\\x/send", "/%2e%2E/x/send", "/x/./send"]
+        {
+            assert_eq!(split_path(path), Some(("x".into(), "send")), "{path}");
+        }
+        for path in ["/..", "/../send", "/x/../send", "/x/send/..", "/x/send/.", "/x/y/..", "/a/../b/x/send"] {
+            assert_eq!(split_path(path), None, "{path}");
+        }
+        assert_eq!(split_path("/..x/send"), Some(("..x".into(), "send")));
+    }
+
+    #[test]
     fn a_path_is_a_database_and_an_action() {
         assert_eq!(split_path("/mydb_data/connect"), Some(("mydb_data".into(), "connect")));
         assert_eq!(split_path("/__proto__/send"), Some(("__proto__".into(), "send")));
         assert_eq!(split_path("/%2e%2e%2fx/clients"), Some(("../x".into(), "clients")));
         assert_eq!(split_path("//connect"), None);
+        assert_eq!(split_path("/a/b/connect"), None);
         assert_eq!(split_path("/connect"), None);
         assert_eq!(split_path(&format!("/{}/connect", "x".repeat(MAX_DB_NAME_LEN + 1))), None);
     }
