@@ -1,8 +1,9 @@
 'use strict';
 
 // A process that has the database open, with the published packages as they are, and does with it what the test says.
+// ACEBASE_PACKAGE is the folder of another version of AceBase.
 
-const { AceBase } = require('acebase');
+const { AceBase } = require(process.env.ACEBASE_PACKAGE ?? 'acebase');
 
 const { Load } = require('./load.js');
 const { serve } = require('./rpc.js');
