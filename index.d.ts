@@ -187,7 +187,8 @@ export interface AceBaseIPCCoordination extends AceBaseIPCPeer {
     | 'request-failed'
     | 'lock-released'
     | 'master-changed'
-    | 'master-contested';
+    | 'master-contested'
+    | 'master-silent';
   /** One sentence for a person. */
   detail: string;
 }

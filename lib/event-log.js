@@ -3,7 +3,12 @@
 // What the log says of each of the addon's events, and which of them must be produced for it.
 
 /** How much each kind of `coordination` event matters, where that is not `info`. */
-const NOTE_LEVELS = { introduced: 'debug', 'request-failed': 'warn', 'master-contested': 'warn' };
+const NOTE_LEVELS = {
+  introduced: 'debug',
+  'request-failed': 'warn',
+  'master-silent': 'warn',
+  'master-contested': 'error',
+};
 
 /** Events that the addon only produces when asked, and the level from which the log has lines of them. */
 const ON_DEMAND_LEVELS = {

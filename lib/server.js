@@ -21,8 +21,8 @@ const DEFAULT_PORT = OPTIONS.find((option) => option.name === 'port').default;
 /** Events that the addon only produces while somebody listens for them, or the log has lines of them. */
 const ON_DEMAND = ['connect', 'disconnect', 'refused', 'message', 'trace', 'coordination'];
 
-/** A kind of `coordination` event that is a warning too. */
-const MASTER_CONTESTED = 'master-contested';
+/** Kinds of `coordination` events that are warnings too. */
+const WARNINGS = ['master-contested', 'master-silent'];
 
 /**
  * A hub through which AceBase processes that share the same database files talk to each other.
@@ -260,7 +260,7 @@ class AceBaseIPCServer extends EventEmitter {
   }
 
   #note(note) {
-    if (note.kind === MASTER_CONTESTED) {
+    if (WARNINGS.includes(note.kind)) {
       this.#warn({ code: note.kind, message: note.detail });
     }
     this.emit('coordination', note);

@@ -41,7 +41,7 @@ pub fn coordination(data: &[u8]) {
 }
 
 fn step(input: &mut Input<'_>) -> Step {
-    match input.below(21) {
+    match input.below(23) {
         0 => Step::Start(input.below(4)),
         1 => Step::Lose(input.below(4), input.pick(&LOSSES)),
         2 => Step::Return(input.below(4)),
@@ -62,7 +62,9 @@ fn step(input: &mut Input<'_>) -> Step {
         17 => Step::MasterReads(1 + input.below(7)),
         18 => Step::MasterWrites(1 + input.below(7)),
         19 => Step::Flow,
-        _ => Step::Pass(time(input)),
+        20 => Step::Pass(time(input)),
+        21 => Step::Rival,
+        _ => Step::RivalLeaves,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use acebase_ipc_server::{
     coordination::{AceBase, CoordinationConfig, WallClock, message::MASTER},
-    hub::coordinator::{Action, Address, Coordinator, Fate, Loss, Millis, Return},
+    hub::coordinator::{Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Millis, Return, Ticket},
 };
 use bytes::Bytes;
 
@@ -15,6 +15,9 @@ const MAX_EVENTS: usize = 300;
 
 /// Times that the coordinator may want to be called in one moment: for each of its timers, for each peer, and once more.
 const MAX_TICKS_AT_ONCE: usize = 100;
+
+/// Masters that may wait for the place of another one.
+const MAX_WAITING: usize = 16;
 
 /// Longer than anything that the coordinator waits for, in milliseconds.
 const FOR_EVER_MS: Millis = 24 * 60 * 60 * 1_000;
@@ -51,6 +54,7 @@ const TYPES: [&str; 12] = [
 /// - Requests, locks and bytes stay within their bounds.
 /// - Time goes on: a deadline that has passed is dealt with, and does not come again and again.
 /// - Nothing is posted but text that JSON clients can read, or a notice.
+/// - Whoever waits at the door is told, once, what becomes of it; few wait.
 /// - When all have left and time has passed, nothing is left of them.
 pub fn hostile(data: &[u8]) {
     let mut input = Input::new(data);
@@ -82,11 +86,15 @@ struct Stage {
     now: Millis,
     /// Those with a session: is it connected?
     peers: BTreeMap<&'static str, bool>,
+    /// Masters that wait to be let in, in the order of their tickets.
+    waiting: Vec<Ticket>,
+    tickets: u64,
 }
 
 impl Stage {
     fn new(config: CoordinationConfig, clock: WallClock) -> Self {
-        Self { coordinator: AceBase::new(config.clone(), clock), config, now: 0, peers: BTreeMap::new() }
+        let coordinator = AceBase::new(config.clone(), clock);
+        Self { coordinator, config, now: 0, peers: BTreeMap::new(), waiting: Vec::new(), tickets: 0 }
     }
 
     fn play(&mut self, input: &mut Input<'_>) {
@@ -107,20 +115,64 @@ impl Stage {
     }
 
     fn connect(&mut self, id: &'static str) {
-        let mut out = Vec::new();
-        if self.coordinator.admit(id, self.now, &mut out).is_ok() {
-            if self.peers.contains_key(id) {
-                let back = self.coordinator.returned(id, self.now, &mut out);
-                if back == Return::Renew {
-                    self.carry_out(std::mem::take(&mut out));
-                    self.end(id);
-                }
-            }
-            if self.peers.insert(id, true).is_none() {
-                self.coordinator.joined(id, self.now, &mut out);
-            }
+        self.tickets += 1;
+        let (ticket, mut out) = (Ticket(self.tickets), Vec::new());
+        let other = match self.peers.get(id) {
+            Some(true) if self.tickets.is_multiple_of(2) => Incumbent::Leaving,
+            Some(true) => Incumbent::Connected,
+            _ => Incumbent::Absent,
+        };
+        match self.coordinator.admit(id, ticket, other, self.now, &mut out) {
+            Entry::Open => self.take_in(id),
+            Entry::Kept => self.enter(ticket),
+            Entry::Wait => self.waiting.push(ticket),
+            Entry::Refused(_) => {}
         }
         self.carry_out(out);
+    }
+
+    /// One that may come in as the master does so.
+    fn enter(&mut self, ticket: Ticket) {
+        self.take_in(MASTER);
+        self.withdraw(ticket);
+    }
+
+    fn withdraw(&mut self, ticket: Ticket) {
+        let mut out = Vec::new();
+        self.coordinator.withdraw(ticket, self.now, &mut out);
+        self.carry_out(out);
+    }
+
+    fn take_in(&mut self, id: &'static str) {
+        let mut out = Vec::new();
+        if self.peers.contains_key(id) {
+            let back = self.coordinator.returned(id, self.now, &mut out);
+            if back == Return::Renew {
+                self.carry_out(std::mem::take(&mut out));
+                self.end(id);
+            }
+        }
+        if self.peers.insert(id, true).is_none() {
+            self.coordinator.joined(id, self.now, &mut out);
+        }
+        self.carry_out(out);
+    }
+
+    /// What becomes of a connection that waits. Nobody else is there, or about to be, as far as can be known.
+    fn decide(&mut self, ticket: Ticket, decision: Decision) {
+        let position = self.waiting.iter().position(|waiting| *waiting == ticket);
+        let position = position.expect("who is told does not wait");
+        match decision {
+            Decision::StandBy(text) => check_posted(&text),
+            Decision::LetIn => {
+                self.waiting.remove(position);
+                self.enter(ticket);
+            }
+            Decision::Refuse(_) => {
+                self.waiting.remove(position);
+                self.withdraw(ticket);
+            }
+        }
     }
 
     fn lose(&mut self, id: &'static str, loss: Loss) {
@@ -177,6 +229,11 @@ impl Stage {
                     assert!(!is_connected, "{peer} is connected, and its kept session is over");
                     self.end(id);
                 }
+                Action::Dismiss { peer } => {
+                    let (id, _) = self.peers.get_key_value(&*peer).expect("who is dismissed is not there");
+                    self.lose(id, Loss::Closed);
+                }
+                Action::Decide { ticket, decision } => self.decide(ticket, decision),
                 Action::Retain { .. } | Action::Identified { .. } | Action::Note(_) => {}
             }
         }
@@ -189,6 +246,7 @@ impl Stage {
         assert!(requests <= 2 * most && status.request_bytes <= 2 * most_bytes, "out of bounds: {status:?}");
         assert!(self.coordinator.locks().len() <= 2 * most, "too many locks: {status:?}");
         assert!(status.kept_sessions <= self.peers.len());
+        assert!(self.waiting.len() <= MAX_WAITING, "{} wait for the master's place", self.waiting.len());
     }
 
     /// All leave, and time passes.
@@ -196,6 +254,10 @@ impl Stage {
         for id in IDS {
             self.lose(id, Loss::Fin);
         }
+        self.pass(FOR_EVER_MS);
+        // Whoever waited has had the place, and leaves as well.
+        assert!(self.waiting.is_empty(), "some wait for ever");
+        self.lose(MASTER, Loss::Fin);
         self.pass(FOR_EVER_MS);
         for id in IDS {
             assert!(!self.peers.contains_key(id), "{id} is kept for ever");

@@ -28,7 +28,7 @@ impl AceBase {
     ) -> Verdict {
         let Some(answer) = message::read_answer(kind, text) else { return Verdict::Forward };
         if to == HUB {
-            self.hub_was_answered(&answer.id, now, out);
+            self.hub_was_answered(&answer, now, out);
             return Verdict::Taken;
         }
         if !self.config.follows_requests() {
@@ -66,6 +66,7 @@ impl AceBase {
     fn settled_by_master(&mut self, seq: Seq, answer: &Answer, now: Millis, out: &mut Vec<Action>) {
         self.master.proves_same();
         if let Some(pending) = self.requests.settle(seq, By::Master, now) {
+            self.heard_of_tables(&pending.ask, now, out);
             self.follow_lock(pending, answer.grant.as_ref(), now, out);
         }
     }
@@ -129,11 +130,16 @@ impl AceBase {
         Verdict::Taken
     }
 
-    fn hub_was_answered(&mut self, id: &str, now: Millis, out: &mut Vec<Action>) {
-        if self.master.is_answer(id) {
+    fn hub_was_answered(&mut self, answer: &Answer, now: Millis, out: &mut Vec<Action>) {
+        let id = &answer.id;
+        if let Some(grant) = &answer.grant {
+            self.free_newcomer(grant, out);
+        } else if self.master.is_answer(id) {
             self.identify_master(now, out);
         } else if let Some(seq) = id.strip_prefix(CONFIRM).and_then(|seq| seq.parse().ok()) {
             self.release_is_confirmed(seq, now, out);
+        } else {
+            self.is_sign_of_life(id, now, out);
         }
     }
 

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::hub::coordinator::{Action, Millis, NoteKind};
 
-/// The advice that comes with a contest.
-const CONTEST_ADVICE: &str =
-    "Two processes with role \"master\" take the master's id from each other. Give one of them role \"worker\"";
+/// What is said of a master that did not answer.
+const SILENT: &str = "The connected AceBase master did not answer, and another process has its place now. The former one is refused, \
+     should it come back, and ends. If it was busy, look for what kept it: a debugger, a long synchronous loop, a full disk";
 
 impl AceBase {
     /// A process takes the master's place; none has it.
@@ -103,14 +103,13 @@ impl AceBase {
         out.push(identified(identity));
         match identity {
             Identity::Same => {
+                self.succession.was_no_silence();
                 post_to_master(needless_marks, out);
                 self.master_resumes(now, out);
             }
             Identity::New => self.master_is_replaced(now, out),
             Identity::Rival => {
-                if self.master.contest.taken_over(now) {
-                    note(out, NoteKind::MasterContested, MASTER, CONTEST_ADVICE.to_owned());
-                }
+                note(out, NoteKind::MasterSilent, MASTER, SILENT.to_owned());
                 self.master_is_replaced(now, out);
             }
         }

@@ -20,6 +20,7 @@ impl AceBase {
     /// A peer is known as AceBase's from now on.
     pub(super) fn recognise(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
         self.sessions.set_standing(peer, Standing::AceBase);
+        self.farewells.end(peer);
         if self.config.resume_window > 0 {
             out.push(Action::Retain { peer: peer.to_owned() });
         }
@@ -101,8 +102,21 @@ impl AceBase {
             return;
         }
         self.sessions.set_standing(peer, Standing::Departed);
+        self.farewells.begin(peer, now);
         if peer == MASTER {
             self.master_departs(now, out);
+            self.let_next_in(now, out);
+        }
+    }
+
+    /// Those that have said `bye` need their connections no more, and their processes could not end with them.
+    pub(super) fn dismiss_the_departed(&mut self, now: Millis, out: &mut Vec<Action>) {
+        while let Some((peer, is_last_call)) = self.farewells.take_due(now) {
+            let is_owed =
+                if peer == MASTER { self.requests.delivered_count() > 0 } else { self.requests.any_of(&peer) };
+            if !is_owed || is_last_call {
+                out.push(Action::Dismiss { peer });
+            }
         }
     }
 }

@@ -21,10 +21,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
-use super::{
-    contest::Contest,
-    message::{self, HUB},
-};
+use super::message::{self, HUB, NO_SUCH_LOCK};
 use crate::hub::coordinator::Millis;
 
 /// How long a master may take to answer who it is, in milliseconds: the published client answers at once, unless it is busy.
@@ -35,9 +32,6 @@ const MARKS: usize = 2;
 
 /// How many releases may wait for a master to be identified; more locks than a cluster ever has at once.
 const MAX_OWED: usize = 16_384;
-
-/// The number of a lock that no master ever grants.
-const NO_SUCH_LOCK: i8 = -1;
 
 /// What is known of the master.
 #[derive(Debug)]
@@ -86,7 +80,6 @@ pub(super) enum Identity {
 #[derive(Debug)]
 pub(super) struct Master {
     pub(super) presence: Presence,
-    pub(super) contest: Contest,
     /// Locks to be released once the master is known to be the one that granted them.
     owed: BTreeSet<u64>,
     /// How many processes have been the master.
@@ -104,7 +97,6 @@ impl Master {
     pub(super) fn new(epoch_ms: u64) -> Self {
         Self {
             presence: Presence::Absent,
-            contest: Contest::default(),
             owed: BTreeSet::new(),
             processes: 0,
             marks: VecDeque::new(),

@@ -8,14 +8,16 @@
 //! | `introductions` | who knows whom |
 //! | `requests`, `settled` | what workers have asked and no master has answered; what may be answered twice |
 //! | `locks` | who holds which lock, and which locks of former masters still count |
-//! | `master`, `contest` | is there a master, is it the one that was there, do two fight |
+//! | `master` | is there a master, is it the one that was there |
+//! | `succession`, `newcomers` | who wants its place while it is taken, and gets it or not |
+//! | `farewells` | who has said `bye` and is still connected |
 //! | `asking`, `answering`, `handover`, `orphans` | what happens: a request, an answer, a change of masters, a worker's end |
 
 mod absences;
 mod answering;
 mod asking;
 mod config;
-mod contest;
+mod farewells;
 mod handover;
 mod introductions;
 mod locks;
@@ -23,12 +25,14 @@ mod master;
 pub mod message;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
+mod newcomers;
 mod orphans;
 mod requests;
 #[cfg(any(test, feature = "model"))]
 mod rig;
 mod sessions;
 mod settled;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -41,15 +45,18 @@ pub use self::config::{
 };
 use self::{
     absences::Absences,
+    farewells::Farewells,
     introductions::note,
     locks::LockTable,
     master::{Master, Presence},
     message::{Ask, Kind, MASTER},
     requests::{Pending, Requests},
     sessions::{Sessions, Standing},
+    succession::Succession,
 };
 use crate::hub::coordinator::{
-    Action, Address, Coordinator, Fate, Lock, LockState, Loss, Millis, NoteKind, Return, Role, Status, Verdict,
+    Action, Address, Coordinator, Entry, Fate, Incumbent, Lock, LockState, Loss, Millis, NoteKind, Return, Role,
+    Status, Ticket, Verdict,
 };
 
 /// The time of day at a time of the hub's own clock, in milliseconds since the Unix epoch. It is asked when it is needed, for the
@@ -65,6 +72,8 @@ pub struct AceBase {
     requests: Requests,
     locks: LockTable,
     master: Master,
+    succession: Succession,
+    farewells: Farewells,
 }
 
 impl AceBase {
@@ -76,6 +85,8 @@ impl AceBase {
             requests: Requests::new(&config),
             locks: LockTable::new(wall_clock),
             master: Master::new(wall_clock(0)),
+            succession: Succession::default(),
+            farewells: Farewells::new(),
             config,
         }
     }
@@ -103,17 +114,20 @@ impl AceBase {
 }
 
 impl Coordinator for AceBase {
-    fn admit(&mut self, peer: &str, now: Millis, _out: &mut Vec<Action>) -> Result<(), String> {
-        if peer == MASTER && self.master.is_connected() && self.master.contest.keeps_out(now) {
-            return Err(
-                "Another AceBase master is connected. Give this process role \"worker\", or stop the other".to_owned()
-            );
-        }
-        Ok(())
+    fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, now: Millis, out: &mut Vec<Action>) -> Entry {
+        if peer == MASTER { self.admit_master(ticket, other, now, out) } else { Entry::Open }
+    }
+
+    fn withdraw(&mut self, ticket: Ticket, now: Millis, out: &mut Vec<Action>) {
+        self.succession.withdraw(ticket);
+        self.let_next_in(now, out);
     }
 
     fn joined(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
         self.sessions.begin(peer);
+        if peer == MASTER {
+            self.master_place_is_taken(now, out);
+        }
         let missed = self.absences.recall(peer);
         if message::is_acebase_id(peer) || missed.is_some() {
             self.recognise(peer, now, out);
@@ -128,6 +142,8 @@ impl Coordinator for AceBase {
         let Some(kind) = Kind::of(body) else { return Verdict::Forward };
         self.locks.turn_begins(now);
         self.notice_sender(from, kind, body, now, out);
+        self.farewells.put_off(from, now);
+        self.heard_of_files(kind, now, out);
         match (kind, to) {
             (Kind::Bye, _) => self.heard_bye(from, body, now, out),
             (Kind::Request(kind), Address::Peer(MASTER)) if from != MASTER && self.config.follows_requests() => {
@@ -147,12 +163,16 @@ impl Coordinator for AceBase {
             note(out, NoteKind::SessionKept, peer, format!("The connection of {peer} is lost, its session is kept"));
             if peer == MASTER {
                 self.master.presence = Presence::Away;
+                self.let_next_in(now, out);
             }
         }
         fate
     }
 
     fn returned(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) -> Return {
+        if peer == MASTER {
+            self.master_place_is_taken(now, out);
+        }
         if self.sessions.standing(peer) != Standing::AceBase || self.config.resume_window == 0 {
             return Return::Renew;
         }
@@ -167,10 +187,12 @@ impl Coordinator for AceBase {
 
     fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, now: Millis, out: &mut Vec<Action>) {
         self.locks.turn_begins(now);
+        self.farewells.end(peer);
         // A session that another connection's renewed was not lost; its peer is there.
         let (loss, lost_at) = self.sessions.end(peer).unwrap_or((Loss::Kicked, now));
         if peer == MASTER {
             self.master_leaves(now, out);
+            self.let_next_in(now, out);
         } else {
             self.await_worker(peer, loss, lost_at, &undelivered, now);
         }
@@ -184,6 +206,8 @@ impl Coordinator for AceBase {
             self.locks.deadline(),
             self.master.deadline(),
             self.master.warm_at(),
+            self.succession.deadline(),
+            self.farewells.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -198,6 +222,8 @@ impl Coordinator for AceBase {
         }
         self.fail_overdue_requests(now, out);
         self.forget_overdue_workers(now, out);
+        self.succession_goes_on(now, out);
+        self.dismiss_the_departed(now, out);
         while let Some(peer) = self.sessions.take_due(now) {
             out.push(Action::End { peer });
         }
@@ -233,7 +259,11 @@ impl Coordinator for AceBase {
 
     /// What may be answered twice does not count: only a master that is there could.
     fn is_idle(&self) -> bool {
-        self.requests.is_empty() && self.locks.is_empty() && self.absences.is_empty() && self.sessions.kept() == 0
+        self.requests.is_empty()
+            && self.locks.is_empty()
+            && self.absences.is_empty()
+            && self.sessions.kept() == 0
+            && self.succession.is_empty()
     }
 }
 

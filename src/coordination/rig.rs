@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::{AceBase, CoordinationConfig, message::MASTER};
-use crate::hub::coordinator::{Action, Address, Coordinator, Fate, Loss, Millis, Note, Return, Verdict};
+use crate::hub::coordinator::{
+    Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Millis, Note, Return, Ticket, Verdict,
+};
 
 /// Milliseconds since the Unix epoch when a rig's clock is 0.
 pub(super) const EPOCH_MS: u64 = 1_700_000_000_000;
@@ -31,7 +33,10 @@ pub(super) struct Rig {
     pub(super) master_identity: u64,
     /// Whether the last returned master was taken for the one that was there, until the test takes it.
     pub(super) identified: Option<bool>,
+    /// What connections that wait were told and the test has not taken, oldest first.
+    pub(super) decisions: VecDeque<(Ticket, Decision)>,
     mailboxes: BTreeMap<String, Mailbox>,
+    tickets: u64,
 }
 
 impl Rig {
@@ -42,24 +47,60 @@ impl Rig {
             notes: Vec::new(),
             master_identity: 0,
             identified: None,
+            decisions: VecDeque::new(),
+            tickets: 0,
             mailboxes: BTreeMap::new(),
         }
     }
 
-    /// A connection under this id, new or once more.
-    pub(super) fn connect(&mut self, id: &str) -> Result<(), String> {
+    /// A connection asks to come in under this id.
+    pub(super) fn ask_in(&mut self, id: &str) -> (Ticket, Entry) {
+        self.tickets += 1;
+        let (ticket, mut out) = (Ticket(self.tickets), Vec::new());
+        let other = if self.is_connected(id) { Incumbent::Connected } else { Incumbent::Absent };
+        let entry = self.coordinator.admit(id, ticket, other, self.now, &mut out);
+        self.carry_out(out);
+        (ticket, entry)
+    }
+
+    /// A connection waits no longer.
+    pub(super) fn withdraw(&mut self, ticket: Ticket) {
+        self.decisions.retain(|(told, _)| *told != ticket);
         let mut out = Vec::new();
-        self.coordinator.admit(id, self.now, &mut out)?;
-        if !self.mailboxes.contains_key(id) {
-            self.join(id);
-            return Ok(());
+        self.coordinator.withdraw(ticket, self.now, &mut out);
+        self.carry_out(out);
+    }
+
+    /// A connection under this id, new or once more, to which the door is open.
+    pub(super) fn connect(&mut self, id: &str) -> Result<(), String> {
+        let (ticket, entry) = self.ask_in(id);
+        match entry {
+            Entry::Open | Entry::Kept => self.enter(id, ticket),
+            Entry::Wait => {
+                self.withdraw(ticket);
+                return Err("it would have to wait".to_owned());
+            }
+            Entry::Refused(reason) => return Err(reason),
         }
+        Ok(())
+    }
+
+    /// A connection that was let in has come in.
+    pub(super) fn enter(&mut self, id: &str, ticket: Ticket) {
+        self.take_in(id);
+        self.withdraw(ticket);
+    }
+
+    fn take_in(&mut self, id: &str) {
+        if !self.mailboxes.contains_key(id) {
+            return self.join(id);
+        }
+        let mut out = Vec::new();
         let back = self.coordinator.returned(id, self.now, &mut out);
         if back == Return::Renew {
             self.carry_out(out);
             self.end(id);
-            self.join(id);
-            return Ok(());
+            return self.join(id);
         }
         let mailbox = self.mailboxes.get_mut(id).unwrap();
         mailbox.connected = true;
@@ -69,7 +110,6 @@ impl Rig {
         mailbox.kept.extend(since_return);
         mailbox.gate_is_shut = back == Return::Identify;
         self.carry_out(out);
-        Ok(())
     }
 
     fn join(&mut self, id: &str) {
@@ -200,6 +240,8 @@ impl Rig {
                 }
                 Action::Identified { peer, same } => self.identify(&peer, same),
                 Action::End { peer } => self.end(&peer),
+                Action::Dismiss { peer } => self.lose(&peer, Loss::Closed),
+                Action::Decide { ticket, decision } => self.decisions.push_back((ticket, decision)),
                 Action::Note(note) => self.notes.push(note),
             }
         }

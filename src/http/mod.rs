@@ -13,6 +13,7 @@ mod rules;
 mod status;
 pub mod stream;
 pub mod upgrade;
+mod waiting;
 
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 

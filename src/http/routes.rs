@@ -38,7 +38,7 @@ pub async fn handle(request: Request<Incoming>, remote: IpAddr, context: &Arc<Co
     }
     let query = Query::parse(request.uri().query().unwrap_or_default());
     match (action, request.method()) {
-        ("connect", &Method::GET) => upgrade::connect(request, remote, &db, &query, context),
+        ("connect", &Method::GET) => upgrade::connect(request, remote, &db, &query, context).await,
         ("send", &Method::POST) => send(request, remote, &db, &query, context).await,
         ("send", &Method::GET) if context.sends_from_query(&db) => send_from_query(&db, query, context),
         ("receive", &Method::GET) => receive(&db, &query, context),

@@ -1,7 +1,8 @@
 //! `GET /:db/connect`: from an HTTP request to a session.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use hyper::{
     HeaderMap, Request, StatusCode,
     body::{Body, Incoming},
@@ -9,21 +10,27 @@ use hyper::{
     upgrade::OnUpgrade,
 };
 use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, handshake::server::create_response_with_body};
 
 use super::{
     Context,
     reply::{self, Reply},
     stream::Stream,
+    waiting::{self, Entrance},
 };
 use crate::{
     guard::guard,
+    hub::Refused,
     protocol::query::{Query, Refusal},
     session::{Connection, Limits, Session},
 };
 
 /// The version of the WebSocket protocol that the server speaks: RFC 6455's.
 const VERSION: HeaderValue = HeaderValue::from_static("13");
+
+/// How long a connection may take to be taken over after its response: as long as it takes to write it.
+const TAKE_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection that becomes a WebSocket when its request has been answered.
 pub struct Upgrade(OnUpgrade);
@@ -50,13 +57,20 @@ impl Upgrade {
 
     /// The connection, after the response. `None`: it is gone already.
     pub async fn connection(self) -> Option<Connection> {
-        let parts = self.0.await.ok()?.downcast::<TokioIo<Stream>>().ok()?;
-        Some(parts.io.into_inner().into_connection(parts.read_buf))
+        let (stream, read_ahead) = self.stream().await?;
+        Some(stream.into_connection(read_ahead))
+    }
+
+    /// As [`Upgrade::connection`], in the form that the request came by, and what was read behind the request.
+    pub async fn stream(self) -> Option<(Stream, Bytes)> {
+        let parts = timeout(TAKE_OVER_TIMEOUT, self.0).await.ok()?.ok()?.downcast::<TokioIo<Stream>>().ok()?;
+        Some((parts.io.into_inner(), parts.read_buf))
     }
 }
 
-/// Answers an upgrade request; with `101` a session begins on the connection. `remote`: whose request it is.
-pub fn connect(
+/// Answers an upgrade request, where need be after a while; with `101` a session begins on the connection. `remote`: whose
+/// request it is.
+pub async fn connect(
     mut request: Request<Incoming>,
     remote: IpAddr,
     db: &str,
@@ -74,16 +88,26 @@ pub fn connect(
         Ok(accepted) => accepted,
         Err(refusal) => return *refusal,
     };
-    if let Err(reason) = context.hub.admit(db, &id) {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        context.tell_refused(remote, db, status, reason.label());
-        return reply::closing(status, format!("503 {reason}"));
+    match waiting::enter(db, &id, context).await {
+        Ok(entrance) => {
+            let limits = context.limits_of(request.headers());
+            let (db, shared) = (db.to_owned(), context.clone());
+            let session = async move { begin_session(upgrade, entrance, &db, &id, limits, &shared).await };
+            context.tasks.spawn(guard(context.observer(), "upgrade", session));
+            response
+        }
+        Err(refused) => turn_away(remote, db, &refused, context),
     }
-    let limits = context.limits_of(request.headers());
-    let (db, shared) = (db.to_owned(), context.clone());
-    let session = async move { begin_session(upgrade, &db, &id, limits, &shared).await };
-    context.tasks.spawn(guard(context.observer(), "upgrade", session));
-    response
+}
+
+fn turn_away(remote: IpAddr, db: &str, refused: &Refused, context: &Context) -> Reply {
+    let status = match refused {
+        Refused::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        // Published clients end their process then; after 503 a master would write on, and damage the files.
+        Refused::ByCoordinator(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    context.tell_refused(remote, db, status, refused.label());
+    reply::closing(status, format!("{} {refused}", status.as_u16()))
 }
 
 fn admitted_id<'a>(db: &str, query: &'a Query, context: &Context) -> Result<&'a str, Refusal> {
@@ -144,9 +168,16 @@ fn bad_handshake(reason: impl fmt::Display) -> Box<Reply> {
 }
 
 /// Takes the connection from hyper and gives it to a session, which gets a task of its own: a small one.
-async fn begin_session(upgrade: Upgrade, db: &str, id: &str, limits: Limits, context: &Context) {
-    let Some(connection) = upgrade.connection().await else { return };
+async fn begin_session(upgrade: Upgrade, entrance: Entrance, db: &str, id: &str, limits: Limits, context: &Context) {
+    let entered = match entrance {
+        Entrance::Open(place) => upgrade.connection().await.map(|connection| (connection, place)),
+        // Its future is a large one, and rare.
+        Entrance::StandBy(candidate) => Box::pin(candidate.stand_by(upgrade, limits)).await,
+    };
+    let Some((connection, place)) = entered else { return };
     if let Ok(session) = Session::begin(&context.hub, db, id, connection, limits) {
+        // It has come in.
+        drop(place);
         context.tasks.spawn(guard(context.observer(), "session", session.serve()));
     }
 }

@@ -70,6 +70,45 @@ pub enum Return {
     Renew,
 }
 
+/// One connection's wish to come in, from its handshake until it has joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// Who has the id that a connection wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incumbent {
+    /// Nobody, or one whose connection is lost.
+    Absent,
+    /// One whose connection is open, as far as is known.
+    Connected,
+    /// One whose connection the other side has ended, which [`Coordinator::lost`] will tell in a moment, after what it said before.
+    Leaving,
+}
+
+/// What becomes of a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// The connection may come in.
+    Open,
+    /// It may come in, and nobody else gets its place until it has, or has given it up ([`Coordinator::withdraw`]).
+    Kept,
+    /// It must wait: [`Action::Decide`] will say what becomes of it.
+    Wait,
+    /// It stays out. A sentence for a person: why, and what to do.
+    Refused(String),
+}
+
+/// What becomes of a connection that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It may come in; its place is kept as with [`Entry::Kept`].
+    LetIn,
+    /// Take its handshake, tell it this text, and let it wait on, unheard.
+    StandBy(Bytes),
+    /// It stays out, for this reason.
+    Refuse(String),
+}
+
 /// What a coordinator asks of the hub.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -84,6 +123,11 @@ pub enum Action {
     Identified { peer: String, same: bool },
     /// A kept session is over: remove the peer and tell the others.
     End { peer: String },
+    /// A connected peer has said farewell and is owed nothing more: close its connection, once what it is sending beside it
+    /// has come.
+    Dismiss { peer: String },
+    /// What becomes of a connection that waits at the door.
+    Decide { ticket: Ticket, decision: Decision },
     /// Something that the server's owner may want to see.
     Note(Note),
 }
@@ -118,8 +162,10 @@ pub enum NoteKind {
     LockReleased,
     /// A new master has taken over.
     MasterChanged,
-    /// Two live masters fight over the master's id. A warning.
+    /// A process wanted the place of a master that is connected and alive, and was refused. A warning.
     MasterContested,
+    /// A connected master did not answer, and another process got its place. A warning.
+    MasterSilent,
 }
 
 impl NoteKind {
@@ -135,7 +181,13 @@ impl NoteKind {
             Self::LockReleased => "lock-released",
             Self::MasterChanged => "master-changed",
             Self::MasterContested => "master-contested",
+            Self::MasterSilent => "master-silent",
         }
+    }
+
+    /// The owner is warned, whoever listens.
+    pub fn is_warning(self) -> bool {
+        matches!(self, Self::MasterContested | Self::MasterSilent)
     }
 }
 
@@ -165,10 +217,23 @@ impl Role {
 /// Reads a database's traffic and keeps its promises. One instance a database.
 ///
 /// The hub guarantees: calls come one at a time; `joined` comes before anything else about a peer; after `lost` with
-/// [`Fate::Keep`] comes `returned` or `ended`; after [`Fate::End`], [`Action::End`] or [`Return::Renew`] comes `ended`.
+/// [`Fate::Keep`] comes `returned` or `ended`; after [`Fate::End`], [`Action::End`] or [`Return::Renew`] comes `ended`; after
+/// [`Entry::Kept`] and [`Entry::Wait`] comes `withdraw`.
 pub trait Coordinator: Send {
-    /// May a connection with this id be upgraded? `Err` is a sentence for the refusal's body (status 503).
-    fn admit(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) -> Result<(), String>;
+    /// May a connection with this id come in?
+    fn admit(
+        &mut self,
+        _peer: &str,
+        _ticket: Ticket,
+        _other: Incumbent,
+        _now: Millis,
+        _out: &mut Vec<Action>,
+    ) -> Entry {
+        Entry::Open
+    }
+
+    /// The connection with this ticket waits no longer: it is gone, or it has come in. It is no error if nothing is known of it.
+    fn withdraw(&mut self, _ticket: Ticket, _now: Millis, _out: &mut Vec<Action>) {}
 
     /// A new session has begun; the others have been told `connect:` and the peer its `welcome:`.
     fn joined(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>);

@@ -11,8 +11,9 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    Office, Refused,
-    coordinator::{Coordinator, Fate, Lock, Loss, Millis, Return, Status},
+    Office,
+    coordinator::{Coordinator, Entry, Fate, Lock, Loss, Millis, Return, Status, Ticket},
+    door::{Admission, Door, Tell},
     event::Event,
     leave_reason,
     outbox::{Outbox, Traffic},
@@ -41,6 +42,7 @@ pub(super) struct State {
     pub(super) peers: HashMap<Arc<str>, Peer>,
     pub(super) coordinator: Option<Box<dyn Coordinator>>,
     pub(super) parcels: Parcels,
+    pub(super) door: Door,
     /// What the peers that have left have done.
     pub(super) past: Totals,
 }
@@ -62,6 +64,8 @@ pub(super) struct Peer {
     pub(super) connected: u64,
     /// What it has sent.
     pub(super) received: Traffic,
+    /// Shared with each handle by which it is sending a message beside its connection.
+    posting: Arc<()>,
 }
 
 /// One connection's hold on its session.
@@ -70,6 +74,7 @@ pub struct PeerHandle {
     id: Arc<str>,
     link: Option<LinkId>,
     database: Arc<Database>,
+    _posting: Option<Arc<()>>,
 }
 
 impl PeerHandle {
@@ -104,14 +109,25 @@ impl PeerHandle {
 impl Database {
     pub(super) fn new(name: Arc<str>, office: Arc<Office>) -> Self {
         let coordinator = office.settings.coordinators.as_ref().map(|make| make());
-        let state = State { peers: HashMap::new(), coordinator, parcels: Parcels::default(), past: Totals::default() };
+        let state = State {
+            peers: HashMap::new(),
+            coordinator,
+            parcels: Parcels::default(),
+            door: Door::default(),
+            past: Totals::default(),
+        };
         Self { name, office, state: Mutex::new(state), deadline: AtomicU64::new(NEVER) }
     }
 
-    pub(super) fn admit(&self, id: &str) -> Result<(), Refused> {
-        let mut admitted = Ok(());
-        self.turn(|turn| admitted = turn.admit(id));
-        admitted.map_err(Refused::ByCoordinator)
+    /// May a connection come in? The returned mail must be rung once no lock is held.
+    pub(super) fn admit(self: &Arc<Self>, id: &str, ticket: Ticket, tell: Tell) -> (Admission, Mail) {
+        let mut entry = Entry::Open;
+        let mail = self.turn_quietly(|turn| entry = turn.admit(id, ticket, tell));
+        (self.admission(entry, ticket), mail)
+    }
+
+    pub(super) fn withdraw(&self, ticket: Ticket) {
+        self.turn(|turn| turn.withdraw(ticket));
     }
 
     /// Takes a connection, and welcomes it. The returned mail must be rung once no lock is held.
@@ -135,13 +151,14 @@ impl Database {
                 None => turn.join(&id, link, welcome, make),
             }
         });
-        (PeerHandle { id, link: Some(link), database: self.clone() }, mail)
+        (PeerHandle { id, link: Some(link), database: self.clone(), _posting: None }, mail)
     }
 
     pub(super) fn peer(self: &Arc<Self>, id: &str) -> Option<PeerHandle> {
         let state = self.state.lock();
-        let (id, _) = state.peers.get_key_value(id)?;
-        Some(PeerHandle { id: id.clone(), link: None, database: self.clone() })
+        let (id, peer) = state.peers.get_key_value(id)?;
+        let posting = Some(peer.posting.clone());
+        Some(PeerHandle { id: id.clone(), link: None, database: self.clone(), _posting: posting })
     }
 
     pub(super) fn take_parcel(&self, id: &str, message: &str) -> Option<Text> {
@@ -219,7 +236,11 @@ impl Database {
 
     /// Ends all sessions because the server stops.
     pub(super) fn close(&self) {
-        let peers = std::mem::take(&mut self.state.lock().peers);
+        let peers = {
+            let mut state = self.state.lock();
+            state.door.close();
+            std::mem::take(&mut state.peers)
+        };
         for (id, peer) in peers {
             if let Some(transport) = peer.outbox.transport() {
                 transport.close(CloseReason::Shutdown);
@@ -268,10 +289,6 @@ impl Turn<'_> {
         self.state.peers.get(id).is_some_and(|peer| link.is_none_or(|link| peer.presence == Presence::Connected(link)))
     }
 
-    fn admit(&mut self, id: &str) -> Result<(), String> {
-        self.coordinate(|coordinator, now, actions| coordinator.admit(id, now, actions)).unwrap_or(Ok(()))
-    }
-
     fn returning(&mut self, id: &Arc<str>) -> Option<Return> {
         self.state.peers.contains_key(id).then(|| {
             self.coordinate(|coordinator, now, actions| coordinator.returned(id, now, actions)).unwrap_or(Return::Renew)
@@ -294,6 +311,7 @@ impl Turn<'_> {
             presence: Presence::Connected(link),
             connected: unix_millis(),
             received: Traffic::default(),
+            posting: Arc::default(),
         };
         self.state.peers.insert(id.clone(), peer);
         self.office.tell(Event::Connect { db: self.name.clone(), id: id.clone() });
@@ -338,6 +356,20 @@ impl Turn<'_> {
         }
         self.lose(&id, Loss::Kicked);
         true
+    }
+
+    /// Closes the connection of a peer that has said farewell, unless it is still sending something beside it. Then it is asked
+    /// again.
+    pub(super) fn dismiss(&mut self, id: &str) {
+        let Some((id, peer)) = self.state.peers.get_key_value(id) else { return };
+        if Arc::strong_count(&peer.posting) > 1 {
+            return;
+        }
+        let (id, transport) = (id.clone(), peer.outbox.transport());
+        if let Some(transport) = transport {
+            transport.close(CloseReason::Farewell);
+        }
+        self.lose(&id, Loss::Closed);
     }
 
     /// A peer's connection is gone: its session is kept or ends.

@@ -7,6 +7,7 @@
 
 pub mod coordinator;
 mod database;
+mod door;
 pub mod event;
 pub mod histogram;
 mod interest;
@@ -32,10 +33,11 @@ use std::{
 use parking_lot::Mutex;
 
 pub use database::PeerHandle;
+pub use door::{Admission, Place, Tell};
 pub use outbox::{Drain, Outbox, Pushed, Traffic};
 pub use snapshot::{DatabaseFigures, DatabaseSnapshot, PeerSnapshot, Totals};
 
-use coordinator::{Coordinator, Lock, Loss, Millis, Status};
+use coordinator::{Coordinator, Lock, Loss, Millis, Status, Ticket};
 use database::Database;
 use event::{Event, Observer};
 use interest::Interest;
@@ -70,6 +72,7 @@ struct Office {
     observer: Arc<dyn Observer>,
     started: Instant,
     links: AtomicU64,
+    tickets: AtomicU64,
     interest: Interest,
     is_closed: AtomicBool,
     /// Called when a deadline comes nearer.
@@ -105,6 +108,7 @@ impl Hub {
             observer,
             started: Instant::now(),
             links: AtomicU64::new(0),
+            tickets: AtomicU64::new(0),
             interest: Interest::default(),
             is_closed: AtomicBool::new(false),
             alarm,
@@ -112,9 +116,22 @@ impl Hub {
         Self { office: Arc::new(office), databases: Mutex::default() }
     }
 
-    /// Whether a connection of this id would be taken. Asked before the upgrade, so that a refusal can be an HTTP response.
-    pub fn admit(&self, db: &str, id: &str) -> Result<(), Refused> {
-        self.find(db).map_or(Ok(()), |database| database.admit(id))
+    /// Whether a connection of this id may come in. Asked before the upgrade, so that a refusal can be an HTTP response. `tell` is
+    /// told what becomes of it where it must wait.
+    pub fn admit(&self, db: &str, id: &str, tell: Tell) -> Admission {
+        if self.office.settings.coordinators.is_none() {
+            return Admission::Open(Place::anywhere());
+        }
+        let ticket = Ticket(self.office.tickets.fetch_add(1, Ordering::Relaxed));
+        // The map stays locked until the database knows of the connection, so that it is not forgotten meanwhile.
+        let mut databases = self.databases.lock();
+        let Some(database) = self.open_database(&mut databases, db) else {
+            return Admission::Refused(Refused::Stopping);
+        };
+        let (admission, mail) = database.admit(id, ticket, tell);
+        drop(databases);
+        mail.ring();
+        admission
     }
 
     /// Takes a connection: begins a session, or hands a kept one over. `announced_payload`: the longest text of a
@@ -130,18 +147,7 @@ impl Hub {
         let link = LinkId(self.office.links.fetch_add(1, Ordering::Relaxed));
         // The map stays locked until the peer is in, so that the database is not forgotten meanwhile.
         let mut databases = self.databases.lock();
-        if self.office.is_closed.load(Ordering::Relaxed) {
-            return Err(Refused::Stopping);
-        }
-        let database = match databases.get(db) {
-            Some(database) => database.clone(),
-            None => {
-                let name: Arc<str> = db.into();
-                let database = Arc::new(Database::new(name.clone(), self.office.clone()));
-                databases.insert(name, database.clone());
-                database
-            }
-        };
+        let database = self.open_database(&mut databases, db).ok_or(Refused::Stopping)?;
         let (handle, mail) =
             database.connect(id, link, &protocol::welcome(announced_payload), |outbox| make(link, outbox));
         drop(databases);
@@ -244,6 +250,20 @@ impl Hub {
         for database in databases.into_values() {
             database.close();
         }
+    }
+
+    /// A database, begun where there is none yet. `None`: the hub is closed.
+    fn open_database(&self, databases: &mut HashMap<Arc<str>, Arc<Database>>, db: &str) -> Option<Arc<Database>> {
+        if self.office.is_closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        if let Some(database) = databases.get(db) {
+            return Some(database.clone());
+        }
+        let name: Arc<str> = db.into();
+        let database = Arc::new(Database::new(name.clone(), self.office.clone()));
+        databases.insert(name, database.clone());
+        Some(database)
     }
 
     fn find(&self, db: &str) -> Option<Arc<Database>> {

@@ -32,6 +32,11 @@ pub trait Transport: Send + Sync {
     /// what was on its way, for the peer may have read it and not acknowledged it yet. `None` as above.
     fn delivered(&self) -> Option<u64>;
 
+    /// The connection is open, as far as is known: its end may be on its way, with what the peer has said before.
+    fn is_open(&self) -> bool {
+        true
+    }
+
     /// The time that a message to the peer and an answer take on the network, where it is known.
     fn round_trip(&self) -> Option<Duration>;
 }

@@ -256,6 +256,8 @@ impl<'a> Turn<'a> {
                 }
                 Action::Identified { peer, same } => self.identified(&peer, same),
                 Action::End { peer } => self.end_kept(&peer),
+                Action::Dismiss { peer } => self.dismiss(&peer),
+                Action::Decide { ticket, decision } => self.decide(ticket, decision),
                 Action::Note(note) => self.office.tell(Event::Note { db: self.name.clone(), note }),
             }
         }

@@ -15,7 +15,6 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 
 use crate::hub::{
-    coordinator::NoteKind,
     event::{Event, Observer, Refusal},
     trace::Trace,
 };
@@ -58,8 +57,7 @@ impl Wanted {
             Event::Connect { .. } => self.connect,
             Event::Disconnect { .. } => self.disconnect,
             Event::Message { .. } => self.message,
-            // Two masters at once is a warning, whoever listens.
-            Event::Note { note, .. } => self.coordination || note.kind == NoteKind::MasterContested,
+            Event::Note { note, .. } => self.coordination || note.kind.is_warning(),
             Event::Refused(_) => self.refused,
             Event::Trace(_) => self.trace,
             Event::Warning { .. } | Event::Error { .. } | Event::Failed { .. } | Event::Notice { .. } => true,

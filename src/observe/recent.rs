@@ -98,7 +98,8 @@ fn of_peer(level: Level, kind: &'static str, db: &Arc<str>, peer: &str, text: St
 
 fn level_of(kind: NoteKind) -> Level {
     match kind {
-        NoteKind::RequestFailed | NoteKind::MasterContested => Level::Warning,
+        NoteKind::MasterContested => Level::Error,
+        NoteKind::RequestFailed | NoteKind::MasterSilent => Level::Warning,
         _ => Level::Info,
     }
 }

@@ -11,6 +11,10 @@ pub enum CloseReason {
     Slow,
     /// The owner of the server closed it (`client.close()`).
     Kicked,
+    /// The peer has said that it leaves, and is owed nothing more.
+    Farewell,
+    /// Another process is the master of the database.
+    MasterTaken,
     /// A frame or message is longer than the announced `maxPayload`.
     TooLarge,
     /// A text frame is not UTF-8.
@@ -23,13 +27,14 @@ impl CloseReason {
     /// The code of RFC 6455 §7.4; 4000 and up are this protocol's own.
     pub fn code(self) -> u16 {
         match self {
-            Self::Kicked => 1000,
+            Self::Kicked | Self::Farewell => 1000,
             Self::Shutdown => 1001,
             Self::ProtocolError => 1002,
             Self::InvalidUtf8 => 1007,
             Self::TooLarge => 1009,
             Self::Replaced => 4001,
             Self::Slow => 4002,
+            Self::MasterTaken => 4003,
         }
     }
 
@@ -37,6 +42,8 @@ impl CloseReason {
     pub fn text(self) -> &'static str {
         match self {
             Self::Kicked => "closed by the server's owner",
+            Self::Farewell => "goodbye",
+            Self::MasterTaken => "another AceBase master is connected and alive",
             Self::Shutdown => "the server is stopping",
             Self::ProtocolError => "WebSocket protocol error",
             Self::InvalidUtf8 => "text is not UTF-8",
@@ -50,6 +57,8 @@ impl CloseReason {
     pub fn label(self) -> &'static str {
         match self {
             Self::Kicked => "kicked",
+            Self::Farewell => "farewell",
+            Self::MasterTaken => "master-taken",
             Self::Shutdown => "shutdown",
             Self::ProtocolError => "protocol-error",
             Self::InvalidUtf8 => "invalid-utf8",

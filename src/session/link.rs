@@ -228,6 +228,10 @@ impl Transport for Link {
         })
     }
 
+    fn is_open(&self) -> bool {
+        tcp_info::is_established(self.socket.as_ref()).unwrap_or(true)
+    }
+
     fn round_trip(&self) -> Option<Duration> {
         tcp_info::round_trip(self.socket.as_ref())
     }

@@ -37,6 +37,14 @@ pub fn round_trip(socket: &TcpStream) -> Option<Duration> {
     read(socket, RTT).map(|bytes| Duration::from_micros(u32::from_ne_bytes(bytes).into()))
 }
 
+/// Whether both sides still hold the connection open. It shows a moment before it is read that the other side has ended it.
+pub fn is_established(socket: &TcpStream) -> Option<bool> {
+    /// Where `tcpi_state` lies.
+    const STATE: usize = 0;
+    const ESTABLISHED: u8 = 1;
+    read(socket, STATE).map(|[state]| state == ESTABLISHED)
+}
+
 /// Reads a number of `struct tcp_info`.
 #[cfg(target_os = "linux")]
 fn read<const N: usize>(socket: &TcpStream, at: usize) -> Option<[u8; N]> {

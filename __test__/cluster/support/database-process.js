@@ -57,6 +57,9 @@ serve({
     });
   },
 
+  /** Closes the database; the process stays for the test's sake. */
+  close: () => db.close(),
+
   startLoad(path, settings) {
     load = new Load(db, path, settings);
   },

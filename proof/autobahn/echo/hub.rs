@@ -96,10 +96,6 @@ impl Coordinator for Echo {
         Return::Renew
     }
 
-    fn admit(&mut self, _: &str, _: Millis, _: &mut Vec<Action>) -> Result<(), String> {
-        Ok(())
-    }
-
     fn joined(&mut self, _: &str, _: Millis, _: &mut Vec<Action>) {}
 
     fn ended(&mut self, _: &str, _: Vec<Bytes>, _: Millis, _: &mut Vec<Action>) {}

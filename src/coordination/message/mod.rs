@@ -8,7 +8,9 @@ mod write;
 
 pub use self::{
     read::{Answer, Ask, Grant, Request, Wanted, read_answer, read_request, sender},
-    write::{disconnected, failed, granted, hello, invalidate_cache, mark_hello, unlock_request, unlocked},
+    write::{
+        disconnected, failed, granted, hello, hold_request, invalidate_cache, mark_hello, unlock_request, unlocked,
+    },
 };
 
 /// The id of every master.
@@ -16,6 +18,9 @@ pub const MASTER: &str = "[master]";
 
 /// The name under which the hub itself asks masters for something. No client generates it.
 pub const HUB: &str = "acebase-ipc-server";
+
+/// The number of a lock that no master ever grants.
+pub const NO_SUCH_LOCK: i8 = -1;
 
 /// Characters in an id that acebase-core generates: a cuid without its first letter.
 const ID_LENGTH: usize = 24;

@@ -34,6 +34,13 @@ pub fn unlock_request(id: &str, lock: impl Display) -> Bytes {
     object("unlock-request").text("id", id).text("from", HUB).text("to", MASTER).raw("data", &data).end()
 }
 
+/// The hub asks a master for the lock that keeps it from writing, under this id: AceBase has one writer at a time, whatever the path.
+pub fn hold_request(id: &str) -> Bytes {
+    let comment = quoted("another master is still connected (acebase-ipc-server)");
+    let data = format!(r#"{{"path":"","tid":{},"write":true,"comment":{comment}}}"#, quoted(HUB));
+    object("lock-request").text("id", id).text("from", HUB).text("to", MASTER).raw("data", &data).end()
+}
+
 /// A lock is released, on the master's behalf.
 pub fn unlocked(worker: &str, id: &str, lock: u64) -> Bytes {
     let data = format!(r#"{{"id":{lock}}}"#);
@@ -126,6 +133,10 @@ mod tests {
         assert_eq!(
             unlock_request("u", -1),
             r#"{"type":"unlock-request","id":"u","from":"acebase-ipc-server","to":"[master]","data":{"id":-1}}"#
+        );
+        assert_eq!(
+            hold_request("h"),
+            r#"{"type":"lock-request","id":"h","from":"acebase-ipc-server","to":"[master]","data":{"path":"","tid":"acebase-ipc-server","write":true,"comment":"another master is still connected (acebase-ipc-server)"}}"#
         );
         let lock = Lock {
             id: Some(4),

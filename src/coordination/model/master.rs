@@ -1,7 +1,10 @@
 //! A master process, as the published client behaves: its lock queue (one writing transaction at a time), its list of
 //! peers, and a socket that takes time and may break.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt::Display,
+};
 
 use serde_json::{Value, json};
 
@@ -85,10 +88,16 @@ impl Master {
             return Ok(true);
         }
         if text.starts_with('{') {
-            let message: Value = serde_json::from_str(&text).map_err(|error| format!("{text}: {error}"))?;
-            self.handle(rig, &message).map_err(|wrong| format!("{wrong}: the master read {text}"))?;
+            self.is_told(rig, text.as_bytes())?;
         }
         Ok(true)
+    }
+
+    /// Takes one AceBase message.
+    pub(super) fn is_told(&mut self, rig: &Rig, text: &[u8]) -> Result<(), String> {
+        let wrong = |wrong: &dyn Display| format!("{wrong}: the master read {}", String::from_utf8_lossy(text));
+        let message: Value = serde_json::from_slice(text).map_err(|error| wrong(&error))?;
+        self.handle(rig, &message).map_err(|error| wrong(&error))
     }
 
     fn handle(&mut self, rig: &Rig, message: &Value) -> Result<(), String> {

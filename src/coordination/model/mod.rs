@@ -2,7 +2,7 @@
 //!
 //! Checked at every step: a worker is answered only what it has asked and has not been answered; no master gets a request
 //! twice, or out of order; what one peer tells another comes in order; no two living workers hold conflicting locks; a returned
-//! master is told from a new one; nothing passes its bound. At the end, when all is well for long enough: every request has had
+//! master is told from a new one; of two living masters one is let in; nothing passes its bound. At the end, when all is well for long enough: every request has had
 //! its answer, all peers know each other, and when all have left nothing is left of them.
 
 mod checks;
@@ -45,7 +45,11 @@ pub enum Step {
     Read(usize, usize),
     /// A master process starts, if none is connected.
     StartMaster,
-    /// A second master process takes the place of the connected one.
+    /// A master process starts while one is connected: it wants its place.
+    Rival,
+    /// A newcomer goes away while it waits for the place.
+    RivalLeaves,
+    /// The connected master stands still, and a master process that starts gets its place.
     TakeOver,
     /// The master's connection breaks, once it has read, and the hub has got, so many texts more.
     LoseMaster(Loss, usize, usize),

@@ -1,12 +1,19 @@
 //! The processes around the hub, and what happens to them, step by step.
 
+use bytes::Bytes;
+
 use super::{
-    super::{CoordinationConfig, message::MASTER, rig::Rig},
+    super::{
+        CoordinationConfig,
+        message::MASTER,
+        rig::Rig,
+        succession::{ANSWER_TIMEOUT_MS, STAND_BY_MS},
+    },
     Ending, LOCK_TIMEOUT_MS, Step,
     master::Master,
     worker::Worker,
 };
-use crate::hub::coordinator::{Coordinator, Loss};
+use crate::hub::coordinator::{Coordinator, Decision, Entry, Loss, Millis, Ticket};
 
 /// How long the clock may move, at once or step by step, before a connected master is given the time to say who it is, in milliseconds.
 const MASTER_IS_SILENT_MS: u64 = 1_000;
@@ -17,8 +24,20 @@ const QUESTIONS_BORNE: u32 = 2;
 /// How far the clock moves at once when all comes to rest, in milliseconds.
 const REST_MS: u64 = 10_000;
 
+/// How long a newcomer may wait for the master's place, in milliseconds.
+const LONGEST_WAIT_MS: u64 = ANSWER_TIMEOUT_MS + STAND_BY_MS;
+
 /// How often everybody may have something to say because of what others said.
 const ROUNDS: usize = 1_000;
+
+/// A master process that waits for the place of another one.
+#[derive(Debug, Clone)]
+struct Rival {
+    ticket: Ticket,
+    since: Millis,
+    /// What it was told when it was to stand by.
+    told: Option<Bytes>,
+}
 
 /// The processes of one database, the hub between them, and a clock.
 #[derive(Debug)]
@@ -29,6 +48,8 @@ pub struct World {
     /// Living master processes; the connected one, if any, is `on_air`.
     pub(super) masters: Vec<Master>,
     pub(super) on_air: Option<usize>,
+    /// A master process that wants the place of the connected one.
+    rival: Option<Rival>,
     /// Questions since a master was last identified.
     questions: u32,
     /// For how long the connected master has not been given the time to read all, in milliseconds.
@@ -46,6 +67,7 @@ impl World {
             workers: Vec::new(),
             masters: Vec::new(),
             on_air: None,
+            rival: None,
             questions: 0,
             silence: 0,
             started: 0,
@@ -57,6 +79,11 @@ impl World {
     /// # Errors
     /// What a process was told that it must not be told.
     pub fn take(&mut self, step: &Step) -> Result<(), String> {
+        self.act(step)?;
+        self.hear_decisions()
+    }
+
+    fn act(&mut self, step: &Step) -> Result<(), String> {
         match *step {
             Step::Start(slot) => self.start_worker(slot),
             Step::Lose(worker, loss) => self.lose_worker(worker, loss),
@@ -80,7 +107,14 @@ impl World {
             }
             Step::Read(worker, texts) => return self.worker_reads(worker, texts),
             Step::StartMaster if self.on_air.is_some() => {}
-            Step::StartMaster | Step::TakeOver => return self.connect_master(None),
+            Step::StartMaster => return self.connect_master(None),
+            Step::Rival => self.rival_comes(),
+            Step::RivalLeaves => {
+                if let Some(rival) = self.rival.take() {
+                    self.rig.withdraw(rival.ticket);
+                }
+            }
+            Step::TakeOver => return self.take_over(),
             Step::LoseMaster(loss, reads, writes) => return self.lose_master(loss, reads, writes),
             Step::ReturnMaster(which) => return self.return_master(which),
             Step::KillMaster(loss, reads, writes) => {
@@ -167,12 +201,84 @@ impl World {
         Ok(())
     }
 
+    fn rival_comes(&mut self) {
+        if self.on_air.is_some() && self.rival.is_none() {
+            let (ticket, entry) = self.rig.ask_in(MASTER);
+            // The master may have said `bye`.
+            match entry {
+                Entry::Wait => self.rival = Some(Rival { ticket, since: self.rig.now, told: None }),
+                _ => self.rig.withdraw(ticket),
+            }
+        }
+    }
+
+    /// The connected master does not answer for as long as a newcomer waits.
+    fn take_over(&mut self) -> Result<(), String> {
+        self.rival_comes();
+        let waits = self.rival.as_ref();
+        // One that is being identified would rightly count as a new one.
+        let Some(until) = waits.map(|rival| rival.since + ANSWER_TIMEOUT_MS).filter(|_| !self.rig.is_gated(MASTER))
+        else {
+            return Ok(());
+        };
+        self.rig.advance(until.saturating_sub(self.rig.now));
+        self.give_up_workers();
+        self.masters.iter_mut().for_each(|master| master.time_passes(self.rig.now));
+        self.note_identity()?;
+        self.hear_decisions()
+    }
+
+    /// What the hub has decided about whom waits. It is let in only where no master is that has shown to be alive.
+    fn hear_decisions(&mut self) -> Result<(), String> {
+        self.notice_dismissal();
+        while let Some((ticket, decision)) = self.rig.decisions.pop_front() {
+            let Some(rival) = self.rival.as_mut().filter(|rival| rival.ticket == ticket) else {
+                return Err(format!("{decision:?} for somebody who does not wait"));
+            };
+            match decision {
+                Decision::StandBy(text) => rival.told = Some(text),
+                Decision::Refuse(_) => {
+                    self.rival = None;
+                    self.rig.withdraw(ticket);
+                }
+                Decision::LetIn => self.rival_enters()?,
+            }
+        }
+        if self.rival.as_ref().is_some_and(|rival| rival.since + LONGEST_WAIT_MS < self.rig.now) {
+            return Err("a newcomer is not told what becomes of it".to_owned());
+        }
+        Ok(())
+    }
+
+    fn rival_enters(&mut self) -> Result<(), String> {
+        let Some(rival) = self.rival.take() else { return Ok(()) };
+        let is_there = self.on_air.is_some_and(|master| !self.masters[master].said_bye);
+        let was_silent = self.rig.now - rival.since == ANSWER_TIMEOUT_MS;
+        if is_there && !was_silent {
+            return Err("a second master is let in beside one that lives".to_owned());
+        }
+        self.enter_master(None, rival.ticket)?;
+        match (rival.told, self.on_air) {
+            (Some(text), Some(master)) => self.masters[master].is_told(&self.rig, &text),
+            _ => Ok(()),
+        }
+    }
+
     /// A master connects: one that lives, or a new one.
     fn connect_master(&mut self, which: Option<usize>) -> Result<(), String> {
-        let identity = self.rig.master_identity;
-        if self.rig.connect(MASTER).is_err() {
-            return Ok(());
+        let (ticket, entry) = self.rig.ask_in(MASTER);
+        match entry {
+            Entry::Open | Entry::Kept => self.enter_master(which, ticket),
+            Entry::Wait | Entry::Refused(_) => {
+                self.rig.withdraw(ticket);
+                self.hear_decisions()
+            }
         }
+    }
+
+    fn enter_master(&mut self, which: Option<usize>, ticket: Ticket) -> Result<(), String> {
+        let identity = self.rig.master_identity;
+        self.rig.enter(MASTER, ticket);
         if let Some(replaced) = self.on_air.take() {
             // Its connection is closed by the hub.
             self.masters[replaced].loses_what_it_wrote();
@@ -188,7 +294,8 @@ impl World {
             self.questions = 0;
             self.masters[master].begins(self.rig.master_identity, self.rig.now);
         }
-        self.note_identity()
+        self.note_identity()?;
+        self.hear_decisions()
     }
 
     /// A living master that is not connected connects.
@@ -229,6 +336,7 @@ impl World {
                 break;
             }
             self.note_identity()?;
+            self.hear_decisions()?;
         }
         Ok(())
     }
@@ -273,8 +381,17 @@ impl World {
                 }
             }
             self.note_identity()?;
+            self.hear_decisions()?;
         }
         Ok(())
+    }
+
+    /// The hub has closed the connection of a master that said `bye`.
+    fn notice_dismissal(&mut self) {
+        if let Some(master) = self.on_air.filter(|_| !self.rig.is_connected(MASTER)) {
+            self.masters[master].loses_what_it_wrote();
+            self.on_air = None;
+        }
     }
 
     fn absence(&self) -> u64 {
@@ -306,8 +423,11 @@ impl World {
         let is_new = on_air.is_none() || ending != Ending::SameMaster;
         if is_new {
             self.lose_master(Loss::Fin, 0, 0)?;
+            self.hear_decisions()?;
             self.pass(self.config.resume_window + 1)?;
-            self.connect_master(None)?;
+            if self.on_air.is_none() {
+                self.connect_master(None)?;
+            }
         }
         self.return_workers();
         let failed = self.failures();
@@ -357,6 +477,9 @@ impl World {
         while !self.workers.is_empty() {
             self.end_worker(0, Loss::Fin);
         }
+        self.lose_master(Loss::Closed, 0, 0)?;
+        // Whoever waits for its place gets it, and leaves as well.
+        self.hear_decisions()?;
         self.lose_master(Loss::Closed, 0, 0)?;
         self.pass(self.absence().max(LOCK_TIMEOUT_MS) + 1)?;
         let coordinator = &self.rig.coordinator;

@@ -81,20 +81,6 @@ fn a_master_that_said_bye_gets_no_more_requests() {
 }
 
 #[test]
-fn two_masters_do_not_fight_for_long() {
-    let mut rig = rig_with(&[MASTER]);
-    replace_master(&mut rig);
-    assert_eq!(count(&rig, NoteKind::MasterContested), 1);
-    replace_master(&mut rig);
-    assert!(rig.connect(MASTER).unwrap_err().contains("role \"worker\""));
-    rig.advance(29_999);
-    assert!(rig.connect(MASTER).is_err());
-    rig.lose(MASTER, Loss::Fin);
-    replace_master(&mut rig);
-    assert_eq!(count(&rig, NoteKind::MasterContested), 1);
-}
-
-#[test]
 fn a_master_that_says_bye_before_it_says_who_it_is_still_gets_its_mail() {
     let mut rig = rig_with(&[MASTER, ANN]);
     ask_lock(&mut rig, ANN, "r1", "t", true);

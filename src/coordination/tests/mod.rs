@@ -1,8 +1,10 @@
 //! The promises of this layer, one by one, as peers see them.
 
+mod farewells;
 mod introductions;
 mod locks;
 mod masters;
+mod newcomers;
 mod requests;
 mod sessions;
 
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     CoordinationConfig,
-    message::MASTER,
+    message::{HUB, MASTER},
     rig::{EPOCH_MS, Rig},
 };
 use crate::hub::coordinator::{Address, Coordinator, LockState, Loss, NoteKind, Verdict};
@@ -103,7 +105,11 @@ fn connect_master(rig: &mut Rig) -> Vec<String> {
     marks.collect()
 }
 
+/// A new process takes the place of the master, which is gone.
 fn replace_master(rig: &mut Rig) {
+    if rig.is_connected(MASTER) {
+        rig.lose(MASTER, Loss::Fin);
+    }
     rig.connect(MASTER).unwrap();
     answer_probe(rig, &[]);
     assert_eq!(rig.identified.take(), Some(false));

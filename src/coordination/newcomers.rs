@@ -1,0 +1,128 @@
+//! What is said to processes that want the master's place, and to the master about them. `succession` draws their states.
+
+use super::{
+    AceBase,
+    introductions::note,
+    message::{self, Ask, Grant, Kind, MASTER},
+    succession::Word,
+};
+use crate::hub::coordinator::{Action, Decision, Entry, Incumbent, Millis, NoteKind, Ticket};
+
+/// What the ids of questions begin with by which the hub finds out whether the master is alive.
+const ALIVE: &str = "alive-";
+
+/// Why a newcomer is refused, and what to do.
+const CONTESTED: &str = "Another AceBase master of this database is connected and alive, and two masters would damage the files. \
+     Give this process role \"worker\", or stop the other one first";
+
+/// The same for the server's owner.
+const CONTEST_ADVICE: &str = "A second process with role \"master\" was refused, for the master of this database is connected \
+     and alive, and two of them would damage the files. Give exactly one process role \"master\", or stop the old one before \
+     the new one starts";
+
+impl AceBase {
+    /// May a process come in as the master?
+    pub(super) fn admit_master(
+        &mut self,
+        ticket: Ticket,
+        other: Incumbent,
+        now: Millis,
+        out: &mut Vec<Action>,
+    ) -> Entry {
+        if self.master_place_is_free() {
+            self.succession.expect(ticket, now);
+            return Entry::Kept;
+        }
+        if self.succession.is_back(now) {
+            return Entry::Refused(CONTESTED.to_owned());
+        }
+        let Some(question) = self.succession.arrive(ticket, now) else {
+            return Entry::Refused(CONTESTED.to_owned());
+        };
+        // One whose connection has ended a moment ago is this one, most likely, and must not be disturbed.
+        if other == Incumbent::Connected {
+            let word = self.succession.stand_by(ticket);
+            self.tell_newcomers(word, now, out);
+        }
+        // A release that it cannot refuse to answer: there is no such lock.
+        let text = message::unlock_request(&format!("{ALIVE}{question}"), message::NO_SUCH_LOCK);
+        out.push(Action::Probe { to: MASTER.to_owned(), text });
+        Entry::Wait
+    }
+
+    fn master_place_is_free(&self) -> bool {
+        !self.master.is_connected() && !self.succession.is_expecting()
+    }
+
+    /// The place may have become free.
+    pub(super) fn let_next_in(&mut self, now: Millis, out: &mut Vec<Action>) {
+        if self.master_place_is_free() {
+            let word = self.succession.next(now);
+            self.tell_newcomers(word, now, out);
+        }
+    }
+
+    /// A process has connected as the master.
+    pub(super) fn master_place_is_taken(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let words = self.succession.place_is_taken(now);
+        self.tell_newcomers(words, now, out);
+    }
+
+    /// The master has answered the hub: the question whether it is alive, perhaps.
+    pub(super) fn is_sign_of_life(&mut self, id: &str, now: Millis, out: &mut Vec<Action>) {
+        if let Some(question) = id.strip_prefix(ALIVE).and_then(|question| question.parse().ok()) {
+            let words = self.succession.master_lives(question, now);
+            self.tell_newcomers(words, now, out);
+        }
+    }
+
+    /// The lock was to keep a newcomer from writing. It has come in, or this would not have been heard.
+    pub(super) fn free_newcomer(&mut self, grant: &Grant, out: &mut Vec<Action>) {
+        let text = message::unlock_request(&format!("free-{}", self.master.next_number()), grant.id);
+        out.push(Action::Probe { to: MASTER.to_owned(), text });
+    }
+
+    /// Whoever writes tells it the others.
+    pub(super) fn heard_of_files(&mut self, kind: Kind, now: Millis, out: &mut Vec<Action>) {
+        if kind == Kind::News {
+            self.files_change(now, out);
+        }
+    }
+
+    /// The master has changed its tables at a worker's request.
+    pub(super) fn heard_of_tables(&mut self, ask: &Ask, now: Millis, out: &mut Vec<Action>) {
+        if ask.needs_tables() {
+            self.files_change(now, out);
+        }
+    }
+
+    fn files_change(&mut self, now: Millis, out: &mut Vec<Action>) {
+        if !self.succession.is_empty() {
+            let words = self.succession.files_change(now);
+            self.tell_newcomers(words, now, out);
+        }
+    }
+
+    /// Deals with those whose time is over.
+    pub(super) fn succession_goes_on(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let words = self.succession.pass_time(now);
+        self.tell_newcomers(words, now, out);
+        self.let_next_in(now, out);
+    }
+
+    fn tell_newcomers(&mut self, words: impl IntoIterator<Item = Word>, now: Millis, out: &mut Vec<Action>) {
+        let mut any_refused = false;
+        for word in words {
+            let (ticket, decision) = match word {
+                Word::LetIn(ticket) => (ticket, Decision::LetIn),
+                Word::StandBy(ticket) => (ticket, Decision::StandBy(message::hold_request("hold"))),
+                Word::Refuse(ticket) => (ticket, Decision::Refuse(CONTESTED.to_owned())),
+            };
+            any_refused |= matches!(word, Word::Refuse(_));
+            out.push(Action::Decide { ticket, decision });
+        }
+        if any_refused && self.succession.warns(now) {
+            note(out, NoteKind::MasterContested, MASTER, CONTEST_ADVICE.to_owned());
+        }
+    }
+}
