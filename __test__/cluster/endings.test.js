@@ -51,7 +51,11 @@ describe('processes that have closed their database', () => {
     for (const key of ['first', 'second']) {
       const { code, signal } = await runJob(t, hub, cluster, { role: 'master', key, bytes: 10 });
       assert.deepEqual({ code, signal }, { code: 0, signal: null });
-      await until('its departure', JOB_LIMIT, async () => (await hub.child.call('clients', cluster.hubName)).length === 0);
+      await until(
+        'its departure',
+        JOB_LIMIT,
+        async () => (await hub.child.call('clients', cluster.hubName)).length === 0,
+      );
     }
     const stored = await cluster.audit(['first', 'second']);
     assert.ok(stored.first && stored.second);
