@@ -64,7 +64,7 @@ export interface AceBaseIPCServerConfig {
   unlistedDatabases?: 'refuse' | 'allow';
   /**
    * The longest text, in UTF-16 units, that a client sends in one WebSocket frame; it sends longer ones over HTTP.
-   * Default: 16384; with `ssl`, and behind a proxy that ends TLS, `maxMessageSize`, for the clients' HTTP is always
+   * Default: 16384; with `ssl`, behind a proxy that ends TLS, and where a name or token cannot be in a POST, `maxMessageSize`, for the clients' HTTP is always
    * plain.
    */
   maxPayload?: number;

@@ -132,9 +132,9 @@ function doubtTokens(options) {
   return given.flatMap(([name, item]) => doubtToken(name, item, mayPost(options)));
 }
 
-/** Whether clients are told to POST what is long: over TLS they are not, unless somebody wants it. */
-function mayPost({ ssl, maxPayload }) {
-  return !ssl || maxPayload !== undefined;
+/** Whether clients are told to POST what is long, also where they cannot: the server tells them not to, unless somebody wants it. */
+function mayPost({ maxPayload }) {
+  return maxPayload !== undefined;
 }
 
 /** Clients write the token into a URL as it is, so that not every token arrives. */

@@ -27,6 +27,8 @@ const TRANSPORTS = [
   { name: 'TLS and token', settings: secured },
   // The client connects to what the name comes to, and posts to the name as it stands.
   { name: 'a name with a folder', settings: () => ({ dbname: './testdb' }) },
+  // To which the client cannot post.
+  { name: 'a name with a blank', settings: () => ({ dbname: 'test db' }) },
 ];
 
 function secured() {

@@ -33,7 +33,7 @@ use crate::{
         event::{Event, Observer, Refusal},
     },
     observe::Watch,
-    protocol::query,
+    protocol::query::{self, Query},
     session,
 };
 use access::{Access, Sight};
@@ -57,8 +57,9 @@ pub struct Context {
     pub proxies: Proxies,
     /// Limits of WebSocket sessions.
     pub limits: session::Limits,
-    /// `limits.max_payload` of those whose TLS has ended at a proxy, in UTF-16 units.
-    pub max_payload_over_tls: usize,
+    /// `limits.max_payload` of those who cannot POST, in UTF-16 units: their TLS has ended at a proxy, or their path has characters that
+    /// are not sent.
+    pub max_payload_without_post: usize,
     /// Most bytes of a request's head.
     pub max_header_size: usize,
     /// How long a request's head may take.
@@ -81,10 +82,11 @@ impl Context {
         self.watch.clone()
     }
 
-    /// Limits of the session that a request begins.
-    fn limits_of(&self, headers: &HeaderMap) -> session::Limits {
-        if remote::came_over_tls(headers) {
-            session::Limits { max_payload: self.max_payload_over_tls, ..self.limits }
+    /// Limits of the session that a request begins. Who cannot POST is told to send all over the socket.
+    fn limits_of(&self, headers: &HeaderMap, db: &str, query: &Query) -> session::Limits {
+        let token = query.token.as_deref().unwrap_or_default();
+        if remote::came_over_tls(headers) || !query::can_be_posted(db, token) {
+            session::Limits { max_payload: self.max_payload_without_post, ..self.limits }
         } else {
             self.limits
         }

@@ -90,7 +90,7 @@ pub async fn connect(
     };
     match waiting::enter(db, &id, context).await {
         Ok(entrance) => {
-            let limits = context.limits_of(request.headers());
+            let limits = context.limits_of(request.headers(), db, query);
             let (db, shared) = (db.to_owned(), context.clone());
             let session = async move { begin_session(upgrade, entrance, &db, &id, limits, &shared).await };
             context.tasks.spawn(guard(context.observer(), "upgrade", session));

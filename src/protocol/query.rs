@@ -133,6 +133,17 @@ pub fn split_path(path: &str) -> Option<(String, &str)> {
     is_name.then_some((db, action))
 }
 
+/// Can the published clients POST to this database with this token? They write both into a path as they are, which Node.js does not
+/// send where it has other characters than visible ones of Latin-1, and HTTP does not take where it has some of those. The URL that
+/// they connect with takes all of them.
+pub fn can_be_posted(db: &str, token: &str) -> bool {
+    let is_sent = |text: &str, refused: &str| {
+        text.chars()
+            .all(|character| matches!(character, '!'..='ÿ' if character != '\u{7f}' && !refused.contains(character)))
+    };
+    is_sent(db, "<>`") && is_sent(token, "<>\"")
+}
+
 /// A client's word as far as it is worth telling anybody.
 pub fn shortened(word: &str) -> Cow<'_, str> {
     match word.char_indices().nth(MAX_TOLD_CHARS) {
@@ -214,6 +225,17 @@ mod tests {
     fn a_broken_escape_is_taken_as_it_stands() {
         assert_eq!(Query::parse("id=100%-sure").id.as_deref(), Some("100%-sure"));
         assert_eq!(Query::parse("id=%ff%fe-abc").id.as_deref(), Some("%ff%fe-abc"));
+    }
+
+    #[test]
+    fn what_a_path_does_not_take_cannot_be_posted() {
+        assert!(can_be_posted("mydb_data", "undefined") && can_be_posted("é\"", "`"));
+        for name in ["my db", "数据库", "<x", "x>", "`", "a\u{7f}"] {
+            assert!(!can_be_posted(name, "token"), "{name}");
+        }
+        for token in ["my token", "\"", "<", ">", "€"] {
+            assert!(!can_be_posted("name", token), "{token}");
+        }
     }
 
     #[test]

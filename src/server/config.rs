@@ -161,12 +161,12 @@ impl Config {
 
     /// What `welcome:` announces to those who come straight to the server.
     pub fn announced_max_payload(&self) -> usize {
-        if self.tls.is_some() { self.max_payload_over_tls() } else { self.effective_max_payload() }
+        if self.tls.is_some() { self.max_payload_without_post() } else { self.effective_max_payload() }
     }
 
     /// What `welcome:` announces over TLS, wherever that ends. Clients must never POST there, since they would do it
     /// in plain HTTP.
-    pub fn max_payload_over_tls(&self) -> usize {
+    pub fn max_payload_without_post(&self) -> usize {
         self.max_payload.unwrap_or(self.max_message_size)
     }
 }

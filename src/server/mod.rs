@@ -341,7 +341,7 @@ fn new_context(
         access: Access::new(config.access_tokens(), config.allowed_origins.clone(), config.host.clone()),
         proxies: Proxies::new(config.trusted_proxies.clone()),
         limits,
-        max_payload_over_tls: config.max_payload_over_tls(),
+        max_payload_without_post: config.max_payload_without_post(),
         max_header_size: config.max_header_size,
         handshake_timeout: config.handshake_timeout,
         development: config.development,

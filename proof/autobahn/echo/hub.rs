@@ -68,7 +68,7 @@ fn context() -> Context {
         access: Access::new(Tokens::default(), Vec::new(), None),
         proxies: Proxies::default(),
         limits,
-        max_payload_over_tls: MAX_MESSAGE_SIZE,
+        max_payload_without_post: MAX_MESSAGE_SIZE,
         max_header_size: config::DEFAULT_MAX_HEADER_SIZE,
         handshake_timeout: config::DEFAULT_HANDSHAKE_TIMEOUT,
         development: false,
