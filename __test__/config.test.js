@@ -152,7 +152,10 @@ test('a database that does not come under its name, or cannot be posted to, is a
     assert.match(doubtOf(name), new RegExp(`: write "${right}"$`));
   }
   assert.match(doubtOf('a/b_data'), /cannot send$/);
-  assert.match(doubtOf('my db_data', { maxPayload: 1 }), /cannot POST, so that what is longer than maxPayload is lost$/);
+  assert.match(
+    doubtOf('my db_data', { maxPayload: 1 }),
+    /cannot POST, so that what is longer than maxPayload is lost$/,
+  );
   assert.equal(doubtOf('my db_data'), undefined);
   assert.equal(doubtOf('données_data'), undefined);
 });

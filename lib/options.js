@@ -78,7 +78,8 @@ const OPTIONS = [
     name: 'maxPayload',
     kind: bytes(1),
     default: 16 * KIB,
-    absent: '16384; with `ssl`, behind a proxy that ends TLS, and where a name or token cannot be in a POST, `maxMessageSize`',
+    absent:
+      '16384; with `ssl`, behind a proxy that ends TLS, and where a name or token cannot be in a POST, `maxMessageSize`',
     help: 'The longest text that a client sends in one WebSocket frame; it sends longer ones over HTTP.',
   },
   {
