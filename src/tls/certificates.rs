@@ -6,7 +6,11 @@ use std::{fs, path::Path, sync::Arc, time::SystemTime};
 use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
 
-use super::{Loaded, TlsError, TlsOptions, load};
+use super::{
+    error::TlsError,
+    load::{Loaded, load},
+    options::TlsOptions,
+};
 
 /// See the module's description.
 pub struct Certificates {

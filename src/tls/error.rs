@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::ChainFault;
+use super::chain::ChainFault;
 
 /// An option of the server's `ssl` setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

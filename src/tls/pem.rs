@@ -20,7 +20,11 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use super::{NamedFile, TlsError, certificate_fault, read_file, signing_key};
+use super::{
+    error::{NamedFile, TlsError},
+    files::{read_file, signing_key},
+    words::certificate_fault,
+};
 
 /// The header of a key that was encrypted the way OpenSSL did before PKCS#8. It is no base64, so such a block never
 /// decodes as a key.

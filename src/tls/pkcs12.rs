@@ -14,7 +14,11 @@ use rustls::{
     sign::{CertifiedKey, SigningKey},
 };
 
-use super::{NamedFile, TlsError, certificate_fault, read_file, signing_key};
+use super::{
+    error::{NamedFile, TlsError},
+    files::{read_file, signing_key},
+    words::certificate_fault,
+};
 
 /// Reads the file's first private key that has a certificate, with the chain that leads from that certificate upwards.
 ///

@@ -1,7 +1,7 @@
 //! Chains that no client takes are told apart from those that some client may take.
 
 use super::{
-    super::{ChainFault, IdentitySource, chain::fault_of, unix_seconds as now},
+    super::{ChainFault, IdentitySource, chain::fault_of, load::unix_seconds as now},
     KeyKind, TlsError, TlsOptions, Workshop,
     handshake::{client, handshake},
     load, loaded, make_chain, options, pem, with_passphrase,
