@@ -12,17 +12,14 @@ use std::{
 
 use super::{
     Keeper, Launch, Wanted, Warn,
+    attended::{Attended, GO_LIMIT},
     deposit::deposit,
-    handle::Attended,
     rendezvous::{Place, private_directory},
     words::{Word, receive, send},
 };
 
 /// How long a keeper may take to answer: it may be starting up on a busy machine.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-
-/// How long a keeper may take to close its sockets and go.
-pub const GO_LIMIT: Duration = Duration::from_secs(2);
 
 /// When the port is taken though no keeper waits: how long one that is going may need for it.
 const SETTLE: Duration = Duration::from_millis(50);

@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     Launch,
-    handle::Attended,
+    attended::Attended,
     rendezvous::Place,
     words::{Word, send},
 };

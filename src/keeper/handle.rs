@@ -5,7 +5,6 @@ use std::{
     io,
     net::{Shutdown, TcpListener},
     os::unix::net::UnixStream,
-    process::Child,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -18,11 +17,10 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{
     Launch, Warn,
-    claim::GO_LIMIT,
+    attended::{Attended, GO_LIMIT},
     deposit::deposit,
-    last_words::read_cause,
     rendezvous::Place,
-    words::{Word, receive, send},
+    words::{Word, send},
 };
 
 /// Pause before a keeper that died is replaced. It doubles each time.
@@ -30,57 +28,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Its bound: once a minute is often enough to try, and to be told, that no keeper will live.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// A connection to a keeper.
-pub struct Attended {
-    stream: UnixStream,
-    /// What has started it.
-    launcher: Option<Child>,
-}
-
-impl Attended {
-    /// To one that a former server has started.
-    pub fn claimed(stream: UnixStream) -> Self {
-        Self { stream, launcher: None }
-    }
-
-    /// To one that is being started.
-    pub fn launched(stream: UnixStream, launcher: Child) -> Self {
-        Self { stream, launcher: Some(launcher) }
-    }
-
-    /// Waits until the keeper is gone, and says what is known of how.
-    fn outlive(mut self) -> String {
-        let stderr = self.launcher.as_mut().and_then(|launcher| launcher.stderr.take());
-        let how = self.await_launcher().unwrap_or_else(|| self.await_end());
-        match stderr.and_then(read_cause) {
-            Some(cause) => format!("{how}: {cause}"),
-            None => how,
-        }
-    }
-
-    /// `None`: the launcher has done its work, or there was none.
-    fn await_launcher(&mut self) -> Option<String> {
-        match self.launcher.as_mut()?.wait() {
-            Ok(status) if status.success() => None,
-            Ok(status) => Some(format!("cannot be started: its launcher has failed ({status})")),
-            Err(error) => Some(format!("cannot be started: {error}")),
-        }
-    }
-
-    fn await_end(&self) -> String {
-        loop {
-            match receive(&self.stream) {
-                // There is nothing that a keeper would say by itself.
-                Ok(Some(_)) => {}
-                // It may go before it has read what was sent to it.
-                Ok(None) => return "has ended".into(),
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return "has ended".into(),
-                Err(error) => return format!("has ended: {error}"),
-            }
-        }
-    }
-}
 
 /// The keeper of a server's port. Dropped, it leaves the port with the keeper, as the server's crash would.
 pub struct Keeper {
@@ -118,7 +65,7 @@ impl Keeper {
         warn: Warn,
     ) -> io::Result<Self> {
         let state = match &attended {
-            Ok(attended) => State::Kept { stream: attended.stream.try_clone()?, listeners },
+            Ok(attended) => State::Kept { stream: attended.stream()?, listeners },
             Err(_) => State::Pausing { listeners },
         };
         let shared = Arc::new(Shared { state: Mutex::new(state), parted: Condvar::new(), place, launch, warn });
@@ -206,7 +153,7 @@ impl Shared {
         while !matches!(*state, State::Parted) && !self.parted.wait_until(&mut state, until).timed_out() {}
         let State::Pausing { listeners } = std::mem::replace(&mut *state, State::Parted) else { return None };
         let attended = deposit(&self.place, &listeners, &self.launch)
-            .and_then(|attended| attended.stream.try_clone().map(|stream| (attended, stream)));
+            .and_then(|attended| attended.stream().map(|stream| (attended, stream)));
         Some(match attended {
             Ok((attended, stream)) => {
                 *state = State::Kept { stream, listeners };

@@ -20,6 +20,8 @@
 //! that is [`Launch`]'s. Elsewhere than on Unix there is no keeper, and a warning says so.
 
 #[cfg(unix)]
+mod attended;
+#[cfg(unix)]
 mod claim;
 #[cfg(unix)]
 mod deposit;
