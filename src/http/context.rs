@@ -1,0 +1,78 @@
+//! What every request may need: the hub, the rules of access, the limits. Decides nothing but what these say together.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use hyper::{HeaderMap, StatusCode};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    access::{Access, Sight},
+    remote::{self, Proxies},
+};
+use crate::{
+    hub::{
+        Hub,
+        event::{Event, Observer, Refusal},
+    },
+    observe::Watch,
+    protocol::query::{self, Query},
+    session::Limits,
+};
+
+/// What every request may need.
+pub struct Context {
+    /// The post office.
+    pub hub: Arc<Hub>,
+    /// Who may come in.
+    pub access: Access,
+    /// Who may say for whom a request is.
+    pub proxies: Proxies,
+    /// Limits of WebSocket sessions.
+    pub limits: Limits,
+    /// `limits.max_payload` of those who cannot POST, in UTF-16 units: their TLS has ended at a proxy, or their path has characters that
+    /// are not sent.
+    pub max_payload_without_post: usize,
+    /// Most bytes of a request's head.
+    pub max_header_size: usize,
+    /// How long a request's head may take.
+    pub handshake_timeout: Duration,
+    /// `GET /:db/send` is allowed where a token is asked for (NODE_ENV=development).
+    pub development: bool,
+    /// Told of refusals and faults, and asked how things have gone.
+    pub watch: Arc<Watch>,
+    /// The live page is served.
+    pub dashboard: bool,
+    /// Cancelled when the server stops.
+    pub shutdown: CancellationToken,
+    /// All tasks of connections, so that a stop can wait for them.
+    pub tasks: TaskTracker,
+}
+
+impl Context {
+    /// For whatever only has something to tell.
+    pub fn observer(&self) -> Arc<dyn Observer> {
+        self.watch.clone()
+    }
+
+    /// Limits of the session that a request begins. Who cannot POST is told to send all over the socket.
+    pub(super) fn limits_of(&self, headers: &HeaderMap, db: &str, query: &Query) -> Limits {
+        let token = query.token.as_deref().unwrap_or_default();
+        if remote::came_over_tls(headers) || !query::can_be_posted(db, token) {
+            Limits { max_payload: self.max_payload_without_post, ..self.limits }
+        } else {
+            self.limits
+        }
+    }
+
+    /// Is there a `GET /:db/send` for this database? Any page can make a browser send a GET: a token must be asked for.
+    pub(super) fn sends_from_query(&self, db: &str) -> bool {
+        self.development && self.access.asks_token(Sight::Database(db))
+    }
+
+    /// `remote`: who was refused.
+    pub(super) fn tell_refused(&self, remote: IpAddr, db: &str, status: StatusCode, reason: &'static str) {
+        let db = query::shortened(db).into();
+        let refusal = Refusal { db, status: status.as_u16(), reason, remote, left_out: 0 };
+        self.watch.event_of_stranger(Some(remote), Event::Refused(refusal));
+    }
+}
