@@ -15,6 +15,9 @@ const WORKER = 'l8x0k2vq0000abcdef012345';
 /** How long a connection that waits may hear nothing before it is believed that it is kept waiting, in milliseconds. */
 const WAITS = 500;
 
+/** When a published client pings that is not answered, with some of its own slowness, in milliseconds: it ends by that. */
+const PING_AFTER = 8000;
+
 /** A master, as the published client answers: it knows no lock. */
 async function joinMaster(server) {
   const master = await join(server, MASTER);
@@ -54,7 +57,7 @@ function bye(peer, id) {
 
 for (const { name, config } of TRANSPORTS) {
   describe(`masters over ${name}`, { concurrency: true }, () => {
-    test('one that comes second to a living one is closed with the reason, and refused with 500 when it is back', async (t) => {
+    test('one that comes second to a living one is told so and closed, and gets no answer when it is back, then 500', async (t) => {
       const server = await startServer(t, config());
       const warnings = [];
       server.on('warning', ({ code }) => warnings.push(code));
@@ -63,7 +66,10 @@ for (const { name, config } of TRANSPORTS) {
       const { code, reason } = await second.closed;
       assert.equal(code, 4003);
       assert.match(reason, /alive/);
+      assert.match(await second.next(), /role "worker"/);
+      const back = Date.now();
       const { status, body } = await refusal(server, MASTER);
+      assert.ok(Date.now() - back > PING_AFTER, 'a published client would not end');
       assert.equal(status, 500);
       assert.match(body, /role "worker"/);
       assert.deepEqual(warnings, ['master-contested']);

@@ -33,8 +33,8 @@ impl AceBase {
             self.succession.expect(ticket, now);
             return Entry::Kept;
         }
-        if self.succession.is_back(now) {
-            return Entry::Refused(CONTESTED.to_owned());
+        if self.succession.comes_back(ticket, now) {
+            return Entry::Wait;
         }
         let Some(question) = self.succession.arrive(ticket, now) else {
             return Entry::Refused(CONTESTED.to_owned());

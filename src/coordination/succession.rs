@@ -10,15 +10,19 @@
 //!        │ the master answers: it lives, and is another process                         │
 //!        ├── there is time, and nothing has changed ─────────────────────────────> StandingBy
 //!        └── else: dismissed <── still there at the end; or files have changed ─────────┘
-//!                  └── comes back at once: refused
+//!                  └── comes back at once: Doomed ── ends by itself, unanswered
 //! ```
 //!
 //! A master reads the tables of free space and of keys once, when it opens the files, and gives itself locks whether or not it is
 //! connected. So of two that live, the newcomer must not write, and what the other one gives away of the files while it waits, it
 //! would give away again. It is therefore kept from writing as soon as it comes, by a lock of the hub's on itself, for which its
 //! handshake is taken; and it is let in only if nothing was written since. Otherwise its process must end, and be started again to
-//! read the tables anew. A published client ends it where it is refused as it comes *back*; refused on its first connection, it only
-//! closes its database, and lives on as if all were well. So its connection is closed first, and then it is refused.
+//! read the tables anew.
+//!
+//! Nothing that a published client is *told* ends it for sure. Refused on its first connection, it closes its database and lives on
+//! as if all were well. Refused as it comes back, it leaves a rejection unhandled, which pm2's cluster mode merely logs; after that
+//! it lives on, and writes. What it never survives is a handshake without an answer: its ping then throws, after 5 s. So its
+//! connection is closed first, and when it comes back it is left without an answer.
 //!
 //! This is the list only: what is said to whom is decided in `newcomers`.
 
@@ -43,6 +47,9 @@ const EXPECT_MS: u64 = 5_000;
 /// How many may wait. One is usual, and each may begin a database's worth of memory.
 const MAX_WAITING: usize = 16;
 
+/// How long one that is to end is left without an answer, in milliseconds: it pings 5 s after it began to connect, and may be busy.
+pub(super) const DOOM_MS: u64 = 10_000;
+
 /// For how long one that was dismissed is expected to come back, in milliseconds: published clients do so at once.
 const RETURN_MS: u64 = 2_000;
 
@@ -56,6 +63,8 @@ enum Stage {
     Asking(u64),
     /// The master lives. It may leave yet.
     StandingBy,
+    /// It was dismissed, and is back to end.
+    Doomed,
 }
 
 #[derive(Debug)]
@@ -74,7 +83,7 @@ struct Newcomer {
 pub(super) enum Word {
     LetIn(Ticket),
     StandBy(Ticket),
-    /// To one that stands by: its connection is closed.
+    /// To one that stands by: its connection is closed. To one that is back: its handshake is refused at last.
     Refuse(Ticket),
 }
 
@@ -108,6 +117,18 @@ impl Succession {
     pub(super) fn expect(&mut self, ticket: Ticket, now: Millis) {
         self.expected = Some((ticket, now + EXPECT_MS));
         self.after_silence = false;
+    }
+
+    /// If one that was dismissed is to be expected now, this is it, and waits without an answer.
+    pub(super) fn comes_back(&mut self, ticket: Ticket, now: Millis) -> bool {
+        self.returning.retain(|until| now < *until);
+        let is_back = self.returning.pop_front().is_some();
+        if is_back {
+            self.has_refused(now);
+            let until = now + DOOM_MS;
+            self.waiting.push_back(Newcomer { ticket, stage: Stage::Doomed, is_held: false, until, is_outdated: true });
+        }
+        is_back
     }
 
     /// The place is taken, and this one waits. Returns the number of the question that the master is to be asked. `None`: too
@@ -144,16 +165,6 @@ impl Succession {
         words
     }
 
-    /// Whoever comes now is one of those that were dismissed.
-    pub(super) fn is_back(&mut self, now: Millis) -> bool {
-        self.returning.retain(|until| now < *until);
-        let is_back = self.returning.pop_front().is_some();
-        if is_back {
-            self.has_refused(now);
-        }
-        is_back
-    }
-
     /// A master that lives is given the time to leave.
     fn has_time(&self, now: Millis) -> bool {
         // The loser of a silence may be awake again, and writing.
@@ -168,7 +179,8 @@ impl Succession {
 
     /// The place is free: the first in line gets it.
     pub(super) fn next(&mut self, now: Millis) -> Option<Word> {
-        let first = self.waiting.pop_front()?;
+        let first = self.waiting.iter().position(|newcomer| newcomer.stage != Stage::Doomed)?;
+        let first = self.waiting.remove(first)?;
         self.expect(first.ticket, now);
         Some(Word::LetIn(first.ticket))
     }
@@ -176,7 +188,7 @@ impl Succession {
     /// A process has connected as the master: the others have come for nothing.
     pub(super) fn place_is_taken(&mut self, now: Millis) -> Vec<Word> {
         self.expected = None;
-        self.dismiss_all(|_| true, now)
+        self.dismiss_all(|newcomer| newcomer.stage != Stage::Doomed, now)
     }
 
     /// The master that has connected last is the one that seemed to be silent.
@@ -200,7 +212,9 @@ impl Succession {
     pub(super) fn pass_time(&mut self, now: Millis) -> Vec<Word> {
         self.expected.take_if(|(_, until)| *until <= now);
         let is_over = |newcomer: &Newcomer| newcomer.until <= now;
-        let mut words = self.dismiss_all(|newcomer| is_over(newcomer) && newcomer.stage == Stage::StandingBy, now);
+        let lived = self.take_out(|newcomer| is_over(newcomer) && newcomer.stage == Stage::Doomed);
+        let mut words: Vec<Word> = lived.iter().map(|newcomer| Word::Refuse(newcomer.ticket)).collect();
+        words.extend(self.dismiss_all(|newcomer| is_over(newcomer) && newcomer.stage == Stage::StandingBy, now));
         let silent = self.waiting.iter().position(is_over);
         if self.expected.is_none()
             && let Some(newcomer) = silent.and_then(|position| self.waiting.remove(position))
@@ -319,19 +333,34 @@ mod tests {
     }
 
     #[test]
-    fn who_was_dismissed_is_refused_when_it_is_back_and_others_get_no_time_for_a_while() {
+    fn who_was_dismissed_is_known_when_it_is_back_and_others_get_no_time_for_a_while() {
         let mut succession = with(&[A]);
         succession.master_lives(1, 0);
         assert_eq!(succession.files_change(0), [Word::Refuse(A)]);
-        assert!(succession.is_back(1) && !succession.is_back(1));
+        assert!(succession.comes_back(A, 1) && !succession.comes_back(B, 1));
         let mut comes = |ticket, question, now| {
             succession.arrive(ticket, now);
             succession.master_lives(question, now)
         };
         assert_eq!(comes(B, 2, 2), [Word::StandBy(B), Word::Refuse(B)]);
-        assert_eq!(comes(A, 3, 2 + IMPATIENCE_MS), [Word::StandBy(A)]);
+        assert_eq!(comes(B, 3, 2 + IMPATIENCE_MS), [Word::StandBy(B)]);
         // It is another one by now.
-        assert!(!succession.is_back(2 + RETURN_MS));
+        assert!(!succession.comes_back(B, 2 + RETURN_MS));
+    }
+
+    #[test]
+    fn who_is_back_is_left_without_an_answer_and_never_let_in() {
+        let mut succession = with(&[A]);
+        succession.master_lives(1, 0);
+        succession.files_change(0);
+        succession.comes_back(A, 1);
+        succession.arrive(B, 2);
+        assert_eq!(succession.next(2), Some(Word::LetIn(B)));
+        succession.withdraw(B);
+        assert_eq!(succession.next(3), None);
+        assert_eq!(succession.deadline(), Some(1 + DOOM_MS));
+        assert_eq!(succession.pass_time(1 + DOOM_MS), [Word::Refuse(A)]);
+        assert!(succession.is_empty());
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub async fn connect(
 fn turn_away(remote: IpAddr, db: &str, refused: &Refused, context: &Context) -> Reply {
     let status = match refused {
         Refused::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-        // Published clients end their process then; after 503 a master would write on, and damage the files.
+        // After 503 a published client would try again for ever, and a master would write meanwhile.
         Refused::ByCoordinator(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     context.tell_refused(remote, db, status, refused.label());

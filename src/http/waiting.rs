@@ -80,12 +80,12 @@ impl Candidate {
                 decision = self.decisions.recv() => match decision {
                     Some(Decision::LetIn) => return Some((stream.into_connection(ahead.freeze()), self.place)),
                     Some(Decision::StandBy(_)) => {}
-                    Some(Decision::Refuse(_)) => break CloseReason::MasterTaken,
-                    None => break CloseReason::Shutdown,
+                    Some(Decision::Refuse(reason)) => break (CloseReason::MasterTaken, reason),
+                    None => break (CloseReason::Shutdown, String::new()),
                 },
                 read = stream.read_buf(&mut ahead) => match read {
                     Ok(1..) if ahead.len() <= MAX_READ_AHEAD => {}
-                    Ok(1..) => break CloseReason::TooLarge,
+                    Ok(1..) => break (CloseReason::TooLarge, String::new()),
                     // It is gone.
                     Ok(0) | Err(_) => return None,
                 },
@@ -97,9 +97,12 @@ impl Candidate {
     }
 }
 
-/// Says why, and gives the other side a moment to agree.
-async fn close(mut stream: Stream, reason: CloseReason) {
+/// Says why, and gives the other side a moment to agree. Published clients print texts, but not why they are closed.
+async fn close(mut stream: Stream, (reason, text): (CloseReason, String)) {
     let mut closing = BytesMut::new();
+    if !text.is_empty() {
+        frame::put_text(&mut closing, text.as_bytes());
+    }
     frame::put_close(&mut closing, reason);
     let _ = timeout(LINGER, async {
         stream.write_all(&closing).await?;

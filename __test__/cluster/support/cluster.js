@@ -38,9 +38,10 @@ class Cluster {
 
   /** Starts a process with the master's role. */
   async startMaster() {
-    this.master = this.#start('master', 'master');
-    await this.master.callWithin(READY_LIMIT, 'ready');
-    return this.master;
+    const master = this.#start('master', 'master');
+    this.master = master;
+    await master.callWithin(READY_LIMIT, 'ready');
+    return master;
   }
 
   /** Starts a worker, without waiting until it is ready. */

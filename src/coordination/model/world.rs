@@ -7,7 +7,7 @@ use super::{
         CoordinationConfig,
         message::MASTER,
         rig::Rig,
-        succession::{ANSWER_TIMEOUT_MS, STAND_BY_MS},
+        succession::{ANSWER_TIMEOUT_MS, DOOM_MS},
     },
     Ending, LOCK_TIMEOUT_MS, Step,
     master::Master,
@@ -25,7 +25,7 @@ const QUESTIONS_BORNE: u32 = 2;
 const REST_MS: u64 = 10_000;
 
 /// How long a newcomer may wait for the master's place, in milliseconds.
-const LONGEST_WAIT_MS: u64 = ANSWER_TIMEOUT_MS + STAND_BY_MS;
+const LONGEST_WAIT_MS: u64 = DOOM_MS;
 
 /// How often everybody may have something to say because of what others said.
 const ROUNDS: usize = 1_000;
@@ -215,7 +215,9 @@ impl World {
     /// The connected master does not answer for as long as a newcomer waits.
     fn take_over(&mut self) -> Result<(), String> {
         self.rival_comes();
-        let waits = self.rival.as_ref();
+        self.hear_decisions()?;
+        // One that was dismissed, and is back, is left without a word.
+        let waits = self.rival.as_ref().filter(|rival| rival.told.is_some());
         // One that is being identified would rightly count as a new one.
         let Some(until) = waits.map(|rival| rival.since + ANSWER_TIMEOUT_MS).filter(|_| !self.rig.is_gated(MASTER))
         else {
@@ -253,7 +255,7 @@ impl World {
     fn rival_enters(&mut self) -> Result<(), String> {
         let Some(rival) = self.rival.take() else { return Ok(()) };
         let is_there = self.on_air.is_some_and(|master| !self.masters[master].said_bye);
-        let was_silent = self.rig.now - rival.since == ANSWER_TIMEOUT_MS;
+        let was_silent = rival.told.is_some() && self.rig.now - rival.since == ANSWER_TIMEOUT_MS;
         if is_there && !was_silent {
             return Err("a second master is let in beside one that lives".to_owned());
         }
