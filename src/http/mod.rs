@@ -7,13 +7,14 @@ pub mod access;
 mod body;
 pub mod closing;
 mod context;
+pub mod handshake;
 pub mod remote;
 mod reply;
 mod routes;
 mod rules;
 mod status;
 pub mod stream;
-pub mod upgrade;
+mod upgrade;
 mod waiting;
 
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};

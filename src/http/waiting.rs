@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Context, stream::Stream, upgrade::Upgrade};
+use super::{Context, handshake::Upgrade, stream::Stream};
 use crate::{
     hub::{Admission, Place, Refused, coordinator::Decision},
     protocol::{self, close::CloseReason, frame},

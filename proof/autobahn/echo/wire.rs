@@ -4,7 +4,7 @@
 use std::{convert::Infallible, io, sync::Arc};
 
 use acebase_ipc_server::{
-    http::{self, stream::Stream, upgrade::Upgrade},
+    http::{self, handshake::Upgrade, stream::Stream},
     hub::{
         Outbox,
         transport::{LinkId, Transport},
