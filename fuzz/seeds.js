@@ -22,6 +22,7 @@ writeAll('coordination', coordination());
 writeAll('hostile', hostile());
 writeAll('hub', hub());
 writeAll('query', query());
+writeAll('tls_session', tlsSession());
 writeAll('certificates', certificates());
 
 function writeAll(target, seeds) {
@@ -225,6 +226,38 @@ function query() {
     twice: bytes('id=second\n', '/db/send?id=first&id=second&id&=x&t=a=b&v'),
     refused: bytes('a\u0001b\n', '/db/connect?v=2.0.0&id=ab%00cd'),
     'no-path': bytes('\n', '//?&&==%'),
+  };
+}
+
+/** Limits, version, what comes with the upgrade, what HTTP reads of it, pieces; then what the client does. */
+function tlsSession() {
+  const [TLS13, TLS12] = [0, 1];
+  const say = (text, times = 1) => [0, ...Buffer.from(`${text}\n`), times - 1];
+  const write = (content) => [3, ...Buffer.from(content), 10];
+  const end = [4];
+  const derail = (content, times) => [5, ...Buffer.from(content), 10, times];
+  const newKeys = [6];
+  const spoil = (bit, text, at) => [7, bit, ...Buffer.from(`${text}\n`), at];
+  const after = (version, plan, ...steps) => bytes([0, version, 0, 0], plan.length, plan, ...steps);
+  const withUpgrade = (blocks, readByHttp, ...steps) => bytes([0, TLS13, blocks, readByHttp], 0, ...steps);
+  const long = 'a'.repeat(120);
+  return {
+    texts: after(TLS13, [1, 20], say('hello'), say('ping'), say('to:listener;here', 3), say('to:nobody;there')),
+    'texts-old': after(TLS12, [0], say('hello', 5), newKeys, say('again')),
+    'many-texts': after(TLS13, [], say(long, 64), say(long, 64), say(long, 64), end),
+    ended: after(TLS13, [], say('hello'), end, say('not heard')),
+    'ended-old': after(TLS12, [3], say('hello'), end, derail('behind', 255)),
+    'bytes-behind-the-end': after(TLS13, [], say('hello'), end, derail('bytes', 255)),
+    'with-upgrade': withUpgrade(255, 255, say(long, 64), say(long, 64), say(long, 64)),
+    'with-upgrade-unread': withUpgrade(255, 0, say(long, 64), say('last')),
+    'with-upgrade-cut': withUpgrade(1, 1, say(long, 20), say('last')),
+    'with-upgrade-ended': withUpgrade(255, 3, say(long, 20), end, derail('bytes', 255)),
+    'new-keys': after(TLS13, [2], say('one'), newKeys, newKeys, say('two'), newKeys, end),
+    noise: after(TLS13, [], say('hello'), derail('noise', 9), say('not heard')),
+    'noise-old': withUpgrade(1, 0, derail('\u0017\u0003\u0003', 2)),
+    spoilt: after(TLS13, [7], say('hello'), spoil(3, 'not heard', 9), say('nor this')),
+    'no-frames': after(TLS12, [1], say('hello'), write('GET / HTTP/1.1')),
+    'closed-frame': after(TLS13, [], say('hello'), write(frame(0x88, '')), say('not heard'), end),
   };
 }
 

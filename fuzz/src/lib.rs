@@ -12,18 +12,19 @@ mod hub;
 mod input;
 mod memory;
 mod query;
+mod tls_session;
 mod wire;
 
 pub use self::{
     acebase_message::acebase_message, certificates::certificates, coordination::coordination, frames::frames,
-    hostile::hostile, hub::hub, query::query, wire::wire,
+    hostile::hostile, hub::hub, query::query, tls_session::tls_session, wire::wire,
 };
 
 /// Takes any input, and panics where the server is not as it must be.
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("acebase_message", acebase_message),
     ("certificates", certificates),
     ("coordination", coordination),
@@ -31,5 +32,6 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("hostile", hostile),
     ("hub", hub),
     ("query", query),
+    ("tls_session", tls_session),
     ("wire", wire),
 ];

@@ -1,7 +1,7 @@
 //! The hub with peers that join, speak, read slowly, vanish and return: everybody gets what is for them.
 
 mod peer;
-mod wire;
+pub mod wire;
 mod world;
 
 use crate::input::Input;
