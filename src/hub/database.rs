@@ -78,20 +78,32 @@ pub struct PeerHandle {
 }
 
 impl PeerHandle {
-    /// Routes messages that the peer sent, in order, in one turn.
+    /// Routes messages that the peer sent, in order, in one turn, or several where they are much work.
     pub fn receive(&self, messages: impl Iterator<Item = Text>) {
+        let mut messages = messages.peekable();
+        while messages.peek().is_some() {
+            self.receive_some(&mut messages);
+        }
+    }
+
+    /// Routes as many of the messages, in order, as one turn may do; one at least. Those of a peer that has left are dropped.
+    pub fn receive_some(&self, messages: &mut impl Iterator<Item = Text>) {
         self.database.turn(|turn| {
-            if turn.is_of(&self.id, self.link) {
-                let (mut received, mut large) = (Traffic::default(), 0);
-                for message in messages {
-                    received.messages += 1;
-                    received.bytes += message.len() as u64;
-                    large += u64::from(message.len() > turn.office.settings.max_payload);
-                    turn.receive(&self.id, &message);
-                }
-                turn.flush_broadcast(&self.id);
-                turn.count_received(&self.id, received, large);
+            if !turn.is_of(&self.id, self.link) {
+                return messages.for_each(drop);
             }
+            let (mut received, mut large) = (Traffic::default(), 0);
+            for message in messages {
+                received.messages += 1;
+                received.bytes += message.len() as u64;
+                large += u64::from(message.len() > turn.office.settings.max_payload);
+                turn.receive(&self.id, &message);
+                if turn.has_done_enough() {
+                    break;
+                }
+            }
+            turn.flush_broadcast(&self.id);
+            turn.count_received(&self.id, received, large);
         });
     }
 

@@ -22,8 +22,8 @@ const COPY_BELOW: usize = 2 * 1024;
 /// Segments given to one write: enough for large writes, few enough for the stack.
 const SLICES_PER_WRITE: usize = 64;
 
-/// Bytes given to one write: more than a socket takes at once, so that a write is never the smaller half.
-const BYTES_PER_WRITE: usize = 512 * 1024;
+/// Bytes given to one write: so many that the system call is the smaller half, so few that others do not wait for it.
+const BYTES_PER_WRITE: usize = 128 * 1024;
 
 /// See the module's description.
 #[derive(Default)]
@@ -128,7 +128,7 @@ impl Stream {
         let (segment, skip) = self.cursor;
         let written = match self.segments.get(segment) {
             // Most writes are of one segment. An array of slices would cost more than all else that is done here.
-            Some(only) if segment + 1 == self.segments.len() => write(&[IoSlice::new(&only[skip..])])?,
+            Some(only) if segment + 1 == self.segments.len() => write(&[slice(only, skip, BYTES_PER_WRITE)])?,
             _ => self.write_several(write)?,
         };
         self.advance(written);
@@ -140,8 +140,8 @@ impl Stream {
         let (segment, mut skip) = self.cursor;
         let (mut count, mut bytes) = (0, 0);
         for part in self.segments.iter().skip(segment).take(SLICES_PER_WRITE) {
-            slices[count] = IoSlice::new(&part[skip..]);
-            bytes += part.len() - skip;
+            slices[count] = slice(part, skip, BYTES_PER_WRITE - bytes);
+            bytes += slices[count].len();
             count += 1;
             skip = 0;
             if bytes >= BYTES_PER_WRITE {
@@ -261,6 +261,11 @@ impl Stream {
             };
         }
     }
+}
+
+/// What follows the first `skip` bytes, `at_most` so much.
+fn slice(bytes: &[u8], skip: usize, at_most: usize) -> IoSlice<'_> {
+    IoSlice::new(&bytes[skip..bytes.len().min(skip + at_most)])
 }
 
 /// Takes `count` bytes off the front of a stream of segments.

@@ -23,6 +23,16 @@ use super::{
 };
 use crate::protocol::{self, Inbound, PONG, Text, close::CloseReason, frame};
 
+/// What the messages of one turn may cost, in bytes that are copied: some milliseconds' work, so that a peer of another database,
+/// or of this one, does not feel that somebody floods many receivers.
+const TURN_COST: usize = 4 << 20;
+
+/// The same for each receiver, where they are so many that their share would be less: a system call for each must be worth it.
+const TURN_COST_PER_RECEIVER: usize = 8 << 10;
+
+/// What reading a message, or putting it into an outbox, costs beside its bytes: as much as copying so many.
+const STEP_COST: usize = 256;
+
 thread_local! {
     /// The list of outboxes that a turn touched, kept to save its allocation.
     static TOUCHED: Cell<Vec<Arc<Outbox>>> = const { Cell::new(Vec::new()) };
@@ -65,6 +75,8 @@ pub(super) struct Turn<'a> {
     /// Frames for all but the sender, not yet in any outbox, and their number.
     broadcast: BytesMut,
     broadcast_count: u64,
+    /// What the turn's messages have cost so far, as [`TURN_COST`] counts.
+    cost: usize,
     touched: Vec<Arc<Outbox>>,
     actions: VecDeque<Action>,
     written_down: Vec<Action>,
@@ -80,6 +92,7 @@ impl<'a> Turn<'a> {
             now: office.now(),
             broadcast: BytesMut::new(),
             broadcast_count: 0,
+            cost: 0,
             touched: TOUCHED.take(),
             actions: VecDeque::new(),
             written_down: Vec::new(),
@@ -95,8 +108,15 @@ impl<'a> Turn<'a> {
         Mail(self.touched)
     }
 
+    /// The turn's messages have cost so much that somebody else should have one.
+    pub(super) fn has_done_enough(&self) -> bool {
+        let receivers = self.state.peers.len();
+        self.cost + receivers * self.broadcast.len() > TURN_COST.max(receivers * TURN_COST_PER_RECEIVER)
+    }
+
     /// Routes one message. What it broadcasts is in the outboxes only after [`Turn::flush_broadcast`].
     pub(super) fn receive(&mut self, from: &Arc<str>, message: &Text) {
+        self.cost += STEP_COST;
         let inbound = Inbound::parse(message);
         let (address, body) = match inbound {
             Inbound::Ignored => return,
@@ -192,6 +212,7 @@ impl<'a> Turn<'a> {
     }
 
     fn push_to_others(&mut self, from: &str, frames: &Bytes, count: u64) {
+        self.cost += self.state.peers.len() * (STEP_COST + frames.len());
         for (id, peer) in &self.state.peers {
             if **id == *from {
                 continue;
@@ -210,6 +231,7 @@ impl<'a> Turn<'a> {
     }
 
     fn post_bytes(&mut self, to: &str, text: &Bytes) -> bool {
+        self.cost += STEP_COST + text.len();
         let Some((id, peer)) = self.state.peers.get_key_value(to) else { return false };
         match peer.outbox.push_text(text) {
             Pushed::Queued => {}

@@ -3,6 +3,8 @@
 mod certificates;
 mod looking;
 mod one_flight;
+#[cfg(target_os = "linux")]
+mod watchdog;
 
 use std::{
     io::{Read, Write},
@@ -70,7 +72,11 @@ impl Transport {
 
     /// Connects and reads the welcome.
     fn connect(&self, port: u16, id: &str) -> WebSocket<Stream> {
-        let url = format!("ws://localhost/db/connect?v=1.0.0&id={id}&t=undefined");
+        self.connect_to(port, "db", id)
+    }
+
+    fn connect_to(&self, port: u16, db: &str, id: &str) -> WebSocket<Stream> {
+        let url = format!("ws://localhost/{db}/connect?v=1.0.0&id={id}&t=undefined");
         let (mut client, _) = client(url, self.open(port)).unwrap();
         let welcome = client.read().unwrap().into_text().unwrap();
         assert!(welcome.starts_with("welcome:"), "{welcome}");

@@ -4,13 +4,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::{io::AsyncReadExt, net::tcp::OwnedReadHalf, time::timeout};
+use tokio::{io::AsyncReadExt, net::tcp::OwnedReadHalf, task::yield_now, time::timeout};
 
-use super::link::Link;
-use crate::{
-    hub::Drain,
-    protocol::{close::CloseReason, frame},
-};
+use super::link::{Drained, Link};
+use crate::protocol::{close::CloseReason, frame};
 
 /// How long a closed connection waits for the other side's end, in milliseconds: a round trip and a busy client.
 pub const LINGER: Duration = Duration::from_millis(500);
@@ -49,9 +46,12 @@ pub async fn close(
 
 /// Writes until the outbox is empty or the socket is broken.
 async fn send_rest(reader: &OwnedReadHalf, link: &Link) {
-    while let Drain::Blocked = link.drain() {
-        if reader.as_ref().writable().await.is_err() {
-            return;
+    loop {
+        match link.drain() {
+            Drained::Done => return,
+            Drained::Enough => yield_now().await,
+            Drained::Blocked if reader.as_ref().writable().await.is_err() => return,
+            Drained::Blocked => {}
         }
     }
 }

@@ -28,6 +28,10 @@ use crate::{
     protocol::close::CloseReason,
 };
 
+/// Bytes written to one connection before others get a turn: one write, or with TLS two. Whoever puts mail into many outboxes
+/// writes as much to each of them.
+const BYTES_PER_TURN: usize = 128 * 1024;
+
 /// See the module's description.
 pub struct Link {
     id: LinkId,
@@ -45,6 +49,17 @@ pub struct Link {
     close_reason: Mutex<Option<CloseReason>>,
     /// The session's task.
     task: AtomicWaker,
+}
+
+/// How far [`Link::drain`] came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// All is sent, or nothing more can be. A broken socket shows when it is read.
+    Done,
+    /// The socket takes no more now.
+    Blocked,
+    /// It may take more, and others have waited long enough.
+    Enough,
 }
 
 impl Link {
@@ -102,8 +117,10 @@ impl Link {
     pub fn write_on(&self) {
         // Before it writes: whoever puts mail into the outbox from here on must flush it, for this may not see it any more.
         self.is_blocked.store(false, Ordering::Release);
-        if let Drain::Blocked = self.drain() {
-            self.is_blocked.store(true, Ordering::Release);
+        match self.drain() {
+            Drained::Blocked => self.is_blocked.store(true, Ordering::Release),
+            Drained::Enough => self.flush_soon(),
+            Drained::Done => {}
         }
     }
 
@@ -148,18 +165,31 @@ impl Link {
         self.outbox.release(self.id);
     }
 
-    /// Writes what the socket takes.
-    pub fn drain(&self) -> Drain {
+    /// Writes what the socket takes, or as much as one turn may.
+    pub fn drain(&self) -> Drained {
+        let mut written = 0;
+        let write = |slices: &[IoSlice<'_>]| {
+            if written >= BYTES_PER_TURN {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let count = self.write(slices)?;
+            written += count;
+            Ok(count)
+        };
         let drained = match &self.tls {
-            None => self.outbox.write_with(self.id, |slices| self.write(slices)),
-            Some(tls) => self.drain_tls(&mut tls.lock()),
+            None => self.outbox.write_with(self.id, write),
+            Some(tls) => self.drain_tls(&mut tls.lock(), write),
         };
         self.outbox.trim_if_due();
-        drained
+        match drained {
+            Drain::Blocked if written >= BYTES_PER_TURN => Drained::Enough,
+            Drain::Blocked => Drained::Blocked,
+            Drain::Empty | Drain::Detached | Drain::Failed(_) => Drained::Done,
+        }
     }
 
-    fn drain_tls(&self, tls: &mut Tls) -> Drain {
-        let drained = tls.drain(&self.outbox, self.id, |bytes| self.write(&[IoSlice::new(bytes)]));
+    fn drain_tls(&self, tls: &mut Tls, mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> Drain {
+        let drained = tls.drain(&self.outbox, self.id, |bytes| write(&[IoSlice::new(bytes)]));
         if tls.remembers_much() {
             self.acknowledged_tls(tls);
         }
@@ -197,8 +227,10 @@ impl Transport for Link {
         if self.is_blocked() || self.close_reason() == Some(CloseReason::Slow) {
             return;
         }
-        if let Drain::Blocked = self.drain() {
-            self.block();
+        match self.drain() {
+            Drained::Blocked => self.block(),
+            Drained::Enough => self.flush_soon(),
+            Drained::Done => {}
         }
     }
 

@@ -13,10 +13,11 @@ use std::{
     cell::Cell,
     future::poll_fn,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
+    vec,
 };
 
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use tokio::{
     io::{AsyncRead, ReadBuf},
     net::{TcpStream, tcp::OwnedReadHalf},
     sync::OwnedSemaphorePermit,
+    task::yield_now,
 };
 
 use crate::{
@@ -39,7 +41,7 @@ pub use closing::LINGER;
 /// Bytes read from a socket at a time. Shared by all sessions of a thread, so it may be generous.
 const READ_LEN: usize = 128 * 1024;
 
-/// Reads of one session before others get a turn.
+/// Reads of one session before others get a turn, as long as they do not fill the buffer together.
 const READS_PER_POLL: usize = 4;
 
 thread_local! {
@@ -83,12 +85,29 @@ enum Ending {
     Close(CloseReason),
 }
 
+/// What is left of one read, where it was more work than one turn may do.
+struct Backlog {
+    messages: vec::IntoIter<Text>,
+    afterwards: Afterwards,
+}
+
+/// What follows the messages of one read.
+#[derive(Default)]
+struct Afterwards {
+    /// The answer to a close frame, behind which nothing may be sent.
+    answer: Vec<u8>,
+    /// How the read has ended the session.
+    ending: Option<Ending>,
+}
+
 /// One peer's session, as long as one connection.
 pub struct Session {
     peer: PeerHandle,
     reader: OwnedReadHalf,
     link: Arc<Link>,
     decoder: Decoder,
+    /// Nothing is read until this is routed.
+    backlog: Option<Box<Backlog>>,
     flush_timeout: Duration,
     /// How what came with the upgrade request has ended the session already.
     early_ending: Option<Ending>,
@@ -121,8 +140,16 @@ impl Session {
         let link = link.ok_or(Refused::Stopping)?;
         let decoder = Decoder::new(limits.max_payload, limits.max_message_size);
         let flush_timeout = limits.flush_timeout;
-        let mut session =
-            Self { peer, reader, link, decoder, flush_timeout, early_ending: None, _permit: connection.permit };
+        let mut session = Self {
+            peer,
+            reader,
+            link,
+            decoder,
+            backlog: None,
+            flush_timeout,
+            early_ending: None,
+            _permit: connection.permit,
+        };
         session.early_ending = session.take_over(&connection.read_ahead);
         Ok(session)
     }
@@ -157,13 +184,27 @@ impl Session {
             return Poll::Ready(ending);
         }
         self.poll_write(cx);
+        if let Some(ending) = ready!(self.poll_incoming(cx)) {
+            return Poll::Ready(ending);
+        }
+        let_others_go_first(cx);
+        Poll::Pending
+    }
+
+    /// Routes what is left of the last read, or else reads, as much as one turn may do.
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
+        if let Some(backlog) = self.backlog.take() {
+            return Poll::Ready(self.work_off(backlog));
+        }
+        let mut bytes = 0;
         for _ in 0..READS_PER_POLL {
-            if let Some(ending) = ready!(self.poll_read(cx)) {
+            let (len, ending) = ready!(self.poll_read(cx));
+            bytes += len;
+            if ending.is_some() || self.backlog.is_some() || bytes >= READ_LEN {
                 return Poll::Ready(ending);
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        Poll::Ready(None)
     }
 
     /// Goes on writing where the socket had taken no more. A broken socket shows when it is read.
@@ -174,8 +215,8 @@ impl Session {
         }
     }
 
-    /// Reads once what the socket has, and routes it.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
+    /// Reads once what the socket has, and routes it. Gives the bytes that were read, and how they have ended the session.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Option<Ending>)> {
         let mut scratch = SCRATCH.take();
         if scratch.is_empty() {
             scratch.resize(READ_LEN, 0);
@@ -190,7 +231,7 @@ impl Session {
             Poll::Pending => Poll::Pending,
         };
         SCRATCH.set(scratch);
-        ending
+        ending.map(|ending| (len, ending))
     }
 
     /// Why the connection has ended, where reading gives no reason.
@@ -210,34 +251,67 @@ impl Session {
         let len = plain.len();
         let ending = if len > 0 { self.decode(plain, len) } else { None };
         self.link.write_tls();
-        ending.or(match outlook {
+        let ending_of_tls = match outlook {
             Outlook::More => None,
             Outlook::Ended => Some(Ending::Lost(Loss::Fin)),
             Outlook::Broken => Some(Ending::Lost(Loss::Violation)),
-        })
+        };
+        match &mut self.backlog {
+            None => ending.or(ending_of_tls),
+            Some(backlog) => {
+                let ending = &mut backlog.afterwards.ending;
+                *ending = ending.or(ending_of_tls);
+                None
+            }
+        }
     }
 
     fn decode(&mut self, bytes: &mut Vec<u8>, len: usize) -> Option<Ending> {
         let mut messages = MESSAGES.take();
         let decoded = self.decoder.decode(bytes, len, &mut messages);
         let replies = self.decoder.take_replies();
+        let mut afterwards = Afterwards::default();
+        match decoded {
+            Decoded::More => {}
+            Decoded::Closed => afterwards.ending = Some(Ending::Lost(Loss::Closed)),
+            Decoded::Broken(reason) => afterwards.ending = Some(Ending::Close(reason)),
+        }
         // A pong may overtake what the messages bring about, and must where its ping came in the middle of one.
-        if decoded != Decoded::Closed {
+        if decoded == Decoded::Closed {
+            afterwards.answer = replies;
+        } else {
             self.link.send_control(&replies);
         }
-        if !messages.is_empty() {
-            self.peer.receive(messages.drain(..));
-        }
+        let ending = self.route(messages.drain(..), afterwards);
         MESSAGES.set(messages);
-        match decoded {
-            Decoded::More => None,
-            Decoded::Closed => {
-                // Nothing may follow the answer to a close frame.
-                self.link.send_control(&replies);
-                Some(Ending::Lost(Loss::Closed))
-            }
-            Decoded::Broken(reason) => Some(Ending::Close(reason)),
+        ending
+    }
+
+    /// Routes as many of the messages as one turn may do, and keeps the others; or else does what comes afterwards.
+    fn route(&mut self, mut messages: vec::Drain<'_, Text>, afterwards: Afterwards) -> Option<Ending> {
+        if messages.len() > 0 {
+            self.peer.receive_some(&mut messages);
         }
+        if messages.len() == 0 {
+            return self.conclude(&afterwards);
+        }
+        let messages = messages.collect::<Vec<_>>().into_iter();
+        self.backlog = Some(Box::new(Backlog { messages, afterwards }));
+        None
+    }
+
+    fn work_off(&mut self, mut backlog: Box<Backlog>) -> Option<Ending> {
+        self.peer.receive_some(&mut backlog.messages);
+        if backlog.messages.len() == 0 {
+            return self.conclude(&backlog.afterwards);
+        }
+        self.backlog = Some(backlog);
+        None
+    }
+
+    fn conclude(&self, afterwards: &Afterwards) -> Option<Ending> {
+        self.link.send_control(&afterwards.answer);
+        afterwards.ending
     }
 
     /// Tells the hub, then ends the connection properly.
@@ -255,6 +329,12 @@ impl Session {
         let answered = ending == Ending::Lost(Loss::Closed);
         closing::close(&mut self.reader, &self.link, answered, reason, self.flush_timeout).await;
     }
+}
+
+/// Has the task polled again when all others that can run have run, and when the runtime has looked for what has arrived. A plain
+/// wake would let it run some sixty times before somebody else's message is seen.
+fn let_others_go_first(cx: &mut Context<'_>) {
+    let _ = pin!(yield_now()).poll(cx);
 }
 
 /// What an error of the socket says about the other side.
