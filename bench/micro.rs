@@ -3,6 +3,7 @@
 use std::{hint::black_box, io::IoSlice, sync::Arc, time::Duration};
 
 use acebase_ipc_server::{
+    clock::SystemClock,
     coordination::{AceBase, CoordinationConfig},
     hub::{
         Hub, Outbox, PeerHandle, Settings,
@@ -54,7 +55,7 @@ fn hub(coordinated: bool) -> Hub {
             Box::new(|| Box::new(AceBase::new(CoordinationConfig::default(), |now| now)))
         }),
     };
-    Hub::new(settings, Arc::new(Deaf), Box::new(|| {}))
+    Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}))
 }
 
 fn connect(hub: &Hub, id: &str) -> PeerHandle {

@@ -1,4 +1,6 @@
 //! The router of `acebase-ipc-server`: a message hub for AceBase clusters.
+pub mod acebase;
+pub mod clock;
 pub mod coordination;
 pub mod guard;
 pub mod http;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use acebase_ipc_server::{
-    coordination::{AceBase, CoordinationConfig, WallClock, message::MASTER},
-    hub::coordinator::{Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Millis, Return, Ticket},
+    clock::{Millis, WallClock},
+    coordination::{AceBase, CoordinationConfig, message::MASTER},
+    hub::coordinator::{Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Return, Ticket},
 };
 use bytes::Bytes;
 

@@ -34,7 +34,10 @@ fn check_path(path: &str) {
     let Some((db, action)) = split_path(path) else { return };
     assert!(is_clean(&db) && (1..=MAX_DB_NAME_LEN).contains(&db.len()), "{db:?} is no name");
     let segments = resolved(path);
-    assert!(matches!(segments[..], ["", name, last] if decoded(name) == db && last == action), "{path:?} is {segments:?}");
+    assert!(
+        matches!(segments[..], ["", name, last] if decoded(name) == db && last == action),
+        "{path:?} is {segments:?}"
+    );
 }
 
 /// The segments of a path, from its first to its last, without those that lead nowhere.

@@ -17,13 +17,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    WallClock,
     message::{Grant, Wanted},
     timers::Timers,
 };
-use crate::hub::{
-    coordinator::{Lock, LockState, Millis},
-    histogram::Histogram,
+use crate::{
+    acebase::{Lock, LockState, histogram::Histogram},
+    clock::{Millis, WallClock},
 };
 
 /// How long a lock counts after its master, or its holder, is gone, where its own expiry is not known, in milliseconds:

@@ -54,14 +54,11 @@ use self::{
     sessions::{Sessions, Standing},
     succession::Succession,
 };
+use crate::clock::WallClock;
 use crate::hub::coordinator::{
     Action, Address, Coordinator, Entry, Fate, Incumbent, Lock, LockState, Loss, Millis, NoteKind, Return, Role,
     Status, Ticket, Verdict,
 };
-
-/// The time of day at a time of the hub's own clock, in milliseconds since the Unix epoch. It is asked when it is needed, for the
-/// clock of a host may be set while the hub runs.
-pub type WallClock = fn(Millis) -> u64;
 
 /// Coordinates the AceBase peers of one database. See the module's description.
 #[derive(Debug)]

@@ -7,10 +7,11 @@
 
 use bytes::Bytes;
 
-use super::histogram::Histogram;
-
-/// Milliseconds on a monotonic clock that starts with the hub.
-pub type Millis = u64;
+use crate::protocol::close::CloseReason;
+pub use crate::{
+    acebase::{Lock, LockState, Note, NoteKind, Role, Status},
+    clock::Millis,
+};
 
 /// Whom a message is for, as its sender addressed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,21 @@ pub enum Loss {
     Violation,
     /// The server's own side closed it, through its API.
     Kicked,
+}
+
+impl Loss {
+    /// The loss in one word, for events and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Fin => "fin",
+            Self::Reset => "reset",
+            Self::Unreachable => "unreachable",
+            Self::Slow => CloseReason::Slow.label(),
+            Self::Violation => "violation",
+            Self::Kicked => CloseReason::Kicked.label(),
+        }
+    }
 }
 
 /// What the hub does with the session of a lost connection.
@@ -132,88 +148,6 @@ pub enum Action {
     Note(Note),
 }
 
-/// Something worth telling the server's owner; becomes an event.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Note {
-    /// What happened.
-    pub kind: NoteKind,
-    /// The peer that it is about.
-    pub peer: String,
-    /// One sentence for a person: what happened and, for warnings, what to do.
-    pub detail: String,
-}
-
-/// The kinds of [`Note`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NoteKind {
-    /// A peer was introduced to the others.
-    Introduced,
-    /// A lost connection's session is kept for a while.
-    SessionKept,
-    /// The peer came back and its session went on.
-    SessionResumed,
-    /// A request waits for a master.
-    RequestHeld,
-    /// A request was given to the next master.
-    RequestReplayed,
-    /// A request was answered with `ok:false` on the master's behalf.
-    RequestFailed,
-    /// A lock of a peer that is gone was released on its behalf.
-    LockReleased,
-    /// A new master has taken over.
-    MasterChanged,
-    /// A process wanted the place of a master that is connected and alive, and was refused. A warning.
-    MasterContested,
-    /// A connected master did not answer, and another process got its place. A warning.
-    MasterSilent,
-}
-
-impl NoteKind {
-    /// The kind in one word, for events, logs and metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Introduced => "introduced",
-            Self::SessionKept => "session-kept",
-            Self::SessionResumed => "session-resumed",
-            Self::RequestHeld => "request-held",
-            Self::RequestReplayed => "request-replayed",
-            Self::RequestFailed => "request-failed",
-            Self::LockReleased => "lock-released",
-            Self::MasterChanged => "master-changed",
-            Self::MasterContested => "master-contested",
-            Self::MasterSilent => "master-silent",
-        }
-    }
-
-    /// The owner is warned, whoever listens.
-    pub fn is_warning(self) -> bool {
-        matches!(self, Self::MasterContested | Self::MasterSilent)
-    }
-}
-
-/// What a peer is to the coordinator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Role {
-    /// It answers the others' requests.
-    Master,
-    /// It asks the master.
-    Worker,
-    /// It has said nothing that the coordinator knows.
-    #[default]
-    Plain,
-}
-
-impl Role {
-    /// The role in one word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Master => "master",
-            Self::Worker => "worker",
-            Self::Plain => "plain",
-        }
-    }
-}
-
 /// Reads a database's traffic and keeps its promises. One instance a database.
 ///
 /// The hub guarantees: calls come one at a time; `joined` comes before anything else about a peer; after `lost` with
@@ -269,74 +203,4 @@ pub trait Coordinator: Send {
 
     /// Nothing is outstanding: the database may be forgotten once its last peer has left.
     fn is_idle(&self) -> bool;
-}
-
-/// The state of one lock, as far as the hub has seen it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LockState {
-    /// Requested, not granted yet.
-    Waiting,
-    /// Granted by the present master.
-    Held,
-    /// Granted by a former master and not released yet: it still fences conflicting requests.
-    Fenced,
-}
-
-impl LockState {
-    /// The state in one word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Held => "held",
-            Self::Fenced => "fenced",
-        }
-    }
-}
-
-/// One row of the lock table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Lock {
-    /// The master's number for it; absent while it waits.
-    pub id: Option<u64>,
-    /// The peer that holds it or waits for it.
-    pub peer: String,
-    /// The database path, without a leading slash.
-    pub path: String,
-    /// AceBase's transaction id: locks of one transaction never conflict.
-    pub tid: String,
-    /// A write lock (else a read lock).
-    pub write: bool,
-    /// The client's own words on what it is for.
-    pub comment: String,
-    /// Waiting, held or fenced.
-    pub state: LockState,
-    /// When it entered this state.
-    pub since: Millis,
-    /// When the master lets it expire, in milliseconds since the Unix epoch, if known.
-    pub expires: Option<u64>,
-}
-
-/// Counts for a status page.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Status {
-    /// A master is connected and identified.
-    pub master_present: bool,
-    /// Requests that wait for a master, or behind a fence.
-    pub held_requests: usize,
-    /// Requests that a master has and has not answered yet.
-    pub delivered_requests: usize,
-    /// Bytes of both.
-    pub request_bytes: usize,
-    /// Sessions kept for peers that may be back.
-    pub kept_sessions: usize,
-    /// Locks that the present master granted.
-    pub held_locks: usize,
-    /// Locks of former masters that have not been released.
-    pub fenced_locks: usize,
-    /// Requests for locks that have not been granted.
-    pub waiting_locks: usize,
-    /// From the request for a lock to its grant, of all locks so far.
-    pub lock_waits: Histogram,
-    /// From the grant of a lock to its end, of all locks so far.
-    pub lock_holds: Histogram,
 }

@@ -5,14 +5,16 @@
 //!
 //! Locks are taken in this order and held for one turn at most: the map of databases, one database, one outbox.
 
+mod admission;
 pub mod coordinator;
 mod database;
 mod door;
 pub mod event;
-pub mod histogram;
 mod interest;
+mod office;
 mod outbox;
 mod parcels;
+mod peers;
 mod snapshot;
 mod stream;
 #[cfg(test)]
@@ -23,42 +25,29 @@ mod turn;
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    sync::{Arc, atomic::Ordering},
 };
 
 use parking_lot::Mutex;
 
+pub use admission::{Admission, Place, Refused};
 pub use database::PeerHandle;
-pub use door::{Admission, Place, Tell};
+pub use door::Tell;
+pub use office::{CoordinatorFactory, Settings};
 pub use outbox::{Drain, Outbox, Pushed, Traffic};
-pub use snapshot::{DatabaseFigures, DatabaseSnapshot, PeerSnapshot, Totals};
+pub use peers::Totals;
+pub use snapshot::{DatabaseFigures, DatabaseSnapshot, PeerSnapshot};
 
-use coordinator::{Coordinator, Lock, Loss, Millis, Status, Ticket};
+use coordinator::{Lock, Millis, Status, Ticket};
 use database::Database;
-use event::{Event, Observer};
-use interest::Interest;
+use event::Observer;
+use office::Office;
 use transport::{LinkId, Transport};
 
-use crate::protocol::{self, Text, close::CloseReason};
-
-/// Makes a coordinator for a new database.
-pub type CoordinatorFactory = Box<dyn Fn() -> Box<dyn Coordinator> + Send + Sync>;
-
-/// What the hub needs to be told.
-pub struct Settings {
-    /// Bytes that one peer's outbox may hold.
-    pub max_queue: usize,
-    /// Longest text, in UTF-16 units, that is not a large message.
-    pub max_payload: usize,
-    /// Announce large messages with `get:` instead of pushing them.
-    pub download_large: bool,
-    /// Who reads the messages, if anybody.
-    pub coordinators: Option<CoordinatorFactory>,
-}
+use crate::{
+    clock::Clock,
+    protocol::{self, Text},
+};
 
 /// All databases, and what they share.
 pub struct Hub {
@@ -66,54 +55,15 @@ pub struct Hub {
     databases: Mutex<HashMap<Arc<str>, Arc<Database>>>,
 }
 
-/// What all databases share.
-struct Office {
-    settings: Settings,
-    observer: Arc<dyn Observer>,
-    started: Instant,
-    links: AtomicU64,
-    tickets: AtomicU64,
-    interest: Interest,
-    is_closed: AtomicBool,
-    /// Called when a deadline comes nearer.
-    alarm: Box<dyn Fn() + Send + Sync>,
-}
-
-/// The hub does not take a connection.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Refused {
-    /// The server is stopping.
-    #[error("the server is stopping")]
-    Stopping,
-    /// The coordinator says no, and why.
-    #[error("{0}")]
-    ByCoordinator(String),
-}
-
-impl Refused {
-    /// The reason in one word, for events and metrics.
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Stopping => "stopping",
-            Self::ByCoordinator(_) => "master",
-        }
-    }
-}
-
 impl Hub {
     /// An empty hub. `alarm` is called (under locks; it must only set a flag) when [`Hub::next_deadline`] comes nearer.
-    pub fn new(settings: Settings, observer: Arc<dyn Observer>, alarm: Box<dyn Fn() + Send + Sync>) -> Self {
-        let office = Office {
-            settings,
-            observer,
-            started: Instant::now(),
-            links: AtomicU64::new(0),
-            tickets: AtomicU64::new(0),
-            interest: Interest::default(),
-            is_closed: AtomicBool::new(false),
-            alarm,
-        };
-        Self { office: Arc::new(office), databases: Mutex::default() }
+    pub fn new(
+        settings: Settings,
+        observer: Arc<dyn Observer>,
+        clock: Arc<dyn Clock>,
+        alarm: Box<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        Self { office: Arc::new(Office::new(settings, observer, clock, alarm)), databases: Mutex::default() }
     }
 
     /// Whether a connection of this id may come in. Asked before the upgrade, so that a refusal can be an HTTP response. `tell` is
@@ -128,10 +78,10 @@ impl Hub {
         let Some(database) = self.open_database(&mut databases, db) else {
             return Admission::Refused(Refused::Stopping);
         };
-        let (admission, mail) = database.admit(id, ticket, tell);
+        let (entry, mail) = database.admit(id, ticket, tell);
         drop(databases);
         mail.ring();
-        admission
+        Admission::new(entry, ticket, &database)
     }
 
     /// Takes a connection: begins a session, or hands a kept one over. `announced_payload`: the longest text of a
@@ -272,38 +222,5 @@ impl Hub {
 
     fn all(&self) -> Vec<Arc<Database>> {
         self.databases.lock().values().cloned().collect()
-    }
-}
-
-impl Office {
-    fn now(&self) -> Millis {
-        millis(self.started.elapsed())
-    }
-
-    fn tell(&self, event: Event) {
-        self.observer.event(event);
-    }
-}
-
-/// Milliseconds since the Unix epoch.
-pub fn unix_millis() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map(millis).unwrap_or_default()
-}
-
-/// A duration in whole milliseconds.
-pub fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// One word for why a peer has left, for events and metrics.
-pub fn leave_reason(loss: Loss) -> &'static str {
-    match loss {
-        Loss::Closed => "closed",
-        Loss::Fin => "fin",
-        Loss::Reset => "reset",
-        Loss::Unreachable => "unreachable",
-        Loss::Slow => CloseReason::Slow.label(),
-        Loss::Violation => "violation",
-        Loss::Kicked => CloseReason::Kicked.label(),
     }
 }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     coordinator::{Lock, Role, Status},
-    database::{Peer, Presence, State},
     outbox::Traffic,
+    peers::{Peer, Presence, State, Totals},
 };
 
 /// One database.
@@ -21,17 +21,6 @@ pub struct DatabaseSnapshot {
     pub status: Status,
     /// What all peers have done, also those that have left.
     pub totals: Totals,
-}
-
-/// What the peers of a database have done, from its first one on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// What they have sent.
-    pub received: Traffic,
-    /// What was put into their outboxes.
-    pub sent: Traffic,
-    /// Messages, among those that they have sent, of more than `maxPayload` bytes.
-    pub large: u64,
 }
 
 /// One database in a few numbers: cheaper than a [`DatabaseSnapshot`], to be taken every second.
@@ -73,22 +62,6 @@ pub struct PeerSnapshot {
 impl State {
     pub(super) fn clients(&self) -> Vec<PeerSnapshot> {
         self.peers.iter().map(|(id, peer)| peer.snapshot(id, self.role(id))).collect()
-    }
-
-    fn role(&self, id: &str) -> Role {
-        self.coordinator.as_ref().map(|coordinator| coordinator.role(id)).unwrap_or_default()
-    }
-
-    pub(super) fn status(&self) -> Status {
-        self.coordinator.as_ref().map(|coordinator| coordinator.status()).unwrap_or_default()
-    }
-
-    pub(super) fn totals(&self) -> Totals {
-        self.peers.values().fold(self.past, |mut totals, peer| {
-            totals.received += peer.received;
-            totals.sent += peer.outbox.traffic();
-            totals
-        })
     }
 }
 

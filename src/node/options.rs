@@ -9,9 +9,9 @@ use napi_derive::napi;
 
 use super::keeper::NativeLaunch;
 use crate::{
+    clock::millis,
     coordination::CoordinationConfig,
     http::{access::Unlisted, remote},
-    hub::millis,
     server::config::{Config, LargeMessages, Secret},
     tls::{IdentitySource, TlsOptions},
 };

@@ -20,10 +20,8 @@ use super::{
     process::ProcessFigures,
     tally::{ByWord, DatabaseTally, Tally},
 };
-use crate::hub::{
-    DatabaseFigures, Hub,
-    histogram::{BUCKET_ENDS_MS, Histogram},
-};
+use crate::acebase::histogram::{BUCKET_ENDS_MS, Histogram};
+use crate::hub::{DatabaseFigures, Hub};
 
 /// What a response with metrics is.
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
@@ -306,7 +304,10 @@ mod tests {
 
     fn scraped(watch: &Watch) -> String {
         let settings = Settings { max_queue: 1_000, max_payload: 100, download_large: false, coordinators: None };
-        watch.metrics(&Hub::new(settings, Arc::new(Deaf), Box::new(|| {})), false)
+        watch.metrics(
+            &Hub::new(settings, Arc::new(Deaf), Arc::new(crate::clock::SystemClock::start()), Box::new(|| {})),
+            false,
+        )
     }
 
     fn figures(name: &str, peers: usize) -> DatabaseFigures {

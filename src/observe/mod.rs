@@ -20,8 +20,9 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 use parking_lot::Mutex;
 
 use self::{history::History, recent::Recent, tally::Tally, throttle::Throttle};
+use crate::clock;
 use crate::hub::{
-    self, Hub,
+    Hub,
     event::{Event, Observer},
 };
 
@@ -45,7 +46,7 @@ impl Watch {
     pub fn new(owner: Arc<dyn Observer>) -> Self {
         Self {
             owner,
-            started: hub::unix_millis(),
+            started: clock::unix_millis(),
             tally: Mutex::default(),
             recent: Mutex::default(),
             history: Mutex::default(),
@@ -73,13 +74,13 @@ impl Watch {
         self.tell_all(due);
         let figures = hub.figures();
         self.tally.lock().make_room(&figures);
-        self.history.lock().add(hub::unix_millis(), figures);
+        self.history.lock().add(clock::unix_millis(), figures);
     }
 
     /// Passes events on that are counted already.
     fn tell_all(&self, events: impl IntoIterator<Item = Event>) {
         for event in events {
-            self.recent.lock().add(hub::unix_millis(), &event);
+            self.recent.lock().add(clock::unix_millis(), &event);
             self.owner.event(event);
         }
     }

@@ -15,9 +15,12 @@ use super::{
     waiting::{MAX_BLOCKERS, blockers},
 };
 use crate::hub::{
-    self, DatabaseSnapshot, Hub, PeerSnapshot, Traffic,
+    DatabaseSnapshot, Hub, PeerSnapshot, Traffic,
     coordinator::{Lock, LockState, Role, Status},
-    histogram::{BUCKET_ENDS_MS, Histogram},
+};
+use crate::{
+    acebase::histogram::{BUCKET_ENDS_MS, Histogram},
+    clock,
 };
 
 /// What somebody wants to know.
@@ -54,7 +57,7 @@ impl Watch {
                 started_at: self.started,
                 uptime_ms: now,
                 stopping: is_stopping,
-                now: hub::unix_millis(),
+                now: clock::unix_millis(),
             },
             databases,
             counts: db.is_none().then_some(Counts {

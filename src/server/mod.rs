@@ -27,6 +27,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    clock::{self, SystemClock},
     coordination::{AceBase, CoordinationConfig},
     guard::{describe, guard_vital},
     http::{self, access::Access, remote::Proxies},
@@ -276,13 +277,13 @@ fn new_hub(config: &Config, observer: Arc<dyn Observer>, alarm: Arc<Notify>) -> 
         download_large: config.large_messages == LargeMessages::Download,
         coordinators: coordinators(&config.coordination),
     };
-    Hub::new(settings, observer, Box::new(move || alarm.notify_one()))
+    Hub::new(settings, observer, Arc::new(SystemClock::start()), Box::new(move || alarm.notify_one()))
 }
 
 /// Each database gets a coordinator of its own; none where everything that it does is switched off.
 fn coordinators(config: &CoordinationConfig) -> Option<CoordinatorFactory> {
     let config = config.clone();
-    let wall_clock = |_| hub::unix_millis();
+    let wall_clock = |_| clock::unix_millis();
     config
         .is_on()
         .then(|| -> CoordinatorFactory { Box::new(move || Box::new(AceBase::new(config.clone(), wall_clock))) })

@@ -16,7 +16,8 @@ use rustls::ServerConnection;
 use tokio::net::{TcpStream, tcp::OwnedWriteHalf};
 
 use super::{
-    loss_of, tcp_info,
+    loss::loss_of,
+    tcp_info,
     tls::{Plain, Tls},
 };
 use crate::{

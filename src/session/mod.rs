@@ -6,13 +6,13 @@
 pub mod closing;
 pub mod decoder;
 pub mod link;
+mod loss;
 mod tcp_info;
 mod tls;
 
 use std::{
     cell::Cell,
     future::poll_fn,
-    io,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -34,6 +34,7 @@ use crate::{
 };
 use decoder::{Decoded, Decoder};
 use link::Link;
+use loss::loss_of;
 use tls::Outlook;
 
 pub use closing::LINGER;
@@ -335,15 +336,6 @@ impl Session {
 /// wake would let it run some sixty times before somebody else's message is seen.
 fn let_others_go_first(cx: &mut Context<'_>) {
     let _ = pin!(yield_now()).poll(cx);
-}
-
-/// What an error of the socket says about the other side.
-fn loss_of(error: &io::Error) -> Loss {
-    use io::ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
-    match error.kind() {
-        TimedOut | HostUnreachable | NetworkUnreachable => Loss::Unreachable,
-        _ => Loss::Reset,
-    }
 }
 
 #[cfg(test)]

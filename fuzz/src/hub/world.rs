@@ -3,13 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use acebase_ipc_server::{
+    clock::{SystemClock, unix_millis},
     coordination::{AceBase, CoordinationConfig},
     hub::{
         CoordinatorFactory, Hub, PeerHandle, Settings,
         coordinator::{Coordinator, Loss},
         event::Deaf,
         transport::Transport,
-        unix_millis,
     },
     protocol::{Text, close::CloseReason},
 };
@@ -74,7 +74,7 @@ impl World {
             coordinators: coordinates.then(|| Box::new(make) as CoordinatorFactory),
         };
         Self {
-            hub: Hub::new(settings, Arc::new(Deaf), Box::new(|| {})),
+            hub: Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {})),
             max_queue,
             keeps_sessions: coordinates,
             fetches,

@@ -15,6 +15,7 @@ use std::{
 };
 
 use acebase_ipc_server::{
+    clock::SystemClock,
     hub::{Hub, PeerHandle, Settings, event::Deaf, transport::Transport},
     session::{Connection, Limits, Session},
     tls::{IdentitySource, TlsOptions, load},
@@ -46,6 +47,7 @@ static SERVER: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
     let identity = IdentitySource::Pem { cert_path: fixtures.join("leaf.pem"), key_path: fixtures.join("leaf.key") };
     load(&TlsOptions { identity, passphrase: None, client_ca_path: None, request_cert: false })
         .expect("the fixtures do not load")
+        .config
 });
 
 /// A client and a server whose handshake is done.
@@ -101,10 +103,12 @@ impl Stage {
         let (read_ahead, behind) = upgrade(&mut tls, ahead, read_by_http);
         let runtime = Builder::new_current_thread().enable_all().build().expect("there is no runtime");
         let (client, server) = connect();
-        let hub = Hub::new(settings(limits), Arc::new(Deaf), Box::new(|| {}));
+        let hub = Hub::new(settings(limits), Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}));
         let mut ear = None;
         let listener = hub
-            .connect(DB, LISTENER, |link, outbox| ear.insert(Wire::new(link, outbox)).clone() as Arc<dyn Transport>)
+            .connect(DB, LISTENER, limits.max_payload, |link, outbox| {
+                ear.insert(Wire::new(link, outbox)).clone() as Arc<dyn Transport>
+            })
             .expect("the hub is closed");
         let session = {
             let _entered = runtime.enter();
@@ -236,13 +240,7 @@ fn upgrade(tls: &mut ServerConnection, mut ahead: &[u8], read_by_http: usize) ->
 }
 
 fn settings(limits: Limits) -> Settings {
-    Settings {
-        max_queue: 128 << 20,
-        max_payload: limits.max_payload,
-        announced_payload: limits.max_payload,
-        download_large: false,
-        coordinators: None,
-    }
+    Settings { max_queue: 128 << 20, max_payload: limits.max_payload, download_large: false, coordinators: None }
 }
 
 /// Two ends of a socket that do not block.

@@ -4,6 +4,7 @@
 use std::{io, sync::Arc};
 
 use acebase_ipc_server::{
+    clock::SystemClock,
     http::{
         self, Context,
         access::{Access, Tokens},
@@ -64,7 +65,7 @@ fn context() -> Context {
         flush_timeout: config::DEFAULT_FLUSH_TIMEOUT,
     };
     Context {
-        hub: Arc::new(Hub::new(settings, Arc::new(Deaf), Box::new(|| {}))),
+        hub: Arc::new(Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}))),
         access: Access::new(Tokens::default(), Vec::new(), None),
         proxies: Proxies::default(),
         limits,

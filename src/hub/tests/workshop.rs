@@ -12,6 +12,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
+    clock::SystemClock,
     hub::{
         Hub, Outbox, PeerHandle, Settings,
         event::{Event, Observer},
@@ -178,7 +179,7 @@ pub fn settings() -> Settings {
 
 pub fn hub(settings: Settings) -> (Hub, Arc<Notebook>) {
     let notebook = Arc::new(Notebook::default());
-    (Hub::new(settings, notebook.clone(), Box::new(|| {})), notebook)
+    (Hub::new(settings, notebook.clone(), Arc::new(SystemClock::start()), Box::new(|| {})), notebook)
 }
 
 pub fn connect(hub: &Hub, db: &str, id: &str) -> (PeerHandle, Arc<Wire>) {

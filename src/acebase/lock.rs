@@ -1,0 +1,48 @@
+//! A lock of AceBase, and which locks conflict.
+
+use crate::clock::Millis;
+
+/// The state of one lock, as far as the hub has seen it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LockState {
+    /// Requested, not granted yet.
+    Waiting,
+    /// Granted by the present master.
+    Held,
+    /// Granted by a former master and not released yet: it still fences conflicting requests.
+    Fenced,
+}
+
+impl LockState {
+    /// The state in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Held => "held",
+            Self::Fenced => "fenced",
+        }
+    }
+}
+
+/// One row of the lock table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lock {
+    /// The master's number for it; absent while it waits.
+    pub id: Option<u64>,
+    /// The peer that holds it or waits for it.
+    pub peer: String,
+    /// The database path, without a leading slash.
+    pub path: String,
+    /// AceBase's transaction id: locks of one transaction never conflict.
+    pub tid: String,
+    /// A write lock (else a read lock).
+    pub write: bool,
+    /// The client's own words on what it is for.
+    pub comment: String,
+    /// Waiting, held or fenced.
+    pub state: LockState,
+    /// When it entered this state.
+    pub since: Millis,
+    /// When the master lets it expire, in milliseconds since the Unix epoch, if known.
+    pub expires: Option<u64>,
+}

@@ -1,0 +1,13 @@
+//! What a cluster of AceBase processes consists of, as plain data: roles, locks, what is counted, what is told. The ground that the
+//! hub, its coordinator and whoever looks at them stand on; it knows none of them.
+
+pub mod histogram;
+mod lock;
+mod note;
+mod role;
+mod status;
+
+pub use lock::{Lock, LockState};
+pub use note::{Note, NoteKind};
+pub use role::Role;
+pub use status::Status;

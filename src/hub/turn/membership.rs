@@ -1,0 +1,173 @@
+//! Who is there: peers join, leave, are lost and come back.
+
+use std::sync::Arc;
+
+use super::Turn;
+use crate::{
+    hub::{
+        coordinator::{Fate, Loss, Return},
+        event::Event,
+        outbox::{Outbox, Pushed, Traffic},
+        peers::{Peer, Presence},
+        transport::{LinkId, Transport},
+    },
+    protocol::{self, close::CloseReason},
+};
+
+impl Turn<'_> {
+    pub(in crate::hub) fn is_of(&self, id: &str, link: Option<LinkId>) -> bool {
+        self.state.peers.get(id).is_some_and(|peer| link.is_none_or(|link| peer.presence == Presence::Connected(link)))
+    }
+
+    pub(in crate::hub) fn returning(&mut self, id: &Arc<str>) -> Option<Return> {
+        self.state.peers.contains_key(id).then(|| {
+            self.coordinate(|coordinator, now, actions| coordinator.returned(id, now, actions)).unwrap_or(Return::Renew)
+        })
+    }
+
+    pub(in crate::hub) fn join(
+        &mut self,
+        id: &Arc<str>,
+        link: LinkId,
+        welcome: &str,
+        make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
+    ) {
+        let outbox = Arc::new(Outbox::new(self.office.settings.max_queue));
+        outbox.attach(link, make(outbox.clone()), welcome, false);
+        self.touch(&outbox);
+        self.notify_others(id, &protocol::connect_notice(id));
+        let peer = Peer {
+            outbox,
+            presence: Presence::Connected(link),
+            connected: self.office.clock.unix(),
+            received: Traffic::default(),
+            posting: Arc::default(),
+        };
+        self.state.peers.insert(id.clone(), peer);
+        self.office.tell(Event::Connect { db: self.name.clone(), id: id.clone() });
+        self.coordinate(|coordinator, now, actions| coordinator.joined(id, now, actions));
+        self.carry_out();
+    }
+
+    pub(in crate::hub) fn resume(
+        &mut self,
+        id: &Arc<str>,
+        link: LinkId,
+        welcome: &str,
+        make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
+        gated: bool,
+    ) {
+        let Some(peer) = self.state.peers.get_mut(id) else { return };
+        peer.presence = Presence::Connected(link);
+        let outbox = peer.outbox.clone();
+        // The old connection may still look alive: its other end is gone, or another process has come in its place.
+        if let Some(old) = outbox.detach() {
+            old.close(CloseReason::Replaced);
+        }
+        outbox.attach(link, make(outbox.clone()), welcome, gated);
+        self.touch(&outbox);
+        self.carry_out();
+    }
+
+    pub(in crate::hub) fn replace(&mut self, id: &Arc<str>) {
+        let Some(peer) = self.state.peers.get(id) else { return };
+        if let Some(transport) = peer.outbox.transport() {
+            transport.close(CloseReason::Replaced);
+        }
+        self.end(id, CloseReason::Replaced.label());
+        self.carry_out();
+    }
+
+    pub(in crate::hub) fn kick(&mut self, id: &str) -> bool {
+        let Some((id, peer)) = self.state.peers.get_key_value(id) else { return false };
+        let (id, transport) = (id.clone(), peer.outbox.transport());
+        if let Some(transport) = transport {
+            transport.close(CloseReason::Kicked);
+        }
+        self.lose(&id, Loss::Kicked);
+        true
+    }
+
+    /// Closes the connection of a peer that has said farewell, unless it is still sending something beside it. Then it is asked
+    /// again.
+    pub(super) fn dismiss(&mut self, id: &str) {
+        let Some((id, peer)) = self.state.peers.get_key_value(id) else { return };
+        if Arc::strong_count(&peer.posting) > 1 {
+            return;
+        }
+        let (id, transport) = (id.clone(), peer.outbox.transport());
+        if let Some(transport) = transport {
+            transport.close(CloseReason::Farewell);
+        }
+        self.lose(&id, Loss::Closed);
+    }
+
+    /// A peer's connection is gone: its session is kept or ends.
+    pub(in crate::hub) fn lose(&mut self, id: &Arc<str>, loss: Loss) {
+        let fate =
+            self.coordinate(|coordinator, now, actions| coordinator.lost(id, loss, now, actions)).unwrap_or(Fate::End);
+        match fate {
+            Fate::End => self.end(id, loss.label()),
+            Fate::Keep => {
+                if let Some(peer) = self.state.peers.get_mut(id) {
+                    peer.presence = Presence::Away(loss);
+                    peer.outbox.detach();
+                }
+            }
+        }
+        self.carry_out();
+    }
+
+    /// Removes a peer and tells the others.
+    pub(super) fn end(&mut self, id: &Arc<str>, reason: &'static str) {
+        let Some(peer) = self.state.peers.remove(id) else { return };
+        self.state.past.received += peer.received;
+        self.state.past.sent += peer.outbox.traffic();
+        self.notify_others(id, &protocol::disconnect_notice(id));
+        self.office.tell(Event::Disconnect { db: self.name.clone(), id: id.clone(), reason });
+        // What is left of a connection that is being closed is still sent; of a kept session it goes to the coordinator.
+        let undelivered = match peer.presence {
+            Presence::Away(_) => peer.outbox.take_undelivered(),
+            Presence::Connected(_) => Vec::new(),
+        };
+        self.coordinate(|coordinator, now, actions| coordinator.ended(id, undelivered, now, actions));
+    }
+
+    /// It is known who is behind a shut gate.
+    pub(super) fn identified(&mut self, id: &str, same: bool) {
+        let Some((id, peer)) = self.state.peers.get_key_value(id) else { return };
+        let (id, outbox) = (id.clone(), peer.outbox.clone());
+        if !same {
+            self.notify_others(&id, &protocol::disconnect_notice(&id));
+            self.notify_others(&id, &protocol::connect_notice(&id));
+            let (db, reason) = (self.name.clone(), CloseReason::Replaced.label());
+            self.office.tell(Event::Disconnect { db: db.clone(), id: id.clone(), reason });
+            self.office.tell(Event::Connect { db, id });
+        }
+        if outbox.open_gate(same) == Pushed::First {
+            self.touched.push(outbox);
+        }
+    }
+
+    /// A kept session is over.
+    pub(super) fn end_kept(&mut self, id: &str) {
+        if let Some((id, Peer { presence: Presence::Away(loss), .. })) = self.state.peers.get_key_value(id) {
+            let (id, reason) = (id.clone(), loss.label());
+            self.end(&id, reason);
+        }
+    }
+
+    /// A peer that does not keep up goes.
+    pub(super) fn drop_slow(&mut self, id: &Arc<str>) {
+        let Some(peer) = self.state.peers.get(id) else { return };
+        if let Some(transport) = peer.outbox.transport() {
+            transport.close(CloseReason::Slow);
+        }
+        let message = format!(
+            "Client \"{id}\" of database \"{}\" does not keep up: more than maxQueue bytes wait for it. It is disconnected",
+            self.name
+        );
+        self.office.tell(Event::Warning { code: "slow-peer", message });
+        self.lose(id, Loss::Slow);
+    }
+}

@@ -1,0 +1,177 @@
+//! One turn of a database: messages that were read together are routed together, and each receiver is told once.
+//!
+//! Consecutive messages to all others are framed once, into one piece of memory that all outboxes share; a message to one
+//! peer goes after what its sender sent to all before, so that the order between two peers is the order of sending.
+
+mod mail;
+mod membership;
+mod routing;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+
+pub(super) use mail::Mail;
+
+use super::{
+    coordinator::{Action, Coordinator, Entry, Incumbent, Millis, Ticket},
+    door::Tell,
+    event::Event,
+    office::Office,
+    outbox::{Outbox, Pushed},
+    peers::{Peer, State},
+};
+use crate::protocol::Text;
+
+/// What the messages of one turn may cost, in bytes that are copied: some milliseconds' work, so that a peer of another database,
+/// or of this one, does not feel that somebody floods many receivers.
+const TURN_COST: usize = 4 << 20;
+
+/// The same for each receiver, where they are so many that their share would be less: a system call for each must be worth it.
+const TURN_COST_PER_RECEIVER: usize = 8 << 10;
+
+/// What reading a message, or putting it into an outbox, costs beside its bytes: as much as copying so many.
+const STEP_COST: usize = 256;
+
+/// What happens in a database in one go, under its lock.
+pub(super) struct Turn<'a> {
+    state: &'a mut State,
+    office: &'a Office,
+    name: &'a Arc<str>,
+    now: Millis,
+    /// Frames for all but the sender, not yet in any outbox, and their number.
+    broadcast: BytesMut,
+    broadcast_count: u64,
+    /// What the turn's messages have cost so far, as [`TURN_COST`] counts.
+    cost: usize,
+    touched: Vec<Arc<Outbox>>,
+    actions: VecDeque<Action>,
+    written_down: Vec<Action>,
+    slow: Vec<Arc<str>>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(state: &'a mut State, office: &'a Office, name: &'a Arc<str>) -> Self {
+        Self {
+            state,
+            office,
+            name,
+            now: office.now(),
+            broadcast: BytesMut::new(),
+            broadcast_count: 0,
+            cost: 0,
+            touched: Mail::empty(),
+            actions: VecDeque::new(),
+            written_down: Vec::new(),
+            slow: Vec::new(),
+        }
+    }
+
+    /// Ends the turn: peers that do not keep up go.
+    pub(super) fn finish(mut self) -> Mail {
+        while let Some(id) = self.slow.pop() {
+            self.drop_slow(&id);
+        }
+        Mail::new(self.touched)
+    }
+
+    /// The turn's messages have cost so much that somebody else should have one.
+    fn has_done_enough(&self) -> bool {
+        let receivers = self.state.peers.len();
+        self.cost + receivers * self.broadcast.len() > TURN_COST.max(receivers * TURN_COST_PER_RECEIVER)
+    }
+
+    /// Puts a text into one peer's outbox. `false`: no such peer.
+    pub(super) fn post(&mut self, to: &str, text: &Text) -> bool {
+        self.post_bytes(to, text.as_ref())
+    }
+
+    fn post_bytes(&mut self, to: &str, text: &Bytes) -> bool {
+        self.cost += STEP_COST + text.len();
+        let Some((id, peer)) = self.state.peers.get_key_value(to) else { return false };
+        match peer.outbox.push_text(text) {
+            Pushed::Queued => {}
+            Pushed::First => self.touched.push(peer.outbox.clone()),
+            Pushed::Overflow => self.slow.push(id.clone()),
+        }
+        true
+    }
+
+    /// Marks an outbox that already has mail.
+    pub(super) fn touch(&mut self, outbox: &Arc<Outbox>) {
+        self.touched.push(outbox.clone());
+    }
+
+    /// Asks the coordinator, if there is one, and takes down what it wants done.
+    pub(super) fn coordinate<R>(
+        &mut self,
+        ask: impl FnOnce(&mut dyn Coordinator, Millis, &mut Vec<Action>) -> R,
+    ) -> Option<R> {
+        let coordinator = self.state.coordinator.as_deref_mut()?;
+        let answer = ask(coordinator, self.now, &mut self.written_down);
+        if !self.written_down.is_empty() {
+            self.actions.extend(self.written_down.drain(..));
+        }
+        Some(answer)
+    }
+
+    /// Does what the coordinator wants done, in order, also what it wants because of that.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(action) = self.actions.pop_front() {
+            match action {
+                Action::Post { to, text } => {
+                    self.trace_own(&to, &text);
+                    self.post_bytes(&to, &text);
+                }
+                Action::Probe { to, text } => {
+                    self.trace_own(&to, &text);
+                    self.probe(&to, &text);
+                }
+                Action::Retain { peer } => {
+                    if let Some(peer) = self.state.peers.get(&*peer) {
+                        peer.outbox.retain();
+                    }
+                }
+                Action::Identified { peer, same } => self.identified(&peer, same),
+                Action::End { peer } => self.end_kept(&peer),
+                Action::Dismiss { peer } => self.dismiss(&peer),
+                Action::Decide { ticket, decision } => self.state.door.decide(ticket, decision),
+                Action::Note(note) => self.office.tell(Event::Note { db: self.name.clone(), note }),
+            }
+        }
+    }
+
+    fn probe(&mut self, to: &str, text: &Bytes) {
+        if let Some(peer) = self.state.peers.get(to)
+            && peer.outbox.push_probe(text) == Pushed::First
+        {
+            self.touched.push(peer.outbox.clone());
+        }
+    }
+
+    /// May a connection come in?
+    pub(super) fn admit(&mut self, id: &str, ticket: Ticket, tell: Tell) -> Entry {
+        let other = self.state.peers.get(id).map_or(Incumbent::Absent, Peer::as_incumbent);
+        let entry = self.coordinate(|coordinator, now, actions| coordinator.admit(id, ticket, other, now, actions));
+        let entry = entry.unwrap_or(Entry::Open);
+        if entry == Entry::Wait {
+            self.state.door.admit(ticket, tell);
+        }
+        self.carry_out();
+        entry
+    }
+
+    /// A connection waits no longer.
+    pub(super) fn withdraw(&mut self, ticket: Ticket) {
+        self.state.door.withdraw(ticket);
+        self.coordinate(|coordinator, now, actions| coordinator.withdraw(ticket, now, actions));
+        self.carry_out();
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self) {
+        self.state.parcels.expire(self.now);
+        self.coordinate(|coordinator, now, actions| coordinator.tick(now, actions));
+        self.carry_out();
+    }
+}
