@@ -1,6 +1,7 @@
 'use strict';
 
-// What connections under the master's id meet, frame by frame: one is in, another waits, those that said goodbye are let go.
+// What connections under the master's id meet, frame by frame: one is in, another waits, those that said goodbye are
+// let go.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -58,7 +59,10 @@ function bye(peer, id) {
 for (const { name, config } of TRANSPORTS) {
   describe(`masters over ${name}`, { concurrency: true }, () => {
     test('one that comes second to a living one is told so and closed, and gets no answer when it is back, then 500', async (t) => {
-      const server = await startServer(t, config());
+      const errors = [];
+      const quiet = () => {};
+      const logger = { debug: quiet, info: quiet, warn: quiet, error: (text) => errors.push(text) };
+      const server = await startServer(t, { ...config(), logger });
       const warnings = [];
       server.on('warning', ({ code }) => warnings.push(code));
       await joinMaster(server);
@@ -73,6 +77,8 @@ for (const { name, config } of TRANSPORTS) {
       assert.equal(status, 500);
       assert.match(body, /role "worker"/);
       assert.deepEqual(warnings, ['master-contested']);
+      assert.equal(errors.length, 1);
+      assert.match(errors[0], /Give exactly one process role "master"/);
     });
 
     test('one that comes second gets the place of the first as soon as that leaves, with what it has said meanwhile', async (t) => {

@@ -111,6 +111,8 @@ function coordination() {
     'master-changes': bytes([0, 0, 0, 1], two, [5, 0, 0, 1, 19, 15, 0, 7, 3, 5, 1, 1, 1, 20, 230, 11, 20, 220, 19]),
     'workers-wait': bytes([0, 0, 0, 2], [0, 0, 0, 1, 5, 0, 0, 1, 8, 1, 1, 20, 240, 11, 19]),
     'two-masters': bytes(usual, two, [5, 0, 0, 0, 12, 19, 14, 0, 19, 20, 253]),
+    'rival-waits': bytes(usual, two, [21, 19, 13, 0, 7, 3, 19, 5, 0, 0, 1, 19, 6, 0, 0, 19]),
+    'rival-is-dismissed': bytes(usual, two, [21, 19, 9, 0, 4, 21, 22, 21, 19, 20, 253, 12, 19]),
     news: bytes(usual, two, [9, 0, 4, 9, 1, 0, 1, 0, 0, 9, 1, 0, 9, 1, 4, 2, 0, 10, 0, 6]),
     'few-requests': bytes([1, 0, 0, 0], two, [5, 0, 0, 1, 5, 0, 1, 1, 5, 1, 0, 0, 8, 0, 0, 19]),
     'no-sessions': bytes([0, 1, 0, 0], two, [5, 0, 0, 1, 1, 0, 0, 2, 0, 19]),

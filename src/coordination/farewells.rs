@@ -7,15 +7,16 @@
 //!            └── takes part again ──> over
 //! ```
 //!
-//! What a closing database still has to tell goes out after its `bye`, so the connection stays until nothing more comes.
+//! What a closing database still has to tell goes out after its `bye`, so the connection stays until nothing more
+//! comes.
 
 use std::collections::BTreeMap;
 
 use super::timers::Timers;
 use crate::hub::coordinator::Millis;
 
-/// For how long a peer that has said `bye` must be silent, in milliseconds: the published client tells the rest within a few turns
-/// of its event loop. Short beside the 1.6 s that pm2 gives a process to end.
+/// For how long a peer that has said `bye` must be silent, in milliseconds: the published client tells the rest within
+/// a few turns of its event loop. Short beside the 1.6 s that pm2 gives a process to end.
 pub(super) const SILENCE_MS: u64 = 500;
 
 /// How long a peer that has said `bye` stays at most for what it asked or was asked, in milliseconds.
@@ -57,7 +58,8 @@ impl Farewells {
         self.silences.next()
     }
 
-    /// A peer that has been silent for long enough, and whether it is the last call for it. It is due again later, until it is gone.
+    /// A peer that has been silent for long enough, and whether it is the last call for it. It is due again later,
+    /// until it is gone.
     pub(super) fn take_due(&mut self, now: Millis) -> Option<(String, bool)> {
         let peer = self.silences.take_due(now)?;
         let is_last_call = self.last_calls.get(&peer).is_none_or(|at| *at <= now);

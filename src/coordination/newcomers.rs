@@ -1,4 +1,5 @@
-//! What is said to processes that want the master's place, and to the master about them. `succession` draws their states.
+//! What is said to processes that want the master's place, and to the master about them. `succession` draws their
+//! states.
 
 use super::{
     AceBase,

@@ -13,16 +13,16 @@
 //!                  └── comes back at once: Doomed ── ends by itself, unanswered
 //! ```
 //!
-//! A master reads the tables of free space and of keys once, when it opens the files, and gives itself locks whether or not it is
-//! connected. So of two that live, the newcomer must not write, and what the other one gives away of the files while it waits, it
-//! would give away again. It is therefore kept from writing as soon as it comes, by a lock of the hub's on itself, for which its
-//! handshake is taken; and it is let in only if nothing was written since. Otherwise its process must end, and be started again to
-//! read the tables anew.
+//! A master reads the tables of free space and of keys once, when it opens the files, and gives itself locks whether or
+//! not it is connected. So of two that live, the newcomer must not write, and what the other one gives away of the
+//! files while it waits, it would give away again. It is therefore kept from writing as soon as it comes, by a lock of
+//! the hub's on itself, for which its handshake is taken; and it is let in only if nothing was written since. Otherwise
+//! its process must end, and be started again to read the tables anew.
 //!
-//! Nothing that a published client is *told* ends it for sure. Refused on its first connection, it closes its database and lives on
-//! as if all were well. Refused as it comes back, it leaves a rejection unhandled, which pm2's cluster mode merely logs; after that
-//! it lives on, and writes. What it never survives is a handshake without an answer: its ping then throws, after 5 s. So its
-//! connection is closed first, and when it comes back it is left without an answer.
+//! Nothing that a published client is *told* ends it for sure. Refused on its first connection, it closes its database
+//! and lives on as if all were well. Refused as it comes back, it leaves a rejection unhandled, which pm2's cluster
+//! mode merely logs; after that it lives on, and writes. What it never survives is a handshake without an answer: its
+//! ping then throws, after 5 s. So its connection is closed first, and when it comes back it is left without an answer.
 //!
 //! This is the list only: what is said to whom is decided in `newcomers`.
 
@@ -30,24 +30,26 @@ use std::collections::VecDeque;
 
 use crate::hub::coordinator::{Millis, Ticket};
 
-/// How long a master may take to show that it is alive, in milliseconds. The published client answers at once, unless it is
-/// busy; and a newcomer whose handshake is not answered for 5 s ends itself.
+/// How long a master may take to show that it is alive, in milliseconds. The published client answers at once, unless
+/// it is busy; and a newcomer whose handshake is not answered for 5 s ends itself.
 pub(super) const ANSWER_TIMEOUT_MS: u64 = 3_500;
 
-/// How long a newcomer waits for a living master to leave, in milliseconds: `pm2 reload` gives the new process 3 s to listen,
-/// and then the old one 1.6 s to end. Published clients ping after 5 s and give up after 10.
+/// How long a newcomer waits for a living master to leave, in milliseconds: `pm2 reload` gives the new process 3 s to
+/// listen, and then the old one 1.6 s to end. Published clients ping after 5 s and give up after 10.
 pub(super) const STAND_BY_MS: u64 = 6_000;
 
 /// For how long after a refusal newcomers get no such time, in milliseconds: a process manager tries again and again.
 pub(super) const IMPATIENCE_MS: u64 = 30_000;
 
-/// How long a place is kept for a connection that was let in, in milliseconds. It has nothing to do but to take its handshake.
+/// How long a place is kept for a connection that was let in, in milliseconds. It has nothing to do but to take its
+/// handshake.
 const EXPECT_MS: u64 = 5_000;
 
 /// How many may wait. One is usual, and each may begin a database's worth of memory.
 const MAX_WAITING: usize = 16;
 
-/// How long one that is to end is left without an answer, in milliseconds: it pings 5 s after it began to connect, and may be busy.
+/// How long one that is to end is left without an answer, in milliseconds: it pings 5 s after it began to connect, and
+/// may be busy.
 pub(super) const DOOM_MS: u64 = 10_000;
 
 /// For how long one that was dismissed is expected to come back, in milliseconds: published clients do so at once.
@@ -131,8 +133,8 @@ impl Succession {
         is_back
     }
 
-    /// The place is taken, and this one waits. Returns the number of the question that the master is to be asked. `None`: too
-    /// many wait already.
+    /// The place is taken, and this one waits. Returns the number of the question that the master is to be asked.
+    /// `None`: too many wait already.
     pub(super) fn arrive(&mut self, ticket: Ticket, now: Millis) -> Option<u64> {
         if self.waiting.len() >= MAX_WAITING {
             return None;

@@ -1,5 +1,5 @@
-//! Connections that the hub lets wait: before their handshake is answered, and after it, unheard, until it is known whether they
-//! may come in. What they wait for is the hub's business.
+//! Connections that the hub lets wait: before their handshake is answered, and after it, unheard, until it is known
+//! whether they may come in. What they wait for is the hub's business.
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -64,8 +64,8 @@ pub(super) async fn enter(db: &str, id: &str, context: &Context) -> Result<Entra
 }
 
 impl Candidate {
-    /// Tells the connection what it is to be told, and keeps what it says, until it may come in. `None`: it may not, and has been
-    /// told so, or it is gone.
+    /// Tells the connection what it is to be told, and keeps what it says, until it may come in. `None`: it may not,
+    /// and has been told so, or it is gone.
     pub(super) async fn stand_by(mut self, upgrade: Upgrade, limits: Limits) -> Option<(Connection, Place)> {
         let (mut stream, read) = upgrade.stream().await?;
         let mut words = BytesMut::new();

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use super::coordinator::{Decision, Ticket};
 
-/// Is told what becomes of a connection that waits: to stand by, at most once; then to come in, or to stay out. Dropped without
-/// the latter, the server stops. Called under locks: it must neither block nor call back.
+/// Is told what becomes of a connection that waits: to stand by, at most once; then to come in, or to stay out. Dropped
+/// without the latter, the server stops. Called under locks: it must neither block nor call back.
 pub type Tell = Box<dyn Fn(Decision) + Send>;
 
 /// Those that wait for a decision. Their number is bounded by who makes them wait.

@@ -1,5 +1,6 @@
 //! The hub as its users see it: peers with recording transports, and what reaches them.
 
+mod door;
 mod outbox;
 mod routing;
 mod sessions;
