@@ -188,7 +188,8 @@ export interface AceBaseIPCCoordination extends AceBaseIPCPeer {
     | 'lock-released'
     | 'master-changed'
     | 'master-contested'
-    | 'master-silent';
+    | 'master-silent'
+    | 'message-refused';
   /** One sentence for a person. */
   detail: string;
 }

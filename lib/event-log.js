@@ -7,6 +7,7 @@ const NOTE_LEVELS = {
   introduced: 'debug',
   'request-failed': 'warn',
   'master-silent': 'warn',
+  'message-refused': 'warn',
   'master-contested': 'error',
 };
 

@@ -2,23 +2,25 @@
 
 use acebase_ipc_server::{
     coordination::message::{
-        AnswerKind, Ask, Grant, HUB, Kind, MASTER, RequestKind, Wanted, disconnected, failed, granted, hello,
-        invalidate_cache, is_acebase_id, mark_hello, parent_path, read_answer, read_request, sender, unlock_request,
-        unlocked,
+        Answer, Ask, Due, Grant, HUB, MASTER, Message, Reading, RefusalForm, Request, Said, Unsound, Wanted,
+        disconnected, failed, granted, hello, index_question, invalidate_cache, is_acebase_id, is_usual, mark_hello,
+        parent_path, read, read_completely, refused, unlock_request, unlocked,
     },
     hub::coordinator::{Lock, LockState},
 };
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::input::{self, Input};
-
-const REQUESTS: [RequestKind; 4] = [RequestKind::Lock, RequestKind::Unlock, RequestKind::Move, RequestKind::Custom];
-const ANSWERS: [AnswerKind; 2] = [AnswerKind::Lock, AnswerKind::Other];
+use crate::{
+    input::{self, Input},
+    published::Js,
+};
 
 /// Any message, from any sender.
 ///
-/// - What is read of a message is what a JSON parser finds there: sender, ids, locks. Nothing is read in another's name.
+/// - What is read of a message is what JavaScript finds there, also where a member stands there twice or is written with escapes:
+///   sender, ids, locks. Nothing that JavaScript cannot parse is taken for sound.
+/// - The quick reading takes nothing that the complete one does not take in the same meaning.
 /// - What the hub writes is JSON, is recognised as what it is meant to be, and says what it was made of, also when ids, paths
 ///   and reasons are any text.
 /// - An answer on the master's behalf carries the id of the request, so that the client finds it.
@@ -27,77 +29,108 @@ pub fn acebase_message(data: &[u8]) {
     let words = [(); 3].map(|()| input::text(input.until(b'\n')));
     let number = input.take(8).iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
     let message = input::text(input.rest());
-    check_read(message.as_bytes());
-    check_written(&words, number);
+    check_read(&message);
+    check_written(&words, number >> 11);
     check_names(&message);
 }
 
-fn check_read(body: &[u8]) {
-    let value: Option<Value> = serde_json::from_slice(body).ok();
-    let Some(from) = sender(body) else {
-        assert!(REQUESTS.iter().all(|kind| read_request(*kind, body, MASTER).is_none()));
-        return;
-    };
-    if let Some(value) = &value {
-        assert_eq!(value["from"].as_str(), Some(&*from), "the sender");
+fn check_read(text: &str) {
+    let reading = read(text.as_bytes());
+    assert_eq!(reading, read_completely(text.as_bytes()), "{text}");
+    if is_usual(text.as_bytes()) {
+        assert!(matches!(reading, Reading::Sound(_)));
     }
-    for kind in REQUESTS {
-        assert_eq!(read_request(kind, body, &format!("{from}x")), None, "read in another's name");
-        let request = read_request(kind, body, &from);
-        if let (Some(request), Some(value)) = (&request, &value) {
-            assert_eq!(Some(&*request.id), value["id"].as_str());
-            check_ask(kind, &request.ask, &value["data"]);
+    match reading {
+        Reading::Sound(said) => {
+            let message = Js::parse(text).unwrap_or_else(|| panic!("JavaScript cannot parse {text:?}"));
+            check_said(&message, said);
         }
-        if let Some(request) = request {
-            check_failure(&from, &request.id, &request.ask, "no");
-        }
-    }
-    for kind in ANSWERS {
-        let answer = read_answer(kind, body);
-        assert!(answer.is_none() || from == MASTER, "an answer of {from:?}");
-        if let (Some(answer), Some(value)) = (answer, &value) {
-            assert_eq!(Some(&*answer.id), value["id"].as_str());
-            if let Some(grant) = answer.grant {
-                assert!(kind == AnswerKind::Lock && value["ok"] == true, "a grant that is none");
-                assert_eq!(Some(grant.id), value["data"]["id"].as_u64());
-            }
-        }
+        Reading::Foreign => assert!(Js::parse(text).is_some(), "JavaScript cannot parse {text:?}"),
+        Reading::Unsound(Unsound { due, .. }) => check_due(text, due),
+        Reading::Ignored | Reading::Notice => assert!(!text.starts_with('{')),
     }
 }
 
-fn check_ask(kind: RequestKind, ask: &Ask, data: &Value) {
-    match (kind, ask) {
-        (RequestKind::Lock, Ask::Lock(Wanted { path, write, comment, .. })) => {
-            assert_eq!(data["path"].as_str().unwrap_or_default(), path);
-            assert_eq!(data["write"].as_bool().unwrap_or_default(), *write);
-            assert_eq!(data["comment"].as_str().unwrap_or_default(), comment);
+fn check_said(message: &Js, Said { from, message: said }: Said<'_>) {
+    let part = |name: &str| message.member(name).cloned().unwrap_or(Js::Undefined);
+    assert_eq!(part("from").text().as_deref().map(str::as_bytes), Some(&*from), "the sender");
+    let data = part("data");
+    match said {
+        Message::Request(Request { id, ask }) => {
+            assert!(part("id").is(&id) && !id.is_empty());
+            check_ask(&ask, &data);
+            check_failure(&input::text(&from), &id, &ask, "no");
         }
-        (RequestKind::Unlock, Ask::Unlock { lock }) | (RequestKind::Move, Ask::Move { lock }) => {
-            assert_eq!(data["id"].as_u64(), Some(*lock));
+        Message::Answer(Answer { id, grant, .. }) => {
+            assert!(part("id").is(&id) && !id.is_empty());
+            if let Some(Grant { id, write, path, .. }) = grant {
+                assert_eq!(part("ok"), Js::Flag(true), "a grant that is none");
+                assert_eq!(number(&data, "id"), Some(id as f64));
+                assert_eq!(data.member("write"), Some(&Js::Flag(write)));
+                assert_eq!(data.member("path").and_then(Js::text), path);
+            }
         }
-        (RequestKind::Custom, Ask::AddKey) => assert_eq!(data["type"], "kit.add"),
-        (RequestKind::Custom, Ask::Free) => assert_eq!(data["type"], "fst.release"),
-        (RequestKind::Custom, Ask::Custom) => {}
-        (kind, ask) => panic!("{kind:?} is read as {ask:?}"),
+        Message::IndexDeleted { file_name } => assert_eq!(data.member("fileName").and_then(Js::text), Some(file_name)),
+        Message::News | Message::MasterNews | Message::Interest | Message::Bye => {}
+    }
+}
+
+/// Whom the hub answers because of a message that cannot be taken: a request by its id, as JavaScript has it.
+fn check_due(text: &str, due: Option<Due>) {
+    if let Some(Due::Request { id, .. } | Due::Answer { id }) = due {
+        let message = Js::parse(text).unwrap_or(Js::Undefined);
+        assert!(message.member("id").is_some_and(|own| own.is(&id)) && !id.is_empty(), "{text}");
+    }
+}
+
+fn number(data: &Js, name: &str) -> Option<f64> {
+    match data.member(name)? {
+        Js::Number(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn check_ask(ask: &Ask, data: &Js) {
+    match ask {
+        Ask::Lock(Wanted { path, write, comment, .. }) => {
+            assert_eq!(
+                data.member("path").and_then(Js::text).map(|path| path.replace('\u{fffd}', "")),
+                Some(path.replace('\u{fffd}', ""))
+            );
+            assert_eq!(data.member("write"), Some(&Js::Flag(*write)));
+            let own = data.member("comment").and_then(Js::text).unwrap_or_default();
+            assert_eq!(own.replace('\u{fffd}', ""), comment.replace('\u{fffd}', ""));
+        }
+        Ask::Unlock { lock } | Ask::Move { lock } => assert_eq!(number(data, "id"), Some(*lock as f64)),
+        Ask::AddKey => assert!(data.member("type").is_some_and(|kind| kind.is("kit.add"))),
+        Ask::Free => assert!(data.member("type").is_some_and(|kind| kind.is("fst.release"))),
+        Ask::Custom => {}
     }
 }
 
 fn check_written(words: &[String; 3], number: u64) {
     let [worker, id, text] = words;
-    assert_eq!(parsed(&hello(worker), Kind::Interest)["from"], *worker);
-    assert_eq!(parsed(&mark_hello(worker), Kind::Interest)["to"], MASTER);
-    assert_eq!(parsed(&invalidate_cache(worker), Kind::News)["from"], *worker);
+    assert_eq!(parsed(&hello(worker)), (value_of(&hello(worker)), Message::Interest));
+    assert_eq!(value_of(&hello(worker))["from"], *worker);
+    assert_eq!(value_of(&mark_hello(worker))["to"], MASTER);
+    assert_eq!(parsed(&invalidate_cache(worker)).1, Message::News);
     assert_eq!(&disconnected(worker)[..], format!("disconnect:{worker}").as_bytes());
     for ask in
         [lock_of(words), Ask::Unlock { lock: number }, Ask::Move { lock: number }, Ask::AddKey, Ask::Free, Ask::Custom]
     {
         check_failure(worker, id, &ask, text);
     }
-    let release = unlock_request(id, number);
-    parsed(&release, Kind::Request(RequestKind::Unlock));
-    let read = read_request(RequestKind::Unlock, &release, HUB);
-    assert_eq!(read.map(|read| (read.id, read.ask)), named(id).map(|id| (id, Ask::Unlock { lock: number })));
-    assert_eq!(parsed(&unlocked(worker, id, number), Kind::Answer(AnswerKind::Other))["data"]["id"], number);
+    for form in [RefusalForm::Lock, RefusalForm::Unlock, RefusalForm::Custom, RefusalForm::ByMaster] {
+        check_answer(worker, id, &refused(worker, id, form, text));
+    }
+    let asked = |written: &Bytes| named(id).map(|_| parsed(written).1);
+    let request = |ask| named(id).map(|id| Message::Request(Request { id, ask }));
+    assert_eq!(asked(&unlock_request(id, number)), request(Ask::Unlock { lock: number }));
+    assert_eq!(value_of(&unlock_request(id, number))["from"], HUB);
+    assert_eq!(asked(&index_question(id, text)), request(Ask::Custom));
+    assert_eq!(value_of(&index_question(id, text))["data"]["fileName"], *text);
+    assert_eq!(value_of(&unlocked(worker, id, number))["data"]["id"], number);
+    check_answer(worker, id, &unlocked(worker, id, number));
     check_grant(words, number);
 }
 
@@ -112,7 +145,7 @@ fn check_grant(words: &[String; 3], number: u64) {
         comment: text.clone(),
         state: LockState::Held,
         since: 0,
-        expires: Some(number >> 11),
+        expires: Some(number),
     };
     let grant = Grant {
         id: number,
@@ -122,29 +155,37 @@ fn check_grant(words: &[String; 3], number: u64) {
         comment: Some(text.clone()),
         expires: lock.expires,
     };
-    let written = granted(worker, id, &lock);
-    assert_eq!(parsed(&written, Kind::Answer(AnswerKind::Lock))["to"], *worker);
-    let read = read_answer(AnswerKind::Lock, &written);
-    assert_eq!(read.map(|answer| (answer.id, answer.grant)), named(id).map(|id| (id, Some(grant))));
+    let answer = check_answer(worker, id, &granted(worker, id, &lock));
+    assert_eq!(answer.map(|answer| answer.grant), named(id).map(|_| Some(grant)));
 }
 
 /// A failure answers its request: same id, to the worker, from the master.
 fn check_failure(worker: &str, id: &str, ask: &Ask, reason: &str) {
-    let kind = match ask {
-        Ask::Lock(_) | Ask::Move { .. } => AnswerKind::Lock,
-        _ => AnswerKind::Other,
-    };
-    let written = failed(worker, id, ask, reason);
-    let value = parsed(&written, Kind::Answer(kind));
-    assert_eq!((&value["id"], &value["to"], &value["from"]), (&id.into(), &worker.into(), &MASTER.into()));
-    let answer = read_answer(kind, &written);
-    assert_eq!(answer.map(|answer| (answer.id, answer.grant)), named(id).map(|id| (id, None)));
+    let answer = check_answer(worker, id, &failed(worker, id, ask, reason));
+    assert!(answer.is_none_or(|answer| answer.suits(ask) && answer.grant.is_none()));
 }
 
-/// What the hub wrote: JSON, with the type first, of that kind.
-fn parsed(written: &Bytes, kind: Kind) -> Value {
-    assert_eq!(Kind::of(written), Some(kind), "{written:?}");
+/// What is written is an answer of the master's to this request.
+fn check_answer(worker: &str, id: &str, written: &Bytes) -> Option<Answer> {
+    let value = value_of(written);
+    assert_eq!((&value["id"], &value["to"], &value["from"]), (&id.into(), &worker.into(), &MASTER.into()));
+    let id = named(id)?;
+    match parsed(written).1 {
+        Message::Answer(answer) if answer.id == id => Some(answer),
+        other => panic!("{written:?} is read as {other:?}"),
+    }
+}
+
+fn value_of(written: &Bytes) -> Value {
     serde_json::from_slice(written).unwrap_or_else(|error| panic!("{written:?}: {error}"))
+}
+
+/// What the hub wrote: JSON, and sound.
+fn parsed(written: &Bytes) -> (Value, Message) {
+    match read(written) {
+        Reading::Sound(said) => (value_of(written), said.message),
+        other => panic!("{written:?} is read as {other:?}"),
+    }
 }
 
 /// A message without an id is not read.

@@ -11,6 +11,7 @@ mod hostile;
 mod hub;
 mod input;
 mod memory;
+mod published;
 mod query;
 mod tls_session;
 mod wire;

@@ -34,6 +34,8 @@ pub enum NoteKind {
     MasterContested,
     /// A connected master did not answer, and another process got its place. A warning.
     MasterSilent,
+    /// A message that its receivers could not take, or that its sender may not send, was not forwarded. A warning.
+    MessageRefused,
 }
 
 impl NoteKind {
@@ -50,11 +52,12 @@ impl NoteKind {
             Self::MasterChanged => "master-changed",
             Self::MasterContested => "master-contested",
             Self::MasterSilent => "master-silent",
+            Self::MessageRefused => "message-refused",
         }
     }
 
     /// The owner is warned, whoever listens.
     pub fn is_warning(self) -> bool {
-        matches!(self, Self::MasterContested | Self::MasterSilent)
+        matches!(self, Self::MasterContested | Self::MasterSilent | Self::MessageRefused)
     }
 }

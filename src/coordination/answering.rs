@@ -8,10 +8,11 @@ use bytes::Bytes;
 
 use super::{
     AceBase,
-    message::{self, Answer, AnswerKind, Ask, Grant, HUB, Wanted},
+    etiquette::Offence,
+    message::{self, Answer, Ask, Grant, HUB, MASTER, Wanted},
     requests::{By, Pending, Seq, State},
 };
-use crate::hub::coordinator::{Action, Loss, Millis, Verdict};
+use crate::hub::coordinator::{Action, Address, Loss, Millis, Verdict};
 
 /// What the ids of releases begin with by which the hub makes sure of a worker's release.
 const CONFIRM: &str = "confirm-";
@@ -21,12 +22,11 @@ impl AceBase {
     pub(super) fn answered(
         &mut self,
         to: &str,
-        kind: AnswerKind,
+        answer: Answer,
         text: &[u8],
         now: Millis,
         out: &mut Vec<Action>,
     ) -> Verdict {
-        let Some(answer) = message::read_answer(kind, text) else { return Verdict::Forward };
         if to == HUB {
             self.hub_was_answered(&answer, now, out);
             return Verdict::Taken;
@@ -37,9 +37,19 @@ impl AceBase {
         let request = self.requests.find(to, &answer.id);
         let released = request.and_then(|seq| self.as_released(seq, &answer.id));
         match request {
-            Some(seq) if self.is_delivered(seq) => self.settled_by_master(seq, &answer, now, out),
-            None if !self.requests.was_settled(to, &answer.id) => self.adopt(to, answer.grant.as_ref(), now),
-            _ => return self.swallow(&answer, out),
+            Some(seq) if self.is_delivered(seq) => {
+                if !self.requests.get(seq).is_some_and(|pending| answer.suits(&pending.ask)) {
+                    return self.reject(to, &answer, now, out);
+                }
+                self.settled_by_master(seq, &answer, now, out);
+            }
+            None if self.requests.was_settled(to, &answer.id) => return self.swallow(&answer, out),
+            None if self.survivors.may_wait(to, &answer.id, now) => self.adopt(to, &answer, now),
+            None => {
+                self.complain(MASTER, &Offence::Unasked, now, out);
+                return self.swallow(&answer, out);
+            }
+            Some(_) => return self.swallow(&answer, out),
         }
         match released {
             Some(released) => {
@@ -59,7 +69,7 @@ impl AceBase {
         }
     }
 
-    fn is_delivered(&self, seq: Seq) -> bool {
+    pub(super) fn is_delivered(&self, seq: Seq) -> bool {
         self.requests.get(seq).is_some_and(|pending| pending.state == State::Delivered)
     }
 
@@ -71,13 +81,21 @@ impl AceBase {
         }
     }
 
-    fn follow_lock(&mut self, pending: Pending, grant: Option<&Grant>, now: Millis, out: &mut Vec<Action>) {
+    /// An answer of another kind than its request: the worker would take it for what it asked for.
+    fn reject(&mut self, to: &str, answer: &Answer, now: Millis, out: &mut Vec<Action>) -> Verdict {
+        self.fail_answered(Address::Peer(to), &answer.id, &Offence::Unsuitable, now, out);
+        self.complain(MASTER, &Offence::Unsuitable, now, out);
+        self.swallow(answer, out)
+    }
+
+    pub(super) fn follow_lock(&mut self, pending: Pending, grant: Option<&Grant>, now: Millis, out: &mut Vec<Action>) {
         if !self.config.follows_locks() {
             return;
         }
         match (pending.ask, grant) {
             (Ask::Lock(wanted), Some(grant)) => {
                 self.locks.note_wait(pending.since);
+                self.locks.asked_here(grant.id);
                 self.locks.grant(&pending.worker, wanted, grant, now);
             }
             (Ask::Move { lock }, Some(grant)) => {
@@ -97,8 +115,11 @@ impl AceBase {
         }
     }
 
-    fn adopt(&mut self, worker: &str, grant: Option<&Grant>, now: Millis) {
-        if let Some(grant) = grant
+    /// The request was made under a former run of the hub.
+    fn adopt(&mut self, worker: &str, answer: &Answer, now: Millis) {
+        self.survivors.note(worker, now);
+        self.requests.remember_settled(worker, &answer.id, now);
+        if let Some(grant) = &answer.grant
             && self.config.follows_locks()
             && self.locks.len() < self.config.max_requests
         {
@@ -140,6 +161,7 @@ impl AceBase {
             self.release_is_confirmed(seq, now, out);
         } else {
             self.is_sign_of_life(id, now, out);
+            self.heard_about_index(id, answer.denies_index, now, out);
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
     AceBase,
     introductions::note,
     locks::Key,
-    message::{self, Ask, MASTER, Request, RequestKind},
+    message::{self, Ask, MASTER, Request},
     requests::{By, Seq, State},
 };
 use crate::hub::coordinator::{Action, Millis, NoteKind, Verdict};
@@ -27,12 +27,12 @@ impl AceBase {
     pub(super) fn asked(
         &mut self,
         worker: &str,
-        kind: RequestKind,
+        Request { id, ask }: Request,
         text: &[u8],
         now: Millis,
         out: &mut Vec<Action>,
     ) -> Verdict {
-        let Some(Request { id, ask }) = message::read_request(kind, text, worker) else { return Verdict::Forward };
+        self.survivors.has_asked(worker, &id);
         if self.requests.find(worker, &id).is_some() {
             return Verdict::Taken;
         }
@@ -113,7 +113,7 @@ impl AceBase {
         let Some(key) = self.meant_as_fenced(worker, *lock, now) else {
             let means_another = match self.locks.held(*lock) {
                 Some(held) => held.peer != worker,
-                None => self.config.follows_locks() && self.master.began_here(),
+                None => self.config.follows_locks() && (self.master.began_here() || self.locks.would_know(*lock)),
             };
             return means_another.then(|| message::failed(worker, id, ask, GONE_WITH_MASTER));
         };

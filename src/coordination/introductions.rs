@@ -11,7 +11,7 @@
 
 use super::{
     AceBase,
-    message::{self, Kind, MASTER},
+    message::{self, MASTER, Message},
     sessions::Standing,
 };
 use crate::hub::coordinator::{Action, Millis, NoteKind, Verdict};
@@ -32,18 +32,20 @@ impl AceBase {
     }
 
     /// A message may show its sender to be AceBase's, or to be so again after its `bye`.
-    pub(super) fn notice_sender(&mut self, from: &str, kind: Kind, body: &[u8], now: Millis, out: &mut Vec<Action>) {
-        let takes_part = match kind {
-            Kind::Interest | Kind::Request(_) => true,
+    pub(super) fn notice_sender(&mut self, from: &str, message: &Message, now: Millis, out: &mut Vec<Action>) {
+        let takes_part = match message {
+            Message::Interest | Message::Request(_) => true,
             // What a closing database still has to tell goes out after its `bye`.
-            Kind::News => !self.sessions.any_departed() || self.sessions.standing(from) == Standing::Plain,
-            Kind::Bye | Kind::Answer(_) => false,
+            Message::News | Message::MasterNews | Message::IndexDeleted { .. } => {
+                !self.sessions.any_departed() || self.sessions.standing(from) == Standing::Plain
+            }
+            Message::Bye | Message::Answer(_) => false,
         };
         let known = || message::is_acebase_id(from) && !self.sessions.any_departed();
         if !takes_part || known() || self.sessions.standing(from) == Standing::AceBase {
             return;
         }
-        if self.sessions.has(from) && message::sender(body).is_some_and(|sender| sender == from) {
+        if self.sessions.has(from) {
             self.recognise(from, now, out);
         }
     }
@@ -84,17 +86,18 @@ impl AceBase {
     }
 
     /// A peer says `bye`: for itself, or on behalf of one that it knows to be gone.
-    pub(super) fn heard_bye(&mut self, from: &str, body: &[u8], now: Millis, out: &mut Vec<Action>) -> Verdict {
-        let Some(of) = message::sender(body) else { return Verdict::Forward };
+    pub(super) fn heard_bye(&mut self, from: &str, of: &[u8], now: Millis, out: &mut Vec<Action>) -> Verdict {
+        let Ok(of) = std::str::from_utf8(of) else { return Verdict::Taken };
         if of == from {
             self.departs(from, now, out);
             return Verdict::Forward;
         }
-        if from == MASTER && self.master.heard_bye(&of) {
+        if from == MASTER && self.master.heard_bye(of) {
             return Verdict::Taken;
         }
-        // Each peer says it to all others when one is gone. The hub itself has told everyone.
-        if self.config.introductions { Verdict::Taken } else { Verdict::Forward }
+        // Each peer says it to all others when one is gone. The hub itself has told everyone; and of one that is there, or is
+        // there again, it is not so.
+        if self.config.introductions || self.sessions.has(of) { Verdict::Taken } else { Verdict::Forward }
     }
 
     fn departs(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {

@@ -80,6 +80,8 @@ pub(super) struct LockTable {
     rows: BTreeMap<Key, Row>,
     /// By the present master's number for it.
     held: HashMap<u64, Key>,
+    /// The lowest number of a lock that the present master was asked for through this hub.
+    first: Option<u64>,
     fenced: BTreeSet<Key>,
     /// Ends of fenced locks, and of those whose holder is gone.
     ends: Timers<Key>,
@@ -97,6 +99,7 @@ impl LockTable {
         Self {
             rows: BTreeMap::new(),
             held: HashMap::new(),
+            first: None,
             fenced: BTreeSet::new(),
             ends: Timers::new(),
             next: 0,
@@ -143,6 +146,17 @@ impl LockTable {
         self.held.insert(grant.id, self.next);
         self.rows.insert(self.next, Row { lock, granted: now, holder: Holder::Around, ends });
         self.next += 1;
+    }
+
+    /// The present master granted this one to a request that came through this hub. Masters number locks in the order in which
+    /// they are asked for, so this hub has seen the grant of every later one, but of those that the master gives itself.
+    pub(super) fn asked_here(&mut self, id: u64) {
+        self.first = Some(self.first.map_or(id, |first| first.min(id)));
+    }
+
+    /// A lock of this number that a worker had from the present master would be in the table.
+    pub(super) fn would_know(&self, id: u64) -> bool {
+        self.first.is_some_and(|first| id >= first)
     }
 
     /// A lock of the present master.
@@ -199,6 +213,7 @@ impl LockTable {
 
     /// The master is gone: what it granted counts on, until released or expired.
     pub(super) fn fence_all(&mut self, now: Millis) {
+        self.first = None;
         for (_, key) in self.held.drain() {
             if let Some(row) = self.rows.get_mut(&key) {
                 (row.lock.state, row.lock.since) = (LockState::Fenced, now);

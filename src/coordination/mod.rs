@@ -3,20 +3,24 @@
 //!
 //! | module | keeps |
 //! |---|---|
-//! | `message` | the words: recognising, reading and writing AceBase messages |
+//! | `message` | the words: reading and writing AceBase messages, and what their receivers can take |
+//! | `etiquette`, `complaints` | who may say what to whom, and who is told of those who said something else |
 //! | `sessions`, `absences` | who is there, whose session is kept, who may still come back |
 //! | `introductions` | who knows whom |
-//! | `requests`, `settled` | what workers have asked and no master has answered; what may be answered twice |
+//! | `requests`, `settled`, `survivors` | what workers have asked and no master has answered; what may be answered twice, or was asked earlier |
 //! | `locks` | who holds which lock, and which locks of former masters still count |
 //! | `master` | is there a master, is it the one that was there |
 //! | `succession`, `newcomers` | who wants its place while it is taken, and gets it or not |
 //! | `farewells` | who has said `bye` and is still connected |
-//! | `asking`, `answering`, `handover`, `orphans` | what happens: a request, an answer, a change of masters, a worker's end |
+//! | `asking`, `answering`, `handover`, `orphans`, `deletions` | what happens: a request, an answer, a change of masters, a worker's end, an index's end |
 
 mod absences;
 mod answering;
 mod asking;
+mod complaints;
 mod config;
+mod deletions;
+mod etiquette;
 mod farewells;
 mod handover;
 mod introductions;
@@ -33,6 +37,7 @@ mod rig;
 mod sessions;
 mod settled;
 mod succession;
+mod survivors;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -45,20 +50,26 @@ pub use self::config::{
 };
 use self::{
     absences::Absences,
+    complaints::Complaints,
+    deletions::Deletions,
     farewells::Farewells,
     introductions::note,
     locks::LockTable,
     master::{Master, Presence},
-    message::{Ask, Kind, MASTER},
+    message::{Ask, MASTER, Message, Said},
     requests::{Pending, Requests},
     sessions::{Sessions, Standing},
     succession::Succession,
+    survivors::Survivors,
 };
 use crate::clock::WallClock;
 use crate::hub::coordinator::{
     Action, Address, Coordinator, Entry, Fate, Incumbent, Lock, LockState, Loss, Millis, NoteKind, Return, Role,
     Status, Ticket, Verdict,
 };
+
+/// Why some ids are refused.
+const OWN_IDS: &str = "Ids that begin with \"acebase-ipc-server\" are the server's own: choose another";
 
 /// Coordinates the AceBase peers of one database. See the module's description.
 #[derive(Debug)]
@@ -71,6 +82,9 @@ pub struct AceBase {
     master: Master,
     succession: Succession,
     farewells: Farewells,
+    survivors: Survivors,
+    deletions: Deletions,
+    complaints: Complaints,
 }
 
 impl AceBase {
@@ -84,6 +98,9 @@ impl AceBase {
             master: Master::new(wall_clock(0)),
             succession: Succession::default(),
             farewells: Farewells::new(),
+            survivors: Survivors::default(),
+            deletions: Deletions::default(),
+            complaints: Complaints::default(),
             config,
         }
     }
@@ -96,8 +113,7 @@ impl AceBase {
     }
 
     fn await_worker(&mut self, worker: &str, loss: Loss, lost_at: Millis, undelivered: &[Bytes], now: Millis) {
-        let is_answer = |text: &&Bytes| matches!(Kind::of(text), Some(Kind::Answer(_)));
-        let mut answers = undelivered.iter().filter(is_answer).peekable();
+        let mut answers = undelivered.iter().filter(|text| message::is_answer(text)).peekable();
         let left_something = self.requests.any_of(worker) || self.locks.iter().any(|lock| lock.peer == worker);
         if !left_something && answers.peek().is_none() {
             return;
@@ -108,11 +124,48 @@ impl AceBase {
             self.absences.keep(worker, answer);
         }
     }
+
+    /// A message that is in order.
+    #[inline]
+    fn heard(
+        &mut self,
+        from: &str,
+        to: Address<'_>,
+        said: Said<'_>,
+        body: &Bytes,
+        now: Millis,
+        out: &mut Vec<Action>,
+    ) -> Verdict {
+        self.locks.turn_begins(now);
+        self.notice_sender(from, &said.message, now, out);
+        self.farewells.put_off(from, now);
+        if matches!(said.message, Message::News | Message::MasterNews | Message::IndexDeleted { .. }) {
+            self.files_change(now, out);
+        }
+        match (said.message, to) {
+            (Message::Bye, _) => self.heard_bye(from, &said.from, now, out),
+            (Message::Request(request), _) if self.config.follows_requests() => {
+                self.asked(from, request, body, now, out)
+            }
+            (Message::Answer(answer), Address::Peer(to)) => self.answered(to, answer, body, now, out),
+            (Message::IndexDeleted { file_name }, _) if from != MASTER => {
+                match self.ask_about_index(from, &file_name, body, now, out) {
+                    Ok(()) => Verdict::Taken,
+                    Err(offence) => self.keep_back(from, to, body, &offence, now, out),
+                }
+            }
+            _ => Verdict::Forward,
+        }
+    }
 }
 
 impl Coordinator for AceBase {
     fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, now: Millis, out: &mut Vec<Action>) -> Entry {
-        if peer == MASTER { self.admit_master(ticket, other, now, out) } else { Entry::Open }
+        match peer {
+            MASTER => self.admit_master(ticket, other, now, out),
+            _ if message::is_own_id(peer) => Entry::Refused(OWN_IDS.to_owned()),
+            _ => Entry::Open,
+        }
     }
 
     fn withdraw(&mut self, ticket: Ticket, now: Millis, out: &mut Vec<Action>) {
@@ -125,6 +178,7 @@ impl Coordinator for AceBase {
         if peer == MASTER {
             self.master_place_is_taken(now, out);
         }
+        self.survivors.note(peer, now);
         let missed = self.absences.recall(peer);
         if message::is_acebase_id(peer) || missed.is_some() {
             self.recognise(peer, now, out);
@@ -136,21 +190,19 @@ impl Coordinator for AceBase {
     }
 
     fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, now: Millis, out: &mut Vec<Action>) -> Verdict {
-        let Some(kind) = Kind::of(body) else { return Verdict::Forward };
-        self.locks.turn_begins(now);
-        self.notice_sender(from, kind, body, now, out);
-        self.farewells.put_off(from, now);
-        self.heard_of_files(kind, now, out);
-        match (kind, to) {
-            (Kind::Bye, _) => self.heard_bye(from, body, now, out),
-            (Kind::Request(kind), Address::Peer(MASTER)) if from != MASTER && self.config.follows_requests() => {
-                self.asked(from, kind, body, now, out)
-            }
-            // A master that answers itself answers no worker.
-            (Kind::Answer(kind), Address::Peer(to)) if from == MASTER && to != MASTER => {
-                self.answered(to, kind, body, now, out)
-            }
-            _ => Verdict::Forward,
+        let is_known = message::is_acebase_id(from);
+        if is_known && !self.sessions.any_departed() && message::is_usual_news(body, from) {
+            self.locks.turn_begins(now);
+            self.files_change(now, out);
+            return Verdict::Forward;
+        }
+        if !is_known && !self.must_read(body) {
+            return Verdict::Forward;
+        }
+        match Self::weigh(from, to, body) {
+            Ok(Some(said)) => self.heard(from, to, said, body, now, out),
+            Ok(None) => Verdict::Forward,
+            Err(offence) => self.keep_back(from, to, body, &offence, now, out),
         }
     }
 

@@ -4,7 +4,7 @@
 use super::{
     AceBase,
     introductions::note,
-    message::{self, Ask, Grant, Kind, MASTER},
+    message::{self, Ask, Grant, MASTER},
     succession::Word,
 };
 use crate::hub::coordinator::{Action, Decision, Entry, Incumbent, Millis, NoteKind, Ticket};
@@ -83,13 +83,6 @@ impl AceBase {
         out.push(Action::Probe { to: MASTER.to_owned(), text });
     }
 
-    /// Whoever writes tells it the others.
-    pub(super) fn heard_of_files(&mut self, kind: Kind, now: Millis, out: &mut Vec<Action>) {
-        if kind == Kind::News {
-            self.files_change(now, out);
-        }
-    }
-
     /// The master has changed its tables at a worker's request.
     pub(super) fn heard_of_tables(&mut self, ask: &Ask, now: Millis, out: &mut Vec<Action>) {
         if ask.needs_tables() {
@@ -97,7 +90,8 @@ impl AceBase {
         }
     }
 
-    fn files_change(&mut self, now: Millis, out: &mut Vec<Action>) {
+    /// Whoever writes tells it the others.
+    pub(super) fn files_change(&mut self, now: Millis, out: &mut Vec<Action>) {
         if !self.succession.is_empty() {
             let words = self.succession.files_change(now);
             self.tell_newcomers(words, now, out);

@@ -189,6 +189,11 @@ impl Requests {
         self.settled.contains(worker, id)
     }
 
+    /// A request that was not known here was answered, and may be answered once more.
+    pub(super) fn remember_settled(&mut self, worker: &str, id: &str, now: Millis) {
+        self.settled.insert(worker, id, now);
+    }
+
     /// The worker has requests.
     pub(super) fn any_of(&self, worker: &str) -> bool {
         self.by_worker.contains_key(worker)

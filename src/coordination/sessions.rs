@@ -45,17 +45,19 @@ struct Session {
 pub(super) struct Sessions {
     sessions: BTreeMap<String, Session>,
     kept: Timers<String>,
+    plain: usize,
     departed: usize,
 }
 
 impl Sessions {
     pub(super) fn new() -> Self {
-        Self { sessions: BTreeMap::new(), kept: Timers::new(), departed: 0 }
+        Self { sessions: BTreeMap::new(), kept: Timers::new(), plain: 0, departed: 0 }
     }
 
     /// A peer connected; nothing is known of it yet.
     pub(super) fn begin(&mut self, peer: &str) {
         self.end(peer);
+        self.plain += 1;
         self.sessions.insert(peer.to_owned(), Session { standing: Standing::Plain, link: Link::Up });
     }
 
@@ -63,6 +65,7 @@ impl Sessions {
     pub(super) fn end(&mut self, peer: &str) -> Option<(Loss, Millis)> {
         self.kept.cancel(&peer.to_owned());
         let session = self.sessions.remove(peer)?;
+        self.plain -= usize::from(session.standing == Standing::Plain);
         self.departed -= usize::from(session.standing == Standing::Departed);
         match session.link {
             Link::Up => None,
@@ -78,10 +81,17 @@ impl Sessions {
     /// More is known of a peer now.
     pub(super) fn set_standing(&mut self, peer: &str, standing: Standing) {
         if let Some(session) = self.sessions.get_mut(peer) {
+            self.plain -= usize::from(session.standing == Standing::Plain);
+            self.plain += usize::from(standing == Standing::Plain);
             self.departed -= usize::from(session.standing == Standing::Departed);
             self.departed += usize::from(standing == Standing::Departed);
             session.standing = standing;
         }
+    }
+
+    /// Some peer is AceBase's, or was.
+    pub(super) fn any_acebase(&self) -> bool {
+        self.sessions.len() > self.plain
     }
 
     /// Some peer has said `bye` and still has its connection.
@@ -126,6 +136,18 @@ impl Sessions {
         others.map(|(id, _)| id.as_str())
     }
 
+    /// The plain peers, except one.
+    pub(super) fn plain_peers_but<'a>(&'a self, peer: &'a str) -> impl Iterator<Item = &'a str> {
+        let others =
+            self.sessions.iter().filter(move |(id, session)| *id != peer && session.standing == Standing::Plain);
+        others.map(|(id, _)| id.as_str())
+    }
+
+    /// All peers, except one.
+    pub(super) fn all_but<'a>(&'a self, peer: &'a str) -> impl Iterator<Item = &'a str> {
+        self.sessions.keys().map(String::as_str).filter(move |id| *id != peer)
+    }
+
     /// How many sessions are kept for peers that may be back.
     pub(super) fn kept(&self) -> usize {
         self.sessions.values().filter(|session| session.link != Link::Up).count()
@@ -164,6 +186,22 @@ mod tests {
         for loss in [Loss::Closed, Loss::Slow, Loss::Violation, Loss::Kicked] {
             assert_eq!(with(Standing::AceBase).lose("w", loss, 0, 5), Fate::End);
         }
+    }
+
+    #[test]
+    fn what_peers_are_is_counted() {
+        let mut sessions = with(Standing::Plain);
+        assert!(!sessions.any_acebase());
+        for (standing, departed) in [(Standing::AceBase, false), (Standing::Departed, true), (Standing::AceBase, false)]
+        {
+            sessions.set_standing("w", standing);
+            assert_eq!((sessions.any_acebase(), sessions.any_departed()), (true, departed));
+        }
+        sessions.begin("w");
+        assert!(!sessions.any_acebase());
+        assert_eq!((sessions.plain_peers_but("x").count(), sessions.plain_peers_but("w").count()), (1, 0));
+        sessions.end("w");
+        assert!(!sessions.any_acebase() && sessions.all_but("x").count() == 0);
     }
 
     #[test]

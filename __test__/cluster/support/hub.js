@@ -2,6 +2,7 @@
 
 // The hub of a test: a process of its own, so that it can be killed.
 
+const assert = require('node:assert/strict');
 const net = require('node:net');
 const path = require('node:path');
 
@@ -18,11 +19,23 @@ const COMMAND = path.join(__dirname, '..', '..', '..', 'bin', 'acebase-ipc-serve
  * Starts a hub.
  * @param {import('node:test').TestContext} t
  * @param {object} [options] Of the server; `port`: any free one if absent.
+ * @returns {Promise<{ child: object, port: number, expectsRefusals: boolean }>} `expectsRefusals`: set by tests in which somebody
+ * does not behave.
  */
 async function startHub(t, options = {}) {
   const argument = JSON.stringify({ host: HOST, port: 0, ...options });
   const child = startChild(t, 'hub', path.join(__dirname, 'hub-process.js'), [argument]);
-  return { child, port: await child.call('start') };
+  const hub = { child, port: await child.call('start'), expectsRefusals: false };
+  defer(t, () => assertNothingRefused(hub));
+  return hub;
+}
+
+/** What real AceBase processes say is never kept back, whatever happens to them. */
+async function assertNothingRefused({ child, expectsRefusals }) {
+  if (child.isAlive && !expectsRefusals) {
+    const warnings = await child.call('warnings');
+    assert.ok(!warnings.includes('message-refused'), `a message was kept back: ${child.lastWords}`);
+  }
 }
 
 /**

@@ -38,7 +38,9 @@ impl Style {
         let (head, tail) = match self {
             Style::Plain => (String::new(), ""),
             Style::AceBase => {
-                (format!(r#"{{"type":"event","from":"{}","to":"{}","data":"#, self.id(from), self.id(to)), "}")
+                let (from, to) = (self.id(from), self.id(to));
+                let head = format!(r#"{{"type":"event","from":"{from}","to":"{to}","path":"b","event":"value""#);
+                (head + r#","data":{"path":"b","val":"#, "}}")
             }
         };
         Template::filled(from, &head, tail, size)
@@ -48,7 +50,10 @@ impl Style {
     pub fn broadcast(self, from: usize, size: usize) -> Result<Template, TooSmall> {
         let (head, tail) = match self {
             Style::Plain => (String::new(), ""),
-            Style::AceBase => (format!(r#"{{"type":"notification","from":"{}","data":"#, self.id(from)), "}"),
+            Style::AceBase => {
+                let head = format!(r#"{{"type":"notification","from":"{}","data":"#, self.id(from));
+                (head + r#"{"type":"cache.invalidate","path":"b","recursive":"#, "}}")
+            }
         };
         Template::filled(from, &head, tail, size)
     }
@@ -326,10 +331,10 @@ mod tests {
 
     #[test]
     fn messages_have_their_size_and_number() {
-        for style in [Style::Plain, Style::AceBase] {
-            let template = style.direct(1, 2, 150).unwrap();
+        for (style, size) in [(Style::Plain, 150), (Style::AceBase, 200)] {
+            let template = style.direct(1, 2, size).unwrap();
             let text = String::from_utf8(text(&template, 12)).unwrap();
-            assert_eq!(text.len(), 150);
+            assert_eq!(text.len(), size);
             assert_eq!(text.matches("0000000012").count(), 2);
             serde_json::from_str::<serde_json::Value>(&text).unwrap();
             assert!(style.direct(1, 2, 20).is_err());

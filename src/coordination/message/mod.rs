@@ -1,15 +1,22 @@
-//! AceBase's own messages: recognised by their first bytes, read as far as the hub needs, and written as AceBase writes them.
+//! AceBase's own messages: recognised, read as far as the hub needs, judged by what their receivers can take, and written as
+//! AceBase writes them.
 //!
-//! Every published client serialises with `type` first, so `{"type":"<type>"` decides; whatever begins otherwise is not
-//! AceBase's. Recognising costs no allocation and no parsing, for it is done for every message of a database.
+//! Every message of a database is read, for one that its receivers cannot take would end their processes. Those that pass all the
+//! time are written in one way only by all published clients, and take `quick`; all else takes `complete`. `rules` is the
+//! table of what must be there and why.
 
-mod read;
+mod complete;
+mod cursor;
+mod quick;
+mod rules;
+mod said;
 mod write;
 
 pub use self::{
-    read::{Answer, Ask, Grant, Request, Wanted, read_answer, read_request, sender},
+    said::{Answer, Ask, Due, Fault, Grant, Message, Reading, RefusalForm, Request, Said, Unsound, Wanted},
     write::{
-        disconnected, failed, granted, hello, hold_request, invalidate_cache, mark_hello, unlock_request, unlocked,
+        disconnected, failed, granted, hello, hold_request, index_question, invalidate_cache, mark_hello, refused,
+        unlock_request, unlocked,
     },
 };
 
@@ -25,67 +32,83 @@ pub const NO_SUCH_LOCK: i8 = -1;
 /// Characters in an id that acebase-core generates: a cuid without its first letter.
 const ID_LENGTH: usize = 24;
 
-/// What every AceBase message begins with.
+/// What every message of the published clients begins with.
 const PREFIX: &[u8] = br#"{"type":""#;
 
-/// Bytes in the longest type that is recognised, `move-lock-request`.
-const LONGEST_TYPE: usize = 17;
+/// The types of messages that clients know.
+const KINDS: [&str; 13] = [
+    "notification",
+    "event",
+    "lock-request",
+    "unlock-request",
+    "lock-result",
+    "unlock-result",
+    "request",
+    "result",
+    "move-lock-request",
+    "hello",
+    "bye",
+    "subscribe",
+    "unsubscribe",
+];
 
-/// What a message is, as far as the hub cares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `notification`, `event`: what a peer tells as it goes along.
-    News,
-    /// `hello`, `subscribe`, `unsubscribe`: only a peer that takes part says so.
-    Interest,
-    /// `bye`
-    Bye,
-    /// A worker asks the master.
-    Request(RequestKind),
-    /// The master answers a worker.
-    Answer(AnswerKind),
-}
+/// The hub's own words, as they begin.
+const NOTICES: [&[u8]; 4] = [b"welcome:", b"connect:", b"disconnect:", b"get:"];
 
-/// What a worker may ask of the master.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestKind {
-    /// `lock-request`
-    Lock,
-    /// `unlock-request`
-    Unlock,
-    /// `move-lock-request`
-    Move,
-    /// `request`: allocation, keys, indexes.
-    Custom,
-}
+/// The hub's own word for "I am here".
+const PONG: &[u8] = b"pong";
 
 /// How the master answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerKind {
     /// `lock-result`, to requests and moves of locks.
     Lock,
-    /// `unlock-result`, `result`
-    Other,
+    /// `unlock-result`
+    Unlock,
+    /// `result`
+    Custom,
 }
 
-impl Kind {
-    /// Recognises a message by its first bytes.
-    pub fn of(body: &[u8]) -> Option<Self> {
-        let rest = body.strip_prefix(PREFIX)?;
-        let end = rest.iter().take(LONGEST_TYPE + 1).position(|byte| *byte == b'"')?;
-        Some(match &rest[..end] {
-            b"notification" | b"event" => Self::News,
-            b"hello" | b"subscribe" | b"unsubscribe" => Self::Interest,
-            b"bye" => Self::Bye,
-            b"lock-request" => Self::Request(RequestKind::Lock),
-            b"unlock-request" => Self::Request(RequestKind::Unlock),
-            b"move-lock-request" => Self::Request(RequestKind::Move),
-            b"request" => Self::Request(RequestKind::Custom),
-            b"lock-result" => Self::Answer(AnswerKind::Lock),
-            b"unlock-result" | b"result" => Self::Answer(AnswerKind::Other),
-            _ => return None,
-        })
+/// Reads a text. Whether its sender may say so is another question.
+#[inline]
+pub fn read(text: &[u8]) -> Reading<'_> {
+    match text.first() {
+        Some(b'{') => match quick::read(text) {
+            Some(said) => Reading::Sound(said),
+            None => complete::read(text),
+        },
+        _ if text == PONG || NOTICES.iter().any(|notice| text.starts_with(notice)) => Reading::Notice,
+        _ => Reading::Ignored,
     }
+}
+
+/// Whether this is news of this peer, in order and in their usual form: most of what passes. The peer's id must be of AceBase's form.
+#[inline]
+pub fn is_usual_news(text: &[u8], from: &str) -> bool {
+    quick::is_news(text, from)
+}
+
+/// Reads a text without the quick way. What the quick way takes, it takes in the same meaning.
+#[cfg(any(test, feature = "model"))]
+pub fn read_completely(text: &[u8]) -> Reading<'_> {
+    if text.starts_with(b"{") { complete::read(text) } else { read(text) }
+}
+
+/// Whether the quick way takes a text.
+#[cfg(any(test, feature = "model"))]
+pub fn is_usual(text: &[u8]) -> bool {
+    quick::read(text).is_some()
+}
+
+/// Whether a text begins as a message of the published clients. It costs next to nothing to ask.
+pub fn resembles_acebase(text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(PREFIX) else { return false };
+    KINDS.iter().any(|kind| rest.strip_prefix(kind.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'"')))
+}
+
+/// Whether a text is a master's answer to somebody.
+pub fn is_answer(text: &[u8]) -> bool {
+    matches!(read(text), Reading::Sound(Said { message: Message::Answer(_), .. }))
 }
 
 /// Whether an id can only be an AceBase peer's: the master's, or of the form that acebase-core generates.
@@ -97,43 +120,15 @@ pub fn is_acebase_id(id: &str) -> bool {
     <&[u8; ID_LENGTH]>::try_from(id.as_bytes()).is_ok_and(generated) || id == MASTER
 }
 
+/// Whether an id is one of those under which the hub itself speaks.
+pub fn is_own_id(id: &str) -> bool {
+    id.starts_with(HUB)
+}
+
 /// The parent of a database path, as acebase-core's `PathInfo` has it, except that the root's parent is the root.
 pub fn parent_path(path: &str) -> &str {
     path.rfind(['/', '[']).map_or("", |end| &path[..end])
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const WORKER: &str = "l8x0k2vq0000abcdef012345";
-
-    #[test]
-    fn only_the_published_key_order_is_recognised() {
-        assert_eq!(Kind::of(br#"{"type":"notification","from":"x"}"#), Some(Kind::News));
-        assert_eq!(Kind::of(br#"{"type":"hello"}"#), Some(Kind::Interest));
-        assert_eq!(Kind::of(br#"{"type":"move-lock-request","#), Some(Kind::Request(RequestKind::Move)));
-        assert_eq!(Kind::of(br#"{"type":"unlock-result","#), Some(Kind::Answer(AnswerKind::Other)));
-        for other in ["", "{", "hello", r#"{"type":"#, r#"{"type":"hello"#, r#"{"type":"hellohellohellohellohello"}"#] {
-            assert_eq!(Kind::of(other.as_bytes()), None, "{other}");
-        }
-        assert_eq!(Kind::of(br#"{ "type":"hello"}"#), None);
-        assert_eq!(Kind::of(br#"{"from":"x","type":"hello"}"#), None);
-    }
-
-    #[test]
-    fn ids_of_acebase_are_known_by_their_form() {
-        assert!(is_acebase_id(MASTER));
-        assert!(is_acebase_id(WORKER));
-        for other in ["", "worker", "[master]x", "L8x0k2vq0000abcdef012345", "l8x0k2vq0000abcdef0123456"] {
-            assert!(!is_acebase_id(other), "{other}");
-        }
-    }
-
-    #[test]
-    fn paths_have_the_parents_that_acebase_gives_them() {
-        for (path, parent) in [("a/b/c", "a/b"), ("a/b[3]", "a/b"), ("a[3]/b", "a[3]"), ("a", ""), ("", "")] {
-            assert_eq!(parent_path(path), parent, "{path}");
-        }
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use bytes::Bytes;
 
-use super::{Ask, HUB, MASTER};
+use super::{Ask, HUB, MASTER, RefusalForm};
 use crate::hub::coordinator::Lock;
 
 /// Makes the receiver answer `from` with its own hello and its subscriptions: an AceBase peer does so when `to` is not itself.
@@ -41,6 +41,15 @@ pub fn hold_request(id: &str) -> Bytes {
     object("lock-request").text("id", id).text("from", HUB).text("to", MASTER).raw("data", &data).end()
 }
 
+/// The hub asks a master whether it has an index: it is told of a change that is none. The answer comes to [`HUB`].
+pub fn index_question(id: &str, file_name: &str) -> Bytes {
+    let data = format!(
+        r#"{{"type":"index.update","fileName":{},"path":"","oldValue":null,"newValue":null}}"#,
+        quoted(file_name)
+    );
+    object("request").text("from", HUB).text("to", MASTER).text("id", id).raw("data", &data).end()
+}
+
 /// A lock is released, on the master's behalf.
 pub fn unlocked(worker: &str, id: &str, lock: u64) -> Bytes {
     let data = format!(r#"{{"id":{lock}}}"#);
@@ -68,16 +77,29 @@ pub fn failed(worker: &str, id: &str, ask: &Ask, reason: &str) -> Bytes {
         }
         // A client does not handle a failed release; and a lock is gone with its master.
         Ask::Unlock { lock } => unlocked(worker, id, *lock),
-        Ask::AddKey | Ask::Free => {
-            let data = format!(r#"{{"ok":false,"reason":{}}}"#, quoted(reason));
-            let object = object("result").text("id", id).raw("ok", "true");
-            object.text("from", MASTER).text("to", worker).raw("data", &data).end()
-        }
+        Ask::AddKey | Ask::Free => refused_by_master(worker, id, reason),
         Ask::Custom => {
             let object = object("result").text("id", id).raw("ok", "false");
             object.text("from", MASTER).text("to", worker).text("reason", reason).end()
         }
     }
+}
+
+/// A request is refused for what it is, on the master's behalf, in the way that its client can bear.
+pub fn refused(worker: &str, id: &str, form: RefusalForm, reason: &str) -> Bytes {
+    let kind = match form {
+        RefusalForm::Lock => "lock-result",
+        RefusalForm::Unlock => "unlock-result",
+        RefusalForm::ByMaster => return refused_by_master(worker, id, reason),
+        RefusalForm::Custom => "result",
+    };
+    lock_answer(kind, worker, id).raw("ok", "false").text("reason", reason).end()
+}
+
+/// As masters refuse: the request has been dealt with, and nothing came of it.
+fn refused_by_master(worker: &str, id: &str, reason: &str) -> Bytes {
+    let data = format!(r#"{{"ok":false,"reason":{}}}"#, quoted(reason));
+    object("result").text("id", id).raw("ok", "true").text("from", MASTER).text("to", worker).raw("data", &data).end()
 }
 
 fn lock_answer(kind: &str, worker: &str, id: &str) -> Object {

@@ -18,6 +18,9 @@ impl World {
         if status.held_requests + status.delivered_requests > 2 * bound || self.rig.coordinator.locks().len() > bound {
             return Err(format!("out of bounds: {status:?}"));
         }
+        if let Some(note) = self.rig.notes.iter().find(|note| note.kind == NoteKind::MessageRefused) {
+            return Err(format!("what an honest process says is kept back: {}", note.detail));
+        }
         self.check_conflicts()
     }
 

@@ -143,7 +143,8 @@ impl Worker {
 
     pub(super) fn tell_news(&mut self, rig: &mut Rig, to: Option<&str>) {
         self.news += 1;
-        let text = format!(r#"{{"type":"event","from":"{}","news":{}}}"#, self.id, self.news);
+        let data = json!({"path": "a", "val": self.news});
+        let text = format!(r#"{{"type":"event","from":"{}","path":"a","event":"value","data":{data}}}"#, self.id);
         rig.send(&self.id, to, &text);
     }
 
@@ -173,7 +174,7 @@ impl Worker {
             "hello" => self.greet(rig, from, message),
             "bye" => drop(self.peers.remove(&from)),
             "event" => {
-                let news = message["news"].as_u64().unwrap_or_default();
+                let news = message["data"]["val"].as_u64().unwrap_or_default();
                 if self.last_news.insert(from, news).is_some_and(|last| last >= news) {
                     return Err("news out of order".to_owned());
                 }

@@ -14,7 +14,7 @@ fn a_peer_that_said_bye_is_let_go_when_it_has_told_the_rest() {
     let mut rig = rig_with(&[ANN, BOB]);
     says_bye(&mut rig, ANN);
     rig.advance(SILENCE_MS - 1);
-    rig.send(ANN, Some(BOB), r#"{"type":"event","from":"ann000000000000000000000"}"#);
+    rig.send(ANN, Some(BOB), r#"{"type":"event","from":"ann000000000000000000000","data":{"path":"a"}}"#);
     rig.advance(SILENCE_MS - 1);
     assert!(rig.is_connected(ANN));
     rig.advance(1);
@@ -27,7 +27,7 @@ fn a_peer_that_said_bye_is_let_go_when_it_has_told_the_rest() {
 #[test]
 fn a_worker_that_said_bye_gets_what_it_has_asked_for() {
     let mut rig = rig_with(&[MASTER, ANN]);
-    ask(&mut rig, ANN, "request", "r1", json!({"type": "index.update"}));
+    ask(&mut rig, ANN, "request", "r1", json!({"type": "index.update", "fileName": "i.idx", "path": "a"}));
     rig.advance(2_000);
     says_bye(&mut rig, ANN);
     rig.advance(2 * SILENCE_MS);

@@ -17,13 +17,13 @@ fn acebase_peers_are_introduced_to_each_other_and_plain_ones_are_not() {
 #[test]
 fn a_peer_with_an_id_of_its_own_is_known_by_its_first_acebase_message() {
     let mut rig = rig_with(&[ANN, "own-id"]);
-    rig.send("own-id", None, r#"{"type":"event","from":"somebody else"}"#);
-    assert_eq!(rig.read_all(ANN), [r#"{"type":"event","from":"somebody else"}"#]);
-    rig.send("own-id", None, r#"{"type":"subscribe","from":"own-id","data":{}}"#);
-    let read = [r#"{"type":"hello","from":"own-id"}"#, r#"{"type":"subscribe","from":"own-id","data":{}}"#];
-    assert_eq!(rig.read_all(ANN), read);
-    rig.send("own-id", None, r#"{"type":"subscribe","from":"own-id","data":{}}"#);
-    assert_eq!(rig.read_all(ANN), read[1..]);
+    rig.send("own-id", None, r#"{"type":"event","from":"somebody else","data":{"path":"a"}}"#);
+    assert!(rig.read_all(ANN).is_empty());
+    let subscription = r#"{"type":"subscribe","from":"own-id","data":{"path":"a","event":"value"}}"#;
+    rig.send("own-id", None, subscription);
+    assert_eq!(rig.read_all(ANN), [r#"{"type":"hello","from":"own-id"}"#, subscription]);
+    rig.send("own-id", None, subscription);
+    assert_eq!(rig.read_all(ANN), [subscription]);
 }
 
 #[test]
@@ -40,10 +40,14 @@ fn introductions_come_before_the_reply_to_a_first_request() {
 fn who_said_bye_is_introduced_again_only_when_it_takes_part_again() {
     let mut rig = rig_with(&[ANN]);
     assert_eq!(rig.send(ANN, None, &format!(r#"{{"type":"bye","from":"{ANN}"}}"#)), Verdict::Forward);
-    rig.send(ANN, None, &format!(r#"{{"type":"notification","from":"{ANN}"}}"#));
+    rig.send(
+        ANN,
+        None,
+        &format!(r#"{{"type":"notification","from":"{ANN}","data":{{"type":"cache.invalidate","path":"a"}}}}"#),
+    );
     connect(&mut rig, &[BOB]);
     assert!(rig.read_all(ANN).is_empty());
-    rig.send(ANN, None, &format!(r#"{{"type":"subscribe","from":"{ANN}","data":{{}}}}"#));
+    rig.send(ANN, None, &format!(r#"{{"type":"subscribe","from":"{ANN}","data":{{"path":"a","event":"value"}}}}"#));
     assert_eq!(rig.read_all(ANN), [format!(r#"{{"type":"hello","from":"{BOB}"}}"#)]);
 }
 
@@ -52,9 +56,12 @@ fn farewells_on_behalf_of_others_are_swallowed_where_the_hub_tells_everyone() {
     let echo = format!(r#"{{"type":"bye","from":"{BOB}"}}"#);
     assert_eq!(rig_with(&[ANN]).send(ANN, None, &echo), Verdict::Taken);
     let mut rig = Rig::new(CoordinationConfig { introductions: false, ..Default::default() });
-    connect(&mut rig, &[ANN, BOB]);
+    connect(&mut rig, &[ANN, BOB, "other"]);
+    assert_eq!(rig.send(ANN, None, &echo), Verdict::Taken);
+    rig.lose(BOB, Loss::Closed);
+    rig.read_all("other");
     assert_eq!(rig.send(ANN, None, &echo), Verdict::Forward);
-    assert_eq!(rig.read_all(BOB), [echo]);
+    assert_eq!(rig.read_all("other"), [echo]);
 }
 
 #[test]
@@ -81,16 +88,14 @@ fn everything_can_be_switched_off() {
 
 #[test]
 fn what_does_not_concern_acebase_passes_untouched() {
-    let mut rig = rig_with(&[MASTER, ANN]);
-    for text in ["", "ping?", "{", r#"{"type":"lock-request""#, r#"{"type":"bye","from":7}"#, r#"{"type":"result"}"#] {
-        assert_eq!(rig.send(ANN, Some(MASTER), text), Verdict::Forward, "{text}");
+    let mut rig = rig_with(&[MASTER, ANN, "plain"]);
+    for text in
+        ["", "ping?", "[", " {", "disconnected", r#"{"any":"thing"}"#, r#"{"type":7}"#, r#"{"type":"lock-requests"}"#]
+    {
+        for sender in [ANN, "plain"] {
+            assert_eq!(rig.send(sender, Some(MASTER), text), Verdict::Forward, "{text}");
+            assert_eq!(rig.send(sender, None, text), Verdict::Forward, "{text}");
+        }
     }
-    let of_another = format!(r#"{{"type":"lock-request","id":"r","from":"{BOB}","to":"[master]","data":{{}}}}"#);
-    assert_eq!(rig.send(ANN, Some(MASTER), &of_another), Verdict::Forward);
-    assert_eq!(rig.send(ANN, Some(BOB), &of_another.replace(BOB, ANN)), Verdict::Forward);
-    assert!(rig.coordinator.is_idle());
-    let address = Address::Others;
-    let body = bytes::Bytes::from_static(br#"{"type":"result","id":"r","from":"[master]"}"#);
-    let verdict = rig.coordinator.received(MASTER, address, &body, 0, &mut Vec::new());
-    assert_eq!(verdict, Verdict::Forward);
+    assert!(rig.coordinator.is_idle() && count(&rig, NoteKind::MessageRefused) == 0);
 }

@@ -97,7 +97,7 @@ fn a_master_that_says_bye_before_it_says_who_it_is_still_gets_its_mail() {
 #[test]
 fn what_a_master_grants_itself_is_no_lock() {
     let mut rig = rig_with(&[MASTER]);
-    assert_eq!(grant(&mut rig, MASTER, "r1", 1, "t", true), Verdict::Forward);
+    assert_eq!(grant(&mut rig, MASTER, "r1", 1, "t", true), Verdict::Taken);
     assert!(rig.coordinator.locks().is_empty());
     rig.lose(MASTER, Loss::Closed);
     rig.advance(LOCK_TIMEOUT_MS);

@@ -1,5 +1,6 @@
 //! The promises of this layer, one by one, as peers see them.
 
+mod etiquette;
 mod farewells;
 mod introductions;
 mod locks;
@@ -15,7 +16,7 @@ use super::{
     message::{HUB, MASTER},
     rig::{EPOCH_MS, Rig},
 };
-use crate::hub::coordinator::{Address, Coordinator, LockState, Loss, NoteKind, Verdict};
+use crate::hub::coordinator::{Coordinator, LockState, Loss, NoteKind, Verdict};
 
 /// Ids of the form that acebase-core generates.
 const ANN: &str = "ann000000000000000000000";

@@ -107,7 +107,8 @@ fn the_lock_that_kept_a_newcomer_from_writing_is_released() {
 #[test]
 fn a_newcomer_is_refused_when_files_change_while_it_stands_by() {
     let news = |rig: &mut Rig, from: &str| {
-        rig.send(from, None, &format!(r#"{{"type":"notification","from":"{from}","data":{{"type":"root.update"}}}}"#));
+        let data = r#"{"type":"root.update","address":{"path":"","pageNr":1,"recordNr":2}}"#;
+        rig.send(from, None, &format!(r#"{{"type":"notification","from":"{from}","data":{data}}}"#));
     };
     let (mut rig, ticket) = with_candidate();
     news(&mut rig, ANN);

@@ -8,8 +8,9 @@ use std::{
 
 use super::workshop::{connect, hub, say, settings};
 use crate::{
+    clock::unix_millis,
     coordination::{AceBase, CoordinationConfig},
-    hub::{Admission, Hub, Place, Refused, Settings, coordinator::Decision, unix_millis},
+    hub::{Admission, Hub, Place, Refused, Settings, coordinator::Decision},
     protocol::close::CloseReason,
 };
 

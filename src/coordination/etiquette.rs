@@ -1,0 +1,194 @@
+//! Who may say what to whom: the gate that every message of a database passes.
+//!
+//! `message` tells what a text is to the clients that receive it; here it is weighed against who sends it. What is not in order is
+//! kept back: a request gets its refusal, and the server's owner is told from whom it came and what it was.
+//!
+//! | sender | to AceBase peers | to plain clients |
+//! |---|---|---|
+//! | AceBase peer: by its id, by what it has said, also after its `bye` | what they can take | the same |
+//! | plain client | what they can take; by a message of AceBase in its own name it becomes an AceBase peer | anything: the exact wire |
+//!
+//! What a plain client broadcasts and AceBase peers cannot take, the other plain clients still get. Where no AceBase peer is
+//! connected, nothing is read of plain clients but whether it begins as a message of AceBase.
+//!
+//! This holds with any setting of the other promises, for it needs none of them, except what follows from what they do not follow:
+//! with `masterTimeout: 0` nobody knows which requests there are, so a master's answers are judged by their form and their
+//! addressee only; without the lock table nobody knows whose a lock is, so a worker may release any; without introductions, a
+//! `bye` on another's behalf passes if that peer is gone. With coordination off altogether nothing is read at all.
+
+use bytes::Bytes;
+
+use super::{
+    AceBase,
+    complaints::Complaint,
+    message::{self, Due, MASTER, Message, Reading, RefusalForm, Request, Said, Unsound},
+    requests::By,
+    sessions::Standing,
+};
+use crate::hub::coordinator::{Action, Address, Millis, Verdict};
+
+/// Why a message is kept back.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum Offence {
+    #[error("a text that only the server itself says")]
+    HubsWord,
+    #[error("{}", describe(.0))]
+    Unsound(Unsound),
+    #[error("it speaks in the name of another")]
+    AnothersName(Option<Request>),
+    #[error("a request that does not go from a worker to the master")]
+    Misdirected(Request),
+    #[error("only a master may say it, to a worker that waits for it")]
+    NotMasters,
+    #[error("an answer that nobody waits for")]
+    Unasked,
+    #[error("an answer that does not suit its request")]
+    Unsuitable,
+    #[error("it tells that an index is gone which the master does not know")]
+    UnknownIndex,
+    #[error("it tells that an index is gone while there is no master to ask for it")]
+    NoMasterKnows,
+}
+
+fn describe(Unsound { kind, fault, .. }: &Unsound) -> String {
+    match kind {
+        Some(kind) => format!("a \"{kind}\" that {fault}"),
+        None => format!("a text that {fault}"),
+    }
+}
+
+impl Offence {
+    /// The answer that somebody waits for because of it.
+    fn due(&self) -> Option<Due> {
+        match self {
+            Self::Unsound(Unsound { due, .. }) => due.clone(),
+            Self::AnothersName(Some(request)) | Self::Misdirected(request) => {
+                Some(Due::Request { id: request.id.clone(), form: RefusalForm::from(&request.ask) })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl AceBase {
+    /// Whether what a peer says must be read whose id is not of AceBase's form. Among plain clients nobody acts upon it.
+    pub(super) fn must_read(&self, text: &[u8]) -> bool {
+        self.sessions.any_acebase() || message::resembles_acebase(text)
+    }
+
+    /// Weighs a text: in order, with what it says if that concerns AceBase, or not.
+    #[inline]
+    pub(super) fn weigh<'a>(from: &str, to: Address<'_>, text: &'a [u8]) -> Result<Option<Said<'a>>, Offence> {
+        match message::read(text) {
+            Reading::Sound(said) => weigh_message(from, to, said).map(Some),
+            Reading::Ignored | Reading::Foreign => Ok(None),
+            Reading::Notice => Err(Offence::HubsWord),
+            Reading::Unsound(unsound) => Err(Offence::Unsound(unsound)),
+        }
+    }
+
+    /// Keeps back what is not in order, as far as it concerns AceBase peers.
+    pub(super) fn keep_back(
+        &mut self,
+        from: &str,
+        to: Address<'_>,
+        text: &Bytes,
+        offence: &Offence,
+        now: Millis,
+        out: &mut Vec<Action>,
+    ) -> Verdict {
+        let is_plain = !self.is_acebase(from);
+        if is_plain && !self.concerns_acebase(to) {
+            return Verdict::Forward;
+        }
+        if is_plain && to == Address::Others {
+            let others = self.sessions.plain_peers_but(from);
+            out.extend(others.map(|other| Action::Post { to: other.to_owned(), text: text.clone() }));
+        }
+        match offence.due() {
+            Some(Due::Request { id, form }) if !(is_plain && to == Address::Others) => {
+                self.refuse(from, &id, form, offence, out);
+            }
+            Some(Due::Answer { id }) if from == MASTER => self.fail_answered(to, &id, offence, now, out),
+            _ => {}
+        }
+        self.complain(from, offence, now, out);
+        Verdict::Taken
+    }
+
+    /// Tells the server's owner, unless it was told a moment ago.
+    pub(super) fn complain(&mut self, from: &str, offence: &Offence, now: Millis, out: &mut Vec<Action>) {
+        if let Complaint::Due { left_out } = self.complaints.about(from, now) {
+            out.push(Action::Note(super::complaints::note(from, offence, left_out)));
+        }
+    }
+
+    fn is_acebase(&self, peer: &str) -> bool {
+        message::is_acebase_id(peer) || self.sessions.standing(peer) != Standing::Plain
+    }
+
+    fn concerns_acebase(&self, to: Address<'_>) -> bool {
+        match to {
+            Address::Peer(peer) => self.is_acebase(peer),
+            Address::Others => self.sessions.any_acebase(),
+        }
+    }
+
+    /// Answers a request for the master. A master waits for no answer, and nobody gets two.
+    fn refuse(&mut self, from: &str, id: &str, form: RefusalForm, offence: &Offence, out: &mut Vec<Action>) {
+        if from == MASTER || self.requests.find(from, id).is_some() {
+            return;
+        }
+        let reason = format!("Refused, {offence} (acebase-ipc-server)");
+        self.reply(from, &message::refused(from, id, form, &reason), out);
+    }
+
+    /// A master's answer that its worker cannot take: the request has failed.
+    pub(super) fn fail_answered(
+        &mut self,
+        to: Address<'_>,
+        id: &str,
+        offence: &Offence,
+        now: Millis,
+        out: &mut Vec<Action>,
+    ) {
+        let Address::Peer(worker) = to else { return };
+        let Some(seq) = self.requests.find(worker, id).filter(|seq| self.is_delivered(*seq)) else { return };
+        let Some(pending) = self.requests.settle(seq, By::Master, now) else { return };
+        let reason = format!("The master's answer was {offence} (acebase-ipc-server)");
+        self.reply(worker, &message::failed(worker, id, &pending.ask, &reason), out);
+        self.follow_lock(pending, None, now, out);
+    }
+}
+
+#[inline]
+fn weigh_message<'a>(from: &str, to: Address<'_>, said: Said<'a>) -> Result<Said<'a>, Offence> {
+    let is_own = *said.from == *from.as_bytes();
+    match said.message {
+        // On behalf of one that is gone, the others say it.
+        Message::Bye => Ok(said),
+        Message::Request(request) if !is_own => Err(Offence::AnothersName(Some(request))),
+        _ if !is_own => Err(Offence::AnothersName(None)),
+        Message::Request(request) if from == MASTER || to != Address::Peer(MASTER) => {
+            Err(Offence::Misdirected(request))
+        }
+        Message::Answer(_) if from != MASTER || !matches!(to, Address::Peer(worker) if worker != MASTER) => {
+            Err(Offence::NotMasters)
+        }
+        Message::MasterNews if from != MASTER => Err(Offence::NotMasters),
+        _ => Ok(said),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::message::Fault, *};
+
+    #[test]
+    fn what_is_kept_back_is_told_in_a_sentence() {
+        let unsound = Unsound { kind: Some("event"), fault: Fault::Data, due: None };
+        assert_eq!(Offence::Unsound(unsound).to_string(), "a \"event\" that has no data that is an object");
+        let unsound = Unsound { kind: None, fault: Fault::NoJson, due: None };
+        assert_eq!(Offence::Unsound(unsound).to_string(), "a text that is no JSON");
+    }
+}
