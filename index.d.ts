@@ -104,6 +104,8 @@ export interface AceBaseIPCServerConfig {
   maxConnections?: number;
   /** How many bytes may wait for one peer; a peer that reads too slowly is disconnected there. */
   maxQueue?: number;
+  /** How many bytes all clients together may have begun and not finished; what comes beyond waits, and is refused only after a while. */
+  maxUnfinished?: number;
   /** The longest head of an HTTP request, with all its headers. */
   maxHeaderSize?: number;
   /** How long a new connection may take for its TLS handshake and for the head of its first request. */

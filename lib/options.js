@@ -174,6 +174,12 @@ const OPTIONS = [
     help: 'How many bytes may wait for one peer; a peer that reads too slowly is disconnected there.',
   },
   {
+    name: 'maxUnfinished',
+    kind: bytes(2 * MIB),
+    default: 512 * MIB,
+    help: 'How many bytes all clients together may have begun and not finished; what comes beyond waits, and is refused only after a while.',
+  },
+  {
     name: 'maxHeaderSize',
     kind: bytes(8 * KIB, 16 * MIB),
     default: 16 * KIB,

@@ -18,7 +18,8 @@ class RawConnection {
       this.#received = Buffer.concat([this.#received, data]);
     });
     socket.on('error', () => {});
-    this.#closed = once(socket, 'close');
+    // A reset is an end as well.
+    this.#closed = new Promise((resolve) => socket.once('close', resolve));
   }
 
   #closed;

@@ -1,30 +1,63 @@
 //! Reads a request's body, in bounds of size and time, as one text.
 
-use std::time::Duration;
-
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{StatusCode, body::Incoming};
+use http_body_util::BodyExt;
+use hyper::{
+    StatusCode,
+    body::{Body, Incoming},
+};
 use tokio::time::timeout;
 
 use super::reply::{self, Reply};
-use crate::protocol::Text;
+use crate::{
+    protocol::Text,
+    session::Limits,
+    unfinished::{Full, growing::Growing, patience},
+};
 
-/// How long a whole body may take. Clients are on fast networks; the largest message is about 100 MiB.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Why a body is not taken.
+enum Refused {
+    TooLarge,
+    Broken,
+}
 
-/// Reads the body. The error is the response: 408, 413, or 400 for what is not UTF-8.
-pub async fn read_text(body: Incoming, max_size: usize) -> Result<Text, Reply> {
-    let declared = hyper::body::Body::size_hint(&body).lower();
-    if declared > max_size as u64 {
+/// Reads the body of a client's request. It waits, unread, until there is room for all of it. The error is the response: 408,
+/// 413, 503, or 400 for what is not UTF-8.
+pub async fn read_text(body: Incoming, db: &str, client: &str, limits: &Limits) -> Result<Text, Reply> {
+    let max_size = limits.max_message_size;
+    if body.size_hint().lower() > max_size as u64 {
         return Err(too_large(max_size));
     }
-    let collected = match timeout(BODY_TIMEOUT, Limited::new(body, max_size).collect()).await {
+    // A body that does not say how long it is may be as long as any.
+    let size = body.size_hint().exact().map_or(max_size, |size| size as usize);
+    let _claim = limits.unfinished.claim(db, client, size).await.map_err(full)?;
+    let bytes = match timeout(patience(size), read(body, size)).await {
         Err(_) => return Err(reply::closing(StatusCode::REQUEST_TIMEOUT, "408 The body took too long")),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large(max_size)),
-        Ok(Err(_)) => return Err(reply::closing(StatusCode::BAD_REQUEST, "400 The body could not be read")),
-        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(Refused::TooLarge)) => return Err(too_large(max_size)),
+        Ok(Err(Refused::Broken)) => {
+            return Err(reply::closing(StatusCode::BAD_REQUEST, "400 The body could not be read"));
+        }
+        Ok(Ok(body)) => body.finish(),
     };
-    Text::try_from(collected).map_err(|_| reply::text(StatusCode::BAD_REQUEST, "400 The message is not UTF-8"))
+    Text::try_from(bytes).map_err(|_| reply::text(StatusCode::BAD_REQUEST, "400 The message is not UTF-8"))
+}
+
+/// Puts the parts into one buffer as they come: they are slices of hyper's buffers, and a list of them may take many times what
+/// is in them.
+async fn read(mut body: Incoming, size: usize) -> Result<Growing, Refused> {
+    let mut whole = Growing::default();
+    while let Some(frame) = body.frame().await {
+        let Ok(part) = frame.map_err(|_| Refused::Broken)?.into_data() else { continue };
+        let to_come = size - whole.len();
+        if part.len() > to_come {
+            return Err(Refused::TooLarge);
+        }
+        whole.push(&part, to_come);
+    }
+    Ok(whole)
+}
+
+fn full(full: Full) -> Reply {
+    reply::closing(StatusCode::SERVICE_UNAVAILABLE, format!("503 {full}"))
 }
 
 fn too_large(max_size: usize) -> Reply {

@@ -58,9 +58,9 @@ impl Context {
     pub(super) fn limits_of(&self, headers: &HeaderMap, db: &str, query: &Query) -> Limits {
         let token = query.token.as_deref().unwrap_or_default();
         if remote::came_over_tls(headers) || !query::can_be_posted(db, token) {
-            Limits { max_payload: self.max_payload_without_post, ..self.limits }
+            Limits { max_payload: self.max_payload_without_post, ..self.limits.clone() }
         } else {
-            self.limits
+            self.limits.clone()
         }
     }
 

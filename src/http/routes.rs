@@ -55,7 +55,8 @@ async fn send(request: Request<Incoming>, remote: IpAddr, db: &str, query: &Quer
     let Some(peer) = sender(db, query, context) else {
         return reply::unauthorized();
     };
-    match body::read_text(request.into_body(), context.limits.max_message_size).await {
+    let id = query.id.as_deref().unwrap_or_default();
+    match body::read_text(request.into_body(), db, id, &context.limits).await {
         Ok(message) => deliver(&peer, message),
         Err(refusal) => {
             // The sender does not look at the answer: without this the message would be lost without a word.

@@ -17,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::closing::Dropping;
-use crate::session::Connection;
+use crate::{session::Connection, unfinished::greeting::Greeting};
 
 /// See the module's description.
 pub struct Stream {
@@ -71,16 +71,28 @@ impl Stream {
     }
 }
 
-/// A socket that counts what is written to it: acknowledgements are counted from a connection's first byte on.
+/// A socket that counts what is written to it: acknowledgements are counted from a connection's first byte on. As long as there
+/// is a greeting, it counts what is read, too.
 pub struct Counted {
     socket: TcpStream,
     written: u64,
+    greeting: Option<Box<Greeting>>,
 }
 
 impl Counted {
     /// Counts from now on.
     pub fn new(socket: TcpStream) -> Self {
-        Self { socket, written: 0 }
+        Self { socket, written: 0, greeting: None }
+    }
+
+    /// Counts from now on what is said until the greeting [is over](Self::end_greeting), and holds it to its bounds.
+    pub fn with_greeting(socket: TcpStream, greeting: Greeting) -> Self {
+        Self { socket, written: 0, greeting: Some(Box::new(greeting)) }
+    }
+
+    /// From now on what is read is no longer bounded here.
+    pub fn end_greeting(&mut self) {
+        self.greeting = None;
     }
 
     fn count(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -93,7 +105,13 @@ impl Counted {
 
 impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        let is_answered = self.written > 0;
+        Poll::Ready(match &mut self.greeting {
+            Some(greeting) => greeting.heard(buf.filled().len() - before, is_answered),
+            None => Ok(()),
+        })
     }
 }
 

@@ -80,7 +80,7 @@ async fn begin_session(upgrade: Upgrade, entrance: Entrance, db: &str, id: &str,
     let entered = match entrance {
         Entrance::Open(place) => upgrade.connection().await.map(|connection| (connection, place)),
         // Its future is a large one, and rare.
-        Entrance::StandBy(candidate) => Box::pin(candidate.stand_by(upgrade, limits)).await,
+        Entrance::StandBy(candidate) => Box::pin(candidate.stand_by(upgrade, limits.max_payload)).await,
     };
     let Some((connection, place)) = entered else { return };
     if let Ok(session) = Session::begin(&context.hub, db, id, connection, limits) {

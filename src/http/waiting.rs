@@ -12,7 +12,7 @@ use super::{Context, handshake::Upgrade, stream::Stream};
 use crate::{
     hub::{Admission, Place, Refused, coordinator::Decision},
     protocol::{self, close::CloseReason, frame},
-    session::{Connection, LINGER, Limits},
+    session::{Connection, LINGER},
 };
 
 /// Decisions about one connection: that it stands by, and what becomes of it then.
@@ -66,10 +66,10 @@ pub(super) async fn enter(db: &str, id: &str, context: &Context) -> Result<Entra
 impl Candidate {
     /// Tells the connection what it is to be told, and keeps what it says, until it may come in. `None`: it may not,
     /// and has been told so, or it is gone.
-    pub(super) async fn stand_by(mut self, upgrade: Upgrade, limits: Limits) -> Option<(Connection, Place)> {
+    pub(super) async fn stand_by(mut self, upgrade: Upgrade, announced_payload: usize) -> Option<(Connection, Place)> {
         let (mut stream, read) = upgrade.stream().await?;
         let mut words = BytesMut::new();
-        frame::put_text(&mut words, protocol::welcome(limits.max_payload).as_bytes());
+        frame::put_text(&mut words, protocol::welcome(announced_payload).as_bytes());
         frame::put_text(&mut words, &self.text);
         stream.write_all(&words).await.ok()?;
         stream.flush().await.ok()?;

@@ -21,6 +21,10 @@ pub enum CloseReason {
     InvalidUtf8,
     /// The peer broke the WebSocket protocol.
     ProtocolError,
+    /// There was no room in time for the rest of what the peer had begun: `maxUnfinished` is reached.
+    Full,
+    /// The peer has begun a message and not finished it in time.
+    Unfinished,
 }
 
 impl CloseReason {
@@ -31,7 +35,9 @@ impl CloseReason {
             Self::Shutdown => 1001,
             Self::ProtocolError => 1002,
             Self::InvalidUtf8 => 1007,
+            Self::Unfinished => 1008,
             Self::TooLarge => 1009,
+            Self::Full => 1013,
             Self::Replaced => 4001,
             Self::Slow => 4002,
             Self::MasterTaken => 4003,
@@ -48,6 +54,8 @@ impl CloseReason {
             Self::ProtocolError => "WebSocket protocol error",
             Self::InvalidUtf8 => "text is not UTF-8",
             Self::TooLarge => "longer than maxPayload: POST it to /send",
+            Self::Unfinished => "a message was begun and not finished in time",
+            Self::Full => "no room for more unfinished messages: maxUnfinished is reached",
             Self::Replaced => "another connection uses this client id",
             Self::Slow => "too slow: more than maxQueue bytes are waiting",
         }
@@ -63,6 +71,8 @@ impl CloseReason {
             Self::ProtocolError => "protocol-error",
             Self::InvalidUtf8 => "invalid-utf8",
             Self::TooLarge => "too-large",
+            Self::Unfinished => "unfinished",
+            Self::Full => "full",
             Self::Replaced => "replaced",
             Self::Slow => "slow",
         }

@@ -1,4 +1,4 @@
-//! WebSocket frames as a server writes them: unmasked, never fragmented. Reading client frames is tungstenite's work;
+//! WebSocket frames as a server writes them: unmasked, never fragmented. Reading client frames is the session's work;
 //! writing is done here, so that a broadcast is framed once and its bytes are shared by all receivers.
 
 use bytes::{BufMut, BytesMut};

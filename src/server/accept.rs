@@ -18,6 +18,7 @@ use crate::{
     },
     hub::event::Event,
     tls::{Certificates, explain_handshake},
+    unfinished::greeting::Greeting,
 };
 
 /// How long accepting pauses when the process has no file descriptors left: some connections end meanwhile.
@@ -152,8 +153,12 @@ impl Acceptor {
             self.refuse_plain(socket, from).await;
             return None;
         }
-        match tls.accept(Counted::new(socket)).await {
-            Ok(stream) => Some(stream),
+        let greeting = Greeting::new(self.context.limits.unfinished.clone());
+        match tls.accept(Counted::with_greeting(socket, greeting)).await {
+            Ok(mut stream) => {
+                stream.get_mut().0.end_greeting();
+                Some(stream)
+            }
             Err(error) => {
                 let why = explain_handshake(&error);
                 self.warn("tls-handshake", Some(from), format!("A TLS handshake with {from} failed: {why}"));
@@ -197,4 +202,21 @@ fn keep_alive_after(silence: Duration) -> TcpKeepalive {
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Strangers may hold as many connections as there are places: what each takes is looked after.
+    #[test]
+    fn a_connection_that_has_said_nothing_is_small() {
+        fn size_of_output<'a, F: Future>(
+            _: impl FnOnce(&'a Acceptor, TcpStream, IpAddr, OwnedSemaphorePermit) -> F,
+        ) -> usize {
+            size_of::<F>()
+        }
+        let task = size_of_output(Acceptor::serve);
+        assert!(task <= 2048, "{task} bytes");
+    }
 }

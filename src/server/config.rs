@@ -21,6 +21,10 @@ pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 100 * 1024 * 1024;
 /// 128 MiB, in bytes, for each peer: one largest message, and some seconds of a busy cluster's traffic.
 pub const DEFAULT_MAX_QUEUE: usize = 128 * 1024 * 1024;
 
+/// 512 MiB, in bytes, of all peers together: three of the largest messages at a time, one of one client's (see [`crate::unfinished`]).
+/// Those that come meanwhile wait, and a process of some GiB has room for what is finished, too.
+pub const DEFAULT_MAX_UNFINISHED: usize = 512 * 1024 * 1024;
+
 /// Connections at once. More than a cluster has, fewer than would use up a common limit of 64 Ki descriptors.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 60_000;
 
@@ -79,6 +83,8 @@ pub struct Config {
     pub max_message_size: usize,
     /// Bytes that may wait for one peer.
     pub max_queue: usize,
+    /// Bytes that all peers together may have begun and not finished.
+    pub max_unfinished: usize,
     /// Connections at once.
     pub max_connections: usize,
     /// Bytes of a request's head.
@@ -123,6 +129,7 @@ impl Default for Config {
             unlisted_databases: None,
             max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
             max_queue: DEFAULT_MAX_QUEUE,
+            max_unfinished: DEFAULT_MAX_UNFINISHED,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             max_header_size: DEFAULT_MAX_HEADER_SIZE,
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,

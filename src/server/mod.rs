@@ -39,6 +39,7 @@ use crate::{
     observe::{Watch, report::Question},
     session,
     tls::{Certificates, TlsError},
+    unfinished::Unfinished,
 };
 use accept::Acceptor;
 use config::{Config, LargeMessages};
@@ -336,6 +337,7 @@ fn new_context(
         max_payload: config.announced_max_payload(),
         max_message_size: config.max_message_size,
         flush_timeout: config.flush_timeout,
+        unfinished: Arc::new(new_unfinished(config.max_unfinished, watch.clone())),
     };
     http::Context {
         hub,
@@ -351,6 +353,14 @@ fn new_context(
         shutdown,
         tasks,
     }
+}
+
+fn new_unfinished(limit: usize, watch: Arc<Watch>) -> Unfinished {
+    Unfinished::new(limit, move |full| {
+        let advice = "Somebody has begun much and not finished it, or maxUnfinished is too small for this cluster";
+        let message = format!("A message or a connection was refused: {full}. {advice}");
+        watch.event_of_stranger(None, Event::Warning { code: "max-unfinished", message });
+    })
 }
 
 fn new_acceptor(config: &Config, certificates: Option<Arc<Certificates>>, context: http::Context) -> Acceptor {

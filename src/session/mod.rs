@@ -7,6 +7,7 @@ pub mod closing;
 pub mod decoder;
 pub mod link;
 mod loss;
+mod open;
 mod tcp_info;
 mod tls;
 
@@ -31,6 +32,7 @@ use tokio::{
 use crate::{
     hub::{Hub, PeerHandle, Refused, coordinator::Loss},
     protocol::{Text, close::CloseReason},
+    unfinished::{Unfinished, room::Room},
 };
 use decoder::{Decoded, Decoder};
 use link::Link;
@@ -67,7 +69,7 @@ pub struct Connection {
 }
 
 /// What one peer's session is held to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// Longest text of a frame, in UTF-16 units; `welcome:` announces it.
     pub max_payload: usize,
@@ -75,6 +77,8 @@ pub struct Limits {
     pub max_message_size: usize,
     /// How long a closing session may take to send what is in its outbox.
     pub flush_timeout: Duration,
+    /// The bound of what all have begun and not finished.
+    pub unfinished: Arc<Unfinished>,
 }
 
 /// Why a session's reading ends.
@@ -109,6 +113,7 @@ pub struct Session {
     decoder: Decoder,
     /// Nothing is read until this is routed.
     backlog: Option<Box<Backlog>>,
+    room: Room,
     flush_timeout: Duration,
     /// How what came with the upgrade request has ended the session already.
     early_ending: Option<Ending>,
@@ -140,6 +145,7 @@ impl Session {
         // The hub calls the closure whenever it takes a connection.
         let link = link.ok_or(Refused::Stopping)?;
         let decoder = Decoder::new(limits.max_payload, limits.max_message_size);
+        let room = Room::new(limits.unfinished);
         let flush_timeout = limits.flush_timeout;
         let mut session = Self {
             peer,
@@ -147,6 +153,7 @@ impl Session {
             link,
             decoder,
             backlog: None,
+            room,
             flush_timeout,
             early_ending: None,
             _permit: connection.permit,
@@ -163,7 +170,7 @@ impl Session {
         if let Some(plain) = &plain {
             ahead.extend_from_slice(&plain.bytes);
         }
-        self.take_plain(&mut ahead, plain.map_or(Outlook::More, |plain| plain.outlook))
+        self.take_plain(&ahead, plain.map_or(Outlook::More, |plain| plain.outlook))
     }
 
     /// Serves the peer until its connection ends. Returns when the socket is closed.
@@ -199,7 +206,7 @@ impl Session {
         }
         let mut bytes = 0;
         for _ in 0..READS_PER_POLL {
-            let (len, ending) = ready!(self.poll_read(cx));
+            let (len, ending) = ready!(self.poll_room_and_read(cx));
             bytes += len;
             if ending.is_some() || self.backlog.is_some() || bytes >= READ_LEN {
                 return Poll::Ready(ending);
@@ -216,6 +223,18 @@ impl Session {
         }
     }
 
+    /// Reads once, where there is room for the rest of what has begun. Gives the bytes that were read, and how the session has
+    /// ended.
+    fn poll_room_and_read(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Option<Ending>)> {
+        if ready!(self.room.poll(cx, self.decoder.unfinished())).is_err() {
+            return Poll::Ready((0, Some(Ending::Close(CloseReason::Full))));
+        }
+        match self.poll_read(cx) {
+            Poll::Pending => self.room.poll_overdue(cx).map(|()| (0, Some(Ending::Close(CloseReason::Unfinished)))),
+            read => read,
+        }
+    }
+
     /// Reads once what the socket has, and routes it. Gives the bytes that were read, and how they have ended the session.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Option<Ending>)> {
         let mut scratch = SCRATCH.take();
@@ -227,7 +246,7 @@ impl Session {
         let len = buffer.filled().len();
         let ending = match polled {
             Poll::Ready(Ok(())) if len == 0 => Poll::Ready(Some(Ending::Lost(self.silent_loss()))),
-            Poll::Ready(Ok(())) => Poll::Ready(self.take_in(&mut scratch, len)),
+            Poll::Ready(Ok(())) => Poll::Ready(self.take_in(&scratch[..len])),
             Poll::Ready(Err(error)) => Poll::Ready(Some(Ending::Lost(loss_of(&error)))),
             Poll::Pending => Poll::Pending,
         };
@@ -240,17 +259,16 @@ impl Session {
         if self.link.is_unreachable() { Loss::Unreachable } else { Loss::Fin }
     }
 
-    fn take_in(&mut self, scratch: &mut Vec<u8>, len: usize) -> Option<Ending> {
-        match self.link.decrypt(&scratch[..len]) {
-            None => self.decode(scratch, len),
-            Some(mut plain) => self.take_plain(&mut plain.bytes, plain.outlook),
+    fn take_in(&mut self, read: &[u8]) -> Option<Ending> {
+        match self.link.decrypt(read) {
+            None => self.decode(read),
+            Some(plain) => self.take_plain(&plain.bytes, plain.outlook),
         }
     }
 
     /// Routes what was decrypted. How the messages end the session comes before how TLS does.
-    fn take_plain(&mut self, plain: &mut Vec<u8>, outlook: Outlook) -> Option<Ending> {
-        let len = plain.len();
-        let ending = if len > 0 { self.decode(plain, len) } else { None };
+    fn take_plain(&mut self, plain: &[u8], outlook: Outlook) -> Option<Ending> {
+        let ending = if plain.is_empty() { None } else { self.decode(plain) };
         self.link.write_tls();
         let ending_of_tls = match outlook {
             Outlook::More => None,
@@ -267,9 +285,9 @@ impl Session {
         }
     }
 
-    fn decode(&mut self, bytes: &mut Vec<u8>, len: usize) -> Option<Ending> {
+    fn decode(&mut self, bytes: &[u8]) -> Option<Ending> {
         let mut messages = MESSAGES.take();
-        let decoded = self.decoder.decode(bytes, len, &mut messages);
+        let decoded = self.decoder.decode(bytes, &mut messages);
         let replies = self.decoder.take_replies();
         let mut afterwards = Afterwards::default();
         match decoded {

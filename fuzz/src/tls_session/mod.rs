@@ -37,7 +37,7 @@ pub fn tls_session(data: &[u8]) {
     let script = Script::write(client, &mut input);
     let (ahead, rest) = script.cipher.split_at(with_upgrade.min(script.cipher.len()));
 
-    let mut stage = Stage::begin(server, ahead, read_by_http, limits);
+    let mut stage = Stage::begin(server, ahead, read_by_http, limits.clone());
     stage.send(rest, plan);
     let (said, decoded) = decode(&script.plain, limits);
     let mut expected = heard_by_listener(&said);
@@ -58,7 +58,7 @@ pub fn tls_session(data: &[u8]) {
 fn decode(plain: &[u8], limits: Limits) -> (Vec<Text>, Decoded) {
     let mut texts = Vec::new();
     let mut decoder = Decoder::new(limits.max_payload, limits.max_message_size);
-    let ending = decoder.decode(&mut plain.to_vec(), plain.len(), &mut texts);
+    let ending = decoder.decode(plain, &mut texts);
     (texts, ending)
 }
 

@@ -19,6 +19,7 @@ use acebase_ipc_server::{
     hub::{Hub, PeerHandle, Settings, event::Deaf, transport::Transport},
     session::{Connection, Limits, Session},
     tls::{IdentitySource, TlsOptions, load},
+    unfinished::Unfinished,
 };
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, SupportedProtocolVersion, crypto::ring};
 use tokio::runtime::{Builder, Runtime};
@@ -95,7 +96,12 @@ impl Wake for Woken {
 
 impl Stage {
     pub fn limits(max_payload: usize) -> Limits {
-        Limits { max_payload, max_message_size: 100 << 20, flush_timeout: Duration::from_secs(1) }
+        Limits {
+            max_payload,
+            max_message_size: 100 << 20,
+            flush_timeout: Duration::from_secs(1),
+            unfinished: Arc::new(Unfinished::new(1 << 30, |_| {})),
+        }
     }
 
     /// A session begins. `ahead` has come with the upgrade request; of its plain text, HTTP has read so many bytes at most.
@@ -103,7 +109,7 @@ impl Stage {
         let (read_ahead, behind) = upgrade(&mut tls, ahead, read_by_http);
         let runtime = Builder::new_current_thread().enable_all().build().expect("there is no runtime");
         let (client, server) = connect();
-        let hub = Hub::new(settings(limits), Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}));
+        let hub = Hub::new(settings(&limits), Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}));
         let mut ear = None;
         let listener = hub
             .connect(DB, LISTENER, limits.max_payload, |link, outbox| {
@@ -239,7 +245,7 @@ fn upgrade(tls: &mut ServerConnection, mut ahead: &[u8], read_by_http: usize) ->
     }
 }
 
-fn settings(limits: Limits) -> Settings {
+fn settings(limits: &Limits) -> Settings {
     Settings { max_queue: 128 << 20, max_payload: limits.max_payload, download_large: false, coordinators: None }
 }
 

@@ -19,6 +19,7 @@ use acebase_ipc_server::{
     protocol::{self, frame},
     server::config,
     session::Limits,
+    unfinished::Unfinished,
 };
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -63,6 +64,7 @@ fn context() -> Context {
         max_payload: MAX_MESSAGE_SIZE,
         max_message_size: MAX_MESSAGE_SIZE,
         flush_timeout: config::DEFAULT_FLUSH_TIMEOUT,
+        unfinished: Arc::new(Unfinished::new(config::DEFAULT_MAX_UNFINISHED, |_| {})),
     };
     Context {
         hub: Arc::new(Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}))),

@@ -100,9 +100,8 @@ impl Echo {
     }
 
     async fn serve(mut self) {
-        let mut ahead = self.read_ahead.to_vec();
-        let len = ahead.len();
-        let ending = match self.take_in(&mut ahead, len) {
+        let ahead = std::mem::take(&mut self.read_ahead);
+        let ending = match self.take_in(&ahead) {
             Some(ending) => ending,
             None => self.serve_socket().await,
         };
@@ -127,7 +126,7 @@ impl Echo {
             let ending = match ready.and_then(|_| self.reader.try_read(&mut buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
                 Ok(0) | Err(_) => Some(Ending::Lost),
-                Ok(len) => self.take_in(&mut buffer, len),
+                Ok(len) => self.take_in(&buffer[..len]),
             };
             if let Some(ending) = ending {
                 return ending;
@@ -136,9 +135,9 @@ impl Echo {
     }
 
     /// As a session of the hub does it: pongs go before what the messages bring about, the answer to a close frame behind it.
-    fn take_in(&mut self, bytes: &mut Vec<u8>, len: usize) -> Option<Ending> {
+    fn take_in(&mut self, bytes: &[u8]) -> Option<Ending> {
         let mut messages = Messages::default();
-        let decoded = self.decoder.decode(bytes, len, &mut messages);
+        let decoded = self.decoder.decode(bytes, &mut messages);
         let replies = self.decoder.take_replies();
         if decoded != Decoded::Closed {
             self.link.send_control(&replies);
