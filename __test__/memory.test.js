@@ -1,8 +1,10 @@
 'use strict';
 
-// What clients begin and do not finish: a hub in a process of its own, and what it takes of the machine's memory, as Linux tells it.
+// What clients begin and do not finish, and what is left of a peak when all have gone: a hub in a process of its own, and what it
+// takes of the machine's memory, as Linux tells it.
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
@@ -21,6 +23,8 @@ const SCRIPT = path.join(__dirname, 'support', 'hub-process.js');
 const MARGIN = 8 * MIB;
 /** How long, in milliseconds, the hub may take to read what is in its sockets. */
 const SETTLED = 300;
+/** How long, in milliseconds, what is free may stay with the process. */
+const GIVEN_BACK = 20_000;
 /** Close codes. */
 const TRY_AGAIN_LATER = 1013;
 
@@ -212,5 +216,36 @@ describe('memory', { skip: process.platform === 'linux' ? false : 'it looks into
     assert.equal((await reader.next()).length, size + 1);
     writer.socket.terminate();
     reader.socket.terminate();
+  });
+
+  test('what a peak took is given back when it is over', async (t) => {
+    const hub = await startHub(t, {});
+    const before = hub.memory();
+    const slow = await many(3, (n) => rawJoin(hub, `slow-${n}`));
+    for (const { socket } of slow) {
+      socket.pause();
+    }
+    const sender = await rawJoin(hub, 'sender');
+    const text = Buffer.alloc(100, 'x');
+    const burst = Buffer.concat(
+      Array(5000)
+        .fill([Buffer.from([0x81, 0x80 | 100, 0, 0, 0, 0]), text])
+        .flat(),
+    );
+    for (let sent = 0; sent < 80 * MIB; sent += burst.length) {
+      if (!sender.socket.write(burst)) {
+        await once(sender.socket, 'drain');
+      }
+    }
+    await sleep(SETTLED);
+    const peak = hub.memory();
+    assert.ok(peak > before + 64 * MIB, `there is no peak: ${Math.round((peak - before) / MIB)} MiB`);
+    leave([...slow, sender]);
+    const until = Date.now() + GIVEN_BACK;
+    while (hub.memory() > before + MARGIN && Date.now() < until) {
+      await sleep(100);
+    }
+    const kept = hub.memory() - before;
+    assert.ok(kept <= MARGIN, `${Math.round(kept / MIB)} MiB of ${Math.round((peak - before) / MIB)} are kept`);
   });
 });

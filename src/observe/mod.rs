@@ -19,6 +19,7 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 
+pub(crate) use self::process::resident_bytes;
 use self::{history::History, recent::Recent, tally::Tally, throttle::Throttle};
 use crate::clock;
 use crate::hub::{

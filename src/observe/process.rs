@@ -24,7 +24,7 @@ pub(super) fn figures() -> ProcessFigures {
 
 /// The second number of `statm`: pages in memory.
 #[cfg(unix)]
-fn resident_bytes() -> Option<u64> {
+pub(crate) fn resident_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
@@ -34,4 +34,10 @@ fn resident_bytes() -> Option<u64> {
 #[cfg(not(unix))]
 pub(super) fn figures() -> ProcessFigures {
     ProcessFigures::default()
+}
+
+/// Not known on this platform.
+#[cfg(not(unix))]
+pub(crate) fn resident_bytes() -> Option<u64> {
+    None
 }

@@ -5,6 +5,7 @@
 mod accept;
 pub mod config;
 mod listen;
+mod memory;
 mod renewal;
 #[cfg(all(test, unix))]
 mod tests;
@@ -43,6 +44,7 @@ use crate::{
 };
 use accept::Acceptor;
 use config::{Config, LargeMessages};
+use memory::Memory;
 
 /// How often acknowledged data is let go of, and figures are taken down. Rare enough to cost nothing, often enough that idle
 /// peers keep nothing, and that a chart shows what a person has felt.
@@ -383,7 +385,8 @@ async fn until_cancelled(shutdown: CancellationToken, work: impl Future<Output =
 }
 
 /// Gives the hub its ticks, and takes its figures down, until the server stops.
-async fn keep_house(hub: &Hub, watch: &Watch, alarm: &Notify, shutdown: &CancellationToken) {
+async fn keep_house(hub: &Hub, watch: &Arc<Watch>, alarm: &Notify, shutdown: &CancellationToken) {
+    let mut memory = Memory::new(watch.clone());
     let started = Instant::now();
     let hub_started = hub.now();
     let mut tidy_at = started + TIDY_EVERY;
@@ -400,6 +403,7 @@ async fn keep_house(hub: &Hub, watch: &Watch, alarm: &Notify, shutdown: &Cancell
         if Instant::now() >= tidy_at {
             hub.trim();
             watch.sample(hub);
+            memory.look();
             tidy_at = Instant::now() + TIDY_EVERY;
         }
     }
