@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { pem } = require('../support/certificates.js');
+const { rawConnect, rawJoin } = require('../support/raw.js');
 const { prepareCluster, startCluster } = require('./support/cluster.js');
 const { longText, summary } = require('./support/text.js');
 const { sleep, until } = require('./support/wait.js');
@@ -63,6 +64,30 @@ for (const { name, settings } of TRANSPORTS) {
     cluster.assertAlive();
   });
 }
+
+/** Longer, in milliseconds, than a client hears nothing before it asks for a sign of life. */
+const HELD_UP = 6000;
+
+test('a long value for which there is no room waits, and arrives; its process goes on', async (t) => {
+  const maxUnfinished = 2 * 1024 * 1024;
+  const { hub, cluster, writer, readers } = await subscribeTwo(t, { hub: { maxUnfinished } });
+  const other = await rawJoin({ port: hub.port }, 'other', 'other_data');
+  const holder = await rawConnect({ port: hub.port });
+  holder.write(`POST /other_data/send?id=other HTTP/1.1\r\nHost: x\r\nContent-Length: ${maxUnfinished}\r\n\r\nx`);
+  await sleep(500);
+  await writer.call('setLong', 'document', 200_000);
+  await writer.call('set', 'note', 'short');
+  await sleep(HELD_UP);
+  assert.deepEqual(await Promise.all(readers.map((reader) => reader.call('events'))), [[], []]);
+  holder.socket.destroy();
+  const expected = [{ event: 'value', path: 'document', value: summary(longText(200_000)) }];
+  for (const reader of readers) {
+    await until('the event', EVENT_LIMIT, async () => (await reader.call('events')).length > 0);
+    assert.deepEqual(await reader.call('events'), expected, reader.name);
+  }
+  cluster.assertAlive();
+  other.socket.destroy();
+});
 
 /** Settings with which a long value does not arrive, and why. */
 const LOSSES = [
