@@ -20,8 +20,8 @@ enum Refused {
     Broken,
 }
 
-/// Reads the body of a client's request. It waits, unread, until there is room for all of it. The error is the response: 408,
-/// 413, 503, or 400 for what is not UTF-8.
+/// Reads the body of a client's request. It waits, unread, until there is room for all of it. The error is the
+/// response: 408, 413, 503, or 400 for what is not UTF-8.
 pub async fn read_text(body: Incoming, db: &str, client: &str, limits: &Limits) -> Result<Text, Reply> {
     let max_size = limits.max_message_size;
     if body.size_hint().lower() > max_size as u64 {
@@ -41,8 +41,8 @@ pub async fn read_text(body: Incoming, db: &str, client: &str, limits: &Limits) 
     Text::try_from(bytes).map_err(|_| reply::text(StatusCode::BAD_REQUEST, "400 The message is not UTF-8"))
 }
 
-/// Puts the parts into one buffer as they come: they are slices of hyper's buffers, and a list of them may take many times what
-/// is in them.
+/// Puts the parts into one buffer as they come: they are slices of hyper's buffers, and a list of them may take many
+/// times what is in them.
 async fn read(mut body: Incoming, size: usize) -> Result<Growing, Refused> {
     let mut whole = Growing::default();
     while let Some(frame) = body.frame().await {

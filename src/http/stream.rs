@@ -71,8 +71,8 @@ impl Stream {
     }
 }
 
-/// A socket that counts what is written to it: acknowledgements are counted from a connection's first byte on. As long as there
-/// is a greeting, it counts what is read, too.
+/// A socket that counts what is written to it: acknowledgements are counted from a connection's first byte on. As
+/// long as there is a greeting, it counts what is read, too.
 pub struct Counted {
     socket: TcpStream,
     written: u64,

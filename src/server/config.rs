@@ -21,8 +21,9 @@ pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 100 * 1024 * 1024;
 /// 128 MiB, in bytes, for each peer: one largest message, and some seconds of a busy cluster's traffic.
 pub const DEFAULT_MAX_QUEUE: usize = 128 * 1024 * 1024;
 
-/// 512 MiB, in bytes, of all peers together: three of the largest messages at a time, one of one client's (see [`crate::unfinished`]).
-/// Those that come meanwhile wait, and a process of some GiB has room for what is finished, too.
+/// 512 MiB, in bytes, of all peers together: three of the largest messages at a time, one of one client's (see
+/// [`crate::unfinished`]). Those that come meanwhile wait, and a process of some GiB has room for what is finished,
+/// too.
 pub const DEFAULT_MAX_UNFINISHED: usize = 512 * 1024 * 1024;
 
 /// Connections at once. More than a cluster has, fewer than would use up a common limit of 64 Ki descriptors.

@@ -1,8 +1,9 @@
-//! Gives memory back to the system after a peak. What is free lies scattered in the allocator's hands: glibc keeps it for good, and a
-//! process manager that restarts processes above a limit sees the peak for ever.
+//! Gives memory back to the system after a peak. What is free lies scattered in the allocator's hands: glibc keeps it
+//! for good, and a process manager that restarts processes above a limit sees the peak for ever.
 //!
-//! It looks at the size of the whole process once a second: whatever has made it grow, a peak may be over when it grows no more.
-//! Only glibc needs this; the allocators of other systems give back by themselves, and there it does nothing.
+//! It looks at the size of the whole process once a second: whatever has made it grow, a peak may be over when it
+//! grows no more. Only glibc needs this; the allocators of other systems give back by themselves, and there it does
+//! nothing.
 
 use std::{
     sync::Arc,
@@ -26,8 +27,9 @@ const STEADY: u64 = 1024 * 1024;
 /// Looks in a row at which the process did not grow, before the peak counts as over.
 const LOOKS: u32 = 2;
 
-/// The least time from one giving back to the next. What is in use cannot be told from what is free by the process's size, so that
-/// a process that stays large is asked again and again. Shorter than pm2's 30 s between two looks at a process's memory.
+/// The least time from one giving back to the next. What is in use cannot be told from what is free by the process's
+/// size, so that a process that stays large is asked again and again. Shorter than pm2's 30 s between two looks at a
+/// process's memory.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// How many times as long as it took it must be apart from the next, at least. Giving back 90 MiB took 6 ms.
@@ -125,8 +127,8 @@ mod give_back {
 
     /// Gives back all whole pages that are free.
     pub(super) fn now() {
-        // SAFETY: malloc_trim may be called by any thread at any time (it takes the allocator's own locks), and gives up only memory
-        // that nobody owns.
+        // SAFETY: malloc_trim may be called by any thread at any time (it takes the allocator's own locks), and gives
+        // up only memory that nobody owns.
         unsafe { libc::malloc_trim(0) };
     }
 }

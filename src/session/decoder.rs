@@ -1,7 +1,7 @@
 //! From bytes to messages: takes a client's WebSocket frames apart as they come, and puts its messages together.
 //!
-//! What is whole in what was read is taken from there. Only what is unfinished at its end is kept, in memory that grows with
-//! what has come, not with what a header says. The headers and the codes are tungstenite's.
+//! What is whole in what was read is taken from there. Only what is unfinished at its end is kept, in memory that
+//! grows with what has come, not with what a header says. The headers and the codes are tungstenite's.
 
 use std::io::Cursor;
 
@@ -23,8 +23,8 @@ const MAX_BYTES_PER_UTF16_UNIT: usize = 3;
 /// The longest payload of a control frame, in bytes (RFC 6455 §5.5).
 const MAX_CONTROL_LEN: usize = 125;
 
-/// Bytes of memory that the small messages of one read share, so that not each takes an allocation of its own. A message that
-/// is kept keeps its neighbours' bytes too: few enough.
+/// Bytes of memory that the small messages of one read share, so that not each takes an allocation of its own. A
+/// message that is kept keeps its neighbours' bytes too: few enough.
 const SHELF_LEN: usize = 2 * 1024;
 
 /// How a piece of the stream ended.

@@ -1,4 +1,5 @@
-//! What a stranger may say before it is known that it speaks TLS at all. It is kept until it is whole, so it is counted.
+//! What a stranger may say before it is known that it speaks TLS at all. It is kept until it is whole, so it is
+//! counted.
 
 use std::{io, sync::Arc};
 

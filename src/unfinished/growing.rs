@@ -1,10 +1,11 @@
 //! A buffer for what comes in pieces, of which only the announced length is known.
 
-/// Spare bytes of a buffer that grows, as a share of what is in it: half. So each byte is moved twice at most on average, and
-/// what is unfinished never takes more than one and a half times its size.
+/// Spare bytes of a buffer that grows, as a share of what is in it: half. So each byte is moved twice at most on
+/// average, and what is unfinished never takes more than one and a half times its size.
 const SPARE: usize = 2;
 
-/// Bytes that have come so far. Their memory grows with them, not with how many were announced: an announcement costs nothing.
+/// Bytes that have come so far. Their memory grows with them, not with how many were announced: an announcement costs
+/// nothing.
 #[derive(Debug, Default)]
 pub struct Growing(Vec<u8>);
 

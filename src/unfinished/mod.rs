@@ -1,12 +1,13 @@
-//! The common bound of what is unfinished, over all connections: bodies of which not all has been read, messages of which not
-//! all frames have come, long beginnings of TLS handshakes.
+//! The common bound of what is unfinished, over all connections: bodies of which not all has been read, messages of
+//! which not all frames have come, long beginnings of TLS handshakes.
 //!
-//! Whoever has begun something [claims](Claim) as many bytes as it has announced, before it is read: so what is let in can be
-//! finished, however many others wait. A claim is a number, memory grows with what really comes ([`growing`]). Claims wait for
-//! their turn in the order in which they came, for a bounded time; only then they are refused.
+//! Whoever has begun something [claims](Claim) as many bytes as it has announced, before it is read: so what is let
+//! in can be finished, however many others wait. A claim is a number, memory grows with what really comes
+//! ([`growing`]). Claims wait for their turn in the order in which they came, for a bounded time; only then they are
+//! refused.
 //!
-//! The bound has parts, so that nobody can hold up everybody: small messages do not wait for large ones, strangers do not
-//! take what members need, and one client has at most half of a part to itself.
+//! The bound has parts, so that nobody can hold up everybody: small messages do not wait for large ones, strangers do
+//! not take what members need, and one client has at most half of a part to itself.
 //!
 //! This module knows bytes and turns; not what is read, nor from where.
 
@@ -36,8 +37,8 @@ const LEAST: usize = 16 * SMALL;
 /// Bytes that are counted as one. A message of a few bytes costs as much as the structures around it.
 const UNIT: usize = 1024;
 
-/// How long what is unfinished may stay so, and how long a POST waits for its turn, so that it outlasts those before it. Clients
-/// are on fast networks.
+/// How long what is unfinished may stay so, and how long a POST waits for its turn, so that it outlasts those before
+/// it. Clients are on fast networks.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How much longer for each MiB: 8 Mbit/s are slow for a network between a database's processes.
@@ -96,8 +97,8 @@ pub struct Claim {
 impl Unfinished {
     /// A bound of `limit` bytes. `tell` is called when something is refused.
     ///
-    /// Three quarters are for large messages, an eighth for small ones, a sixteenth each for what waits and for greetings. A
-    /// single message is let in, however large, when no other is in its part.
+    /// Three quarters are for large messages, an eighth for small ones, a sixteenth each for what waits and for
+    /// greetings. A single message is let in, however large, when no other is in its part.
     pub fn new(limit: usize, tell: impl Fn(Full) + Send + Sync + 'static) -> Self {
         let sixteenth = limit.max(LEAST) / 16;
         Self {

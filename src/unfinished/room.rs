@@ -1,5 +1,5 @@
-//! Room for the one message that a connection may have begun: asked for whenever something is unfinished, given back when
-//! nothing is. As long as it is waited for, the connection is not read, so that TCP holds its sender back.
+//! Room for the one message that a connection may have begun: asked for whenever something is unfinished, given back
+//! when nothing is. As long as it is waited for, the connection is not read, so that TCP holds its sender back.
 
 use std::{
     future::Future,
@@ -16,8 +16,8 @@ use tokio::{
 
 use super::{Full, SMALL, Unfinished, patience};
 
-/// How long a connection is not read for want of room. Clients end their process when a `ping`, sent after five seconds of silence,
-/// is not answered within five more.
+/// How long a connection is not read for want of room. Clients end their process when a `ping`, sent after five
+/// seconds of silence, is not answered within five more.
 const WAIT: Duration = Duration::from_secs(4);
 
 /// See the module's description.
