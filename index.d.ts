@@ -94,9 +94,12 @@ export interface AceBaseIPCServerConfig {
   lockTable?: boolean;
   /** How long after its death the locks of a process are released; 0 is never. Default: 10000. */
   releaseLocksAfter?: number;
-  /** How many unanswered requests one database may have. Default: 10000. */
+  /** How many unanswered requests and locks one database may have; one client at most as many as are still free. Default: 1000000. */
   maxRequests?: number;
-  /** How many bytes the unanswered requests of one database may have. Default: 64 MiB. */
+  /**
+   * How many bytes the unanswered requests and locks of one database may take, with what it takes to keep them (1 KB each);
+   * one client at most as many as are still free. Default: 256 MiB.
+   */
   maxRequestBytes?: number;
   /** Keep the port open while the server restarts, also after a crash. Default: false. */
   keepPort?: boolean;
@@ -187,6 +190,7 @@ export interface AceBaseIPCCoordination extends AceBaseIPCPeer {
     | 'request-held'
     | 'request-replayed'
     | 'request-failed'
+    | 'requests-refused'
     | 'lock-released'
     | 'master-changed'
     | 'master-contested'
@@ -276,7 +280,7 @@ export interface AceBaseIPCDatabaseStatus {
   heldRequests: number;
   /** Requests that the master has and has not answered yet. */
   deliveredRequests: number;
-  /** Bytes of both. */
+  /** Bytes that both take up, with what it takes to keep them. */
   requestBytes: number;
   /** Sessions kept for clients that may be back. */
   keptSessions: number;

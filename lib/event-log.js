@@ -6,6 +6,7 @@
 const NOTE_LEVELS = {
   introduced: 'debug',
   'request-failed': 'warn',
+  'requests-refused': 'warn',
   'master-silent': 'warn',
   'message-refused': 'warn',
   'master-contested': 'error',

@@ -145,14 +145,14 @@ const OPTIONS = [
   {
     name: 'maxRequests',
     kind: integer(1, 10_000_000),
-    default: 10_000,
-    help: 'How many unanswered requests one database may have.',
+    default: 1_000_000,
+    help: 'How many unanswered requests and locks one database may have; one client at most as many as are still free.',
   },
   {
     name: 'maxRequestBytes',
     kind: bytes(KIB),
-    default: 64 * MIB,
-    help: 'How many bytes the unanswered requests of one database may have.',
+    default: 256 * MIB,
+    help: 'How many bytes the unanswered requests and locks of one database may take; one client at most as many as are still free.',
   },
   {
     name: 'keepPort',

@@ -22,7 +22,7 @@ const DEFAULT_PORT = OPTIONS.find((option) => option.name === 'port').default;
 const ON_DEMAND = ['connect', 'disconnect', 'refused', 'message', 'trace', 'coordination'];
 
 /** Kinds of `coordination` events that are warnings too. */
-const WARNINGS = ['master-contested', 'master-silent', 'message-refused'];
+const WARNINGS = ['requests-refused', 'master-contested', 'master-silent', 'message-refused'];
 
 /**
  * A hub through which AceBase processes that share the same database files talk to each other.

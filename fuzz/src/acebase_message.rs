@@ -104,7 +104,7 @@ fn check_ask(ask: &Ask, data: &Js) {
         Ask::Unlock { lock } | Ask::Move { lock } => assert_eq!(number(data, "id"), Some(*lock as f64)),
         Ask::AddKey => assert!(data.member("type").is_some_and(|kind| kind.is("kit.add"))),
         Ask::Free => assert!(data.member("type").is_some_and(|kind| kind.is("fst.release"))),
-        Ask::Custom => {}
+        Ask::CreateIndex | Ask::Custom => {}
     }
 }
 
@@ -115,9 +115,15 @@ fn check_written(words: &[String; 3], number: u64) {
     assert_eq!(value_of(&mark_hello(worker))["to"], MASTER);
     assert_eq!(parsed(&invalidate_cache(worker)).1, Message::News);
     assert_eq!(&disconnected(worker)[..], format!("disconnect:{worker}").as_bytes());
-    for ask in
-        [lock_of(words), Ask::Unlock { lock: number }, Ask::Move { lock: number }, Ask::AddKey, Ask::Free, Ask::Custom]
-    {
+    for ask in [
+        lock_of(words),
+        Ask::Unlock { lock: number },
+        Ask::Move { lock: number },
+        Ask::AddKey,
+        Ask::Free,
+        Ask::CreateIndex,
+        Ask::Custom,
+    ] {
         check_failure(worker, id, &ask, text);
     }
     for form in [RefusalForm::Lock, RefusalForm::Unlock, RefusalForm::Custom, RefusalForm::ByMaster] {

@@ -41,7 +41,7 @@ pub fn coordination(data: &[u8]) {
 }
 
 fn step(input: &mut Input<'_>) -> Step {
-    match input.below(23) {
+    match input.below(25) {
         0 => Step::Start(input.below(4)),
         1 => Step::Lose(input.below(4), input.pick(&LOSSES)),
         2 => Step::Return(input.below(4)),
@@ -64,7 +64,9 @@ fn step(input: &mut Input<'_>) -> Step {
         19 => Step::Flow,
         20 => Step::Pass(time(input)),
         21 => Step::Rival,
-        _ => Step::RivalLeaves,
+        22 => Step::RivalLeaves,
+        23 => Step::CreateIndex(input.below(4)),
+        _ => Step::Poison(input.below(4), input.flag()),
     }
 }
 

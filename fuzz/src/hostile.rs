@@ -59,7 +59,7 @@ pub fn hostile(data: &[u8]) {
     let mut input = Input::new(data);
     let config = CoordinationConfig {
         max_requests: input.pick(&[8, 1, 100]),
-        max_request_bytes: input.pick(&[4_000, 200]),
+        max_request_bytes: input.pick(&[40_000, 4_000]),
         resume_window: input.pick(&[5_000, 0]),
         master_timeout: input.pick(&[60_000, 0]),
         lock_table: input.pick(&[true, false]),

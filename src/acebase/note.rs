@@ -26,6 +26,8 @@ pub enum NoteKind {
     RequestReplayed,
     /// A request was answered with `ok:false` on the master's behalf.
     RequestFailed,
+    /// Requests are answered with `ok:false` because too many are outstanding. A warning, now and then.
+    RequestsRefused,
     /// A lock of a peer that is gone was released on its behalf.
     LockReleased,
     /// A new master has taken over.
@@ -48,6 +50,7 @@ impl NoteKind {
             Self::RequestHeld => "request-held",
             Self::RequestReplayed => "request-replayed",
             Self::RequestFailed => "request-failed",
+            Self::RequestsRefused => "requests-refused",
             Self::LockReleased => "lock-released",
             Self::MasterChanged => "master-changed",
             Self::MasterContested => "master-contested",
@@ -58,6 +61,6 @@ impl NoteKind {
 
     /// The owner is warned, whoever listens.
     pub fn is_warning(self) -> bool {
-        matches!(self, Self::MasterContested | Self::MasterSilent | Self::MessageRefused)
+        matches!(self, Self::RequestsRefused | Self::MasterContested | Self::MasterSilent | Self::MessageRefused)
     }
 }

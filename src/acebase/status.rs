@@ -11,7 +11,7 @@ pub struct Status {
     pub held_requests: usize,
     /// Requests that a master has and has not answered yet.
     pub delivered_requests: usize,
-    /// Bytes of both.
+    /// Bytes that both take up, with what it takes to keep them.
     pub request_bytes: usize,
     /// Sessions kept for peers that may be back.
     pub kept_sessions: usize,

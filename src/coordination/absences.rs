@@ -10,6 +10,9 @@ use bytes::Bytes;
 use super::timers::Timers;
 use crate::hub::coordinator::{Loss, Millis};
 
+/// How many workers that this hub has never seen are waited for: more than there are connections.
+const MAX_STRANGERS: usize = 65_536;
+
 /// One worker's absence.
 #[derive(Debug)]
 pub(super) struct Absence {
@@ -46,6 +49,11 @@ impl Absences {
     /// The worker is waited for.
     pub(super) fn has(&self, worker: &str) -> bool {
         self.away.contains_key(worker)
+    }
+
+    /// One more worker may be waited for that this hub has never seen, and that a master only says is there.
+    pub(super) fn has_room_for_stranger(&self) -> bool {
+        self.away.len() < MAX_STRANGERS
     }
 
     /// Keeps an answer for a worker that is waited for. `false`: there is no room for it.

@@ -4,13 +4,17 @@
 //! master, or its worker is gone. If it grants a lock, then nobody knows of that lock, and the hub releases it. An answer to a
 //! request that this hub never saw is another matter: the master got it from a former run of the hub, and its worker waits.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 
 use super::{
     AceBase,
+    bounds::Usage,
     etiquette::Offence,
     message::{self, Answer, Ask, Grant, HUB, MASTER, Wanted},
-    requests::{By, Pending, Seq, State},
+    requests::{By, Pending, Seq},
+    trial::QUESTION,
 };
 use crate::hub::coordinator::{Action, Address, Loss, Millis, Verdict};
 
@@ -34,29 +38,36 @@ impl AceBase {
         if !self.config.follows_requests() {
             return Verdict::Forward;
         }
+        self.indexing.answered(to, &answer.id);
+        let verdict = self.pass_answer(to, text, &answer, now, out);
+        self.next_turns(now, out);
+        verdict
+    }
+
+    fn pass_answer(&mut self, to: &str, text: &[u8], answer: &Answer, now: Millis, out: &mut Vec<Action>) -> Verdict {
         let request = self.requests.find(to, &answer.id);
         let released = request.and_then(|seq| self.as_released(seq, &answer.id));
         match request {
             Some(seq) if self.is_delivered(seq) => {
                 if !self.requests.get(seq).is_some_and(|pending| answer.suits(&pending.ask)) {
-                    return self.reject(to, &answer, now, out);
+                    return self.reject(to, answer, now, out);
                 }
-                self.settled_by_master(seq, &answer, now, out);
+                self.settled_by_master(seq, answer, now, out);
             }
-            None if self.requests.was_settled(to, &answer.id) => return self.swallow(&answer, out),
-            None if self.survivors.may_wait(to, &answer.id, now) => self.adopt(to, &answer, now),
+            None if self.requests.was_settled(to, &answer.id) => return self.swallow(answer, out),
+            None if self.survivors.may_wait(to, &answer.id, now) => self.adopt(to, text, answer, now),
             None => {
                 self.complain(MASTER, &Offence::Unasked, now, out);
-                return self.swallow(&answer, out);
+                return self.swallow(answer, out);
             }
-            Some(_) => return self.swallow(&answer, out),
+            Some(_) => return self.swallow(answer, out),
         }
         match released {
             Some(released) => {
                 self.reply(to, &released, out);
                 Verdict::Taken
             }
-            None => self.hand_over(to, text, &answer, out),
+            None => self.hand_over(to, text, answer, out),
         }
     }
 
@@ -70,11 +81,14 @@ impl AceBase {
     }
 
     pub(super) fn is_delivered(&self, seq: Seq) -> bool {
-        self.requests.get(seq).is_some_and(|pending| pending.state == State::Delivered)
+        self.requests.get(seq).is_some_and(Pending::is_delivered)
     }
 
     fn settled_by_master(&mut self, seq: Seq, answer: &Answer, now: Millis, out: &mut Vec<Action>) {
-        self.master.proves_same();
+        // What went to several masters, one before the last may answer too.
+        if self.requests.get(seq).is_some_and(|pending| pending.deliveries == 1) {
+            self.master.proves_same();
+        }
         if let Some(pending) = self.requests.settle(seq, By::Master, now) {
             self.heard_of_tables(&pending.ask, now, out);
             self.follow_lock(pending, answer.grant.as_ref(), now, out);
@@ -111,21 +125,25 @@ impl AceBase {
             (Ask::Unlock { lock }, _) => {
                 self.locks.remove_held_by(&pending.worker, lock);
             }
-            (Ask::Lock(_), None) | (Ask::AddKey | Ask::Free | Ask::Custom, _) => {}
+            (Ask::Lock(_), None) | (Ask::AddKey | Ask::Free | Ask::CreateIndex | Ask::Custom, _) => {}
         }
     }
 
     /// The request was made under a former run of the hub.
-    fn adopt(&mut self, worker: &str, answer: &Answer, now: Millis) {
+    fn adopt(&mut self, worker: &str, text: &[u8], answer: &Answer, now: Millis) {
+        let is_stranger = !self.sessions.has(worker) && !self.absences.has(worker);
+        if is_stranger && !self.absences.has_room_for_stranger() {
+            return;
+        }
         self.survivors.note(worker, now);
         self.requests.remember_settled(worker, &answer.id, now);
         if let Some(grant) = &answer.grant
             && self.config.follows_locks()
-            && self.locks.len() < self.config.max_requests
+            && self.bounds.admit(Usage::of_lock(text.len()), self.locks.usage_of(worker), self.locks.usage())
         {
             self.locks.grant(worker, wanted_by(grant, None), grant, now);
         }
-        if !self.sessions.has(worker) && !self.absences.has(worker) {
+        if is_stranger {
             // It has not connected since this hub began.
             self.absences.begin(worker, Loss::Fin, now, now + self.config.absence());
         }
@@ -157,6 +175,8 @@ impl AceBase {
             self.free_newcomer(grant, out);
         } else if self.master.is_answer(id) {
             self.identify_master(now, out);
+        } else if id.starts_with(QUESTION) {
+            self.master_lives(id, now, out);
         } else if let Some(seq) = id.strip_prefix(CONFIRM).and_then(|seq| seq.parse().ok()) {
             self.release_is_confirmed(seq, now, out);
         } else {
@@ -189,7 +209,7 @@ impl AceBase {
         }
     }
 
-    fn post_release(&self, id: &str, lock: u64, out: &mut Vec<Action>) {
+    pub(super) fn post_release(&self, id: &str, lock: impl Display, out: &mut Vec<Action>) {
         let text = message::unlock_request(id, lock);
         out.push(Action::Post { to: message::MASTER.to_owned(), text });
     }

@@ -1,18 +1,24 @@
 //! What workers ask of the master: passed on, held, given up. The states of a request are drawn in `requests`.
 //!
 //! A request is held while there is no master that is known and takes requests; while its worker is away, for then nobody
-//! needs the answer; if it asks for a lock, while a lock of a former master fences it off; and if it needs the master's tables,
-//! while a new master is still reading them. Only the last two kinds may be overtaken by later requests of the same worker:
-//! among them are the releases that the fence waits for.
+//! needs the answer; if it asks for a lock, while a lock of a former master fences it off; if it needs the master's tables,
+//! while a new master is still reading them; if it asks for an index, while the master creates another one (`indexing`); and if
+//! it was with a master when that ended, until its turn (`trial`). All but the first two kinds may be overtaken by later requests
+//! of the same worker: among them are the releases that the fence waits for.
+//!
+//! Whatever ends one of these looks again at those only that waited for it (`waiting`).
 
 use bytes::Bytes;
 
 use super::{
     AceBase,
+    bounds::Usage,
+    fences::OpenTo,
     introductions::note,
     locks::Key,
     message::{self, Ask, MASTER, Request},
-    requests::{By, Seq, State},
+    requests::{By, Pending, Seq, State},
+    waiting::{Patience, Place},
 };
 use crate::hub::coordinator::{Action, Millis, NoteKind, Verdict};
 
@@ -21,6 +27,22 @@ const TOO_MANY: &str = "Too many requests of this database wait for the AceBase 
 
 /// Why a lock cannot be moved any more. Its release needs no reason: it succeeds.
 pub(super) const GONE_WITH_MASTER: &str = "The lock is gone with the master that granted it (acebase-ipc-server)";
+
+/// What becomes of a request that is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    /// It waits for the same as before.
+    Same,
+    /// The master has it, or it waits for something else.
+    Gone,
+}
+
+/// Whether the present master may have a lock that is not in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Belief {
+    MasterHasIt,
+    NobodyHasIt,
+}
 
 impl AceBase {
     /// A worker asks the master for something.
@@ -38,71 +60,159 @@ impl AceBase {
         }
         if let Some(answer) = self.answer_for_former_master(worker, &id, &ask, now) {
             self.reply(worker, &answer, out);
-            self.deliver_held(now, out);
+            self.fences_may_have_fallen(now, out);
             return Verdict::Taken;
         }
-        if !self.requests.has_room_for(&ask, text.len(), self.locks.len()) {
-            self.fail(worker, &id, &ask, State::Held, TOO_MANY, out);
+        if !self.has_room_for(worker, &ask, text.len()) {
+            self.refuse_one_more(worker, &id, &ask, now, out);
             return Verdict::Taken;
         }
-        let seq = self.requests.add(worker, id, ask, text, now);
-        self.pass_on_or_hold(seq, worker, now, out)
+        self.pass_on_or_hold(worker, &id, ask, text, now, out)
     }
 
-    fn pass_on_or_hold(&mut self, seq: Seq, worker: &str, now: Millis, out: &mut Vec<Action>) -> Verdict {
-        let takes_requests = self.master.is_present() && self.sessions.is_connected(worker);
-        let reason = match takes_requests {
-            true => match self.obstacle(seq, now) {
-                None => {
-                    self.requests.deliver(seq);
-                    return Verdict::Forward;
-                }
-                Some(obstacle) => obstacle,
-            },
-            false => {
-                self.requests.expect_by(seq, now + self.config.master_timeout);
-                "for an AceBase master"
+    /// One more request of this worker fits in. Locks that are asked for count with those that there are.
+    fn has_room_for(&self, worker: &str, ask: &Ask, bytes: usize) -> bool {
+        let (mut own, mut all) = self.requests.usage(worker, ask);
+        if matches!(ask, Ask::Lock(_)) {
+            own += self.locks.usage_of(worker);
+            all += self.locks.usage();
+        }
+        self.bounds.admit(Usage::of_request(bytes), own, all)
+    }
+
+    /// Answers a request past the bounds. A release is not refused: the hub asks for it in its own name, and keeps nothing of it.
+    fn refuse_one_more(&mut self, worker: &str, id: &str, ask: &Ask, now: Millis, out: &mut Vec<Action>) {
+        if let Ask::Unlock { lock } | Ask::Move { lock } = ask {
+            self.give_up_lock(worker, *lock, Belief::MasterHasIt, out);
+        }
+        self.reply(worker, &message::failed(worker, id, ask, TOO_MANY), out);
+        if let Ask::Unlock { .. } = ask {
+            return;
+        }
+        if let Some(refused) = self.bounds.refused(now) {
+            let detail = format!(
+                "{refused} requests were refused, the last one of {worker}: too many of this database wait for the AceBase \
+                 master. Look whether it answers; if it does, raise maxRequestBytes, or maxRequests"
+            );
+            note(out, NoteKind::RequestsRefused, worker, detail);
+        }
+    }
+
+    fn pass_on_or_hold(
+        &mut self,
+        worker: &str,
+        id: &str,
+        ask: Ask,
+        text: &[u8],
+        now: Millis,
+        out: &mut Vec<Action>,
+    ) -> Verdict {
+        let place = self.obstacle(worker, &ask, false, now);
+        let is_for_index = ask == Ask::CreateIndex;
+        let seq = self.requests.add(worker, id, ask, text, place.clone(), now);
+        let Some(place) = place else {
+            if is_for_index {
+                self.indexing.begin(worker, id);
             }
+            return Verdict::Forward;
         };
-        note(out, NoteKind::RequestHeld, worker, format!("A request of {worker} waits {reason}"));
+        note(out, NoteKind::RequestHeld, worker, format!("A request of {worker} waits {}", place.reason()));
+        self.keep_waiting(seq, place, now);
         Verdict::Taken
     }
 
-    /// What a request has to wait for though there is a master. A lock waits as it would at the master: the fence falls when
-    /// the locks behind it are released, or expire.
-    fn obstacle(&self, seq: Seq, now: Millis) -> Option<&'static str> {
-        match &self.requests.get(seq)?.ask {
+    /// What a request has to wait for, if for anything.
+    fn obstacle(&self, worker: &str, ask: &Ask, is_suspect: bool, now: Millis) -> Option<Place> {
+        if !self.master.is_present() {
+            return Some(Place::Master);
+        }
+        if !self.sessions.is_connected(worker) {
+            return Some(Place::Worker(worker.into()));
+        }
+        match ask {
             Ask::Lock(wanted) if self.locks.is_fenced_off(wanted, now) => {
-                Some("until locks that a former master granted are released")
+                Some(Place::Fence { write: wanted.write, tid: wanted.tid.as_str().into() })
             }
-            ask if ask.needs_tables() && self.master.is_warming_up() => {
-                Some("until the new master has read its tables")
-            }
+            ask if ask.needs_tables() && self.master.is_warming_up() => Some(Place::Tables),
+            Ask::CreateIndex if self.indexing.is_busy() => Some(Place::Index),
+            _ if is_suspect && self.trial.is_some() => Some(Place::Trial),
             _ => None,
         }
     }
 
-    /// Gives the master what was held and need not be held any longer, in order of arrival.
-    pub(super) fn deliver_held(&mut self, now: Millis, out: &mut Vec<Action>) {
-        if !self.master.is_present() {
-            return;
+    fn keep_waiting(&mut self, seq: Seq, place: Place, now: Millis) {
+        let deadline = now + self.config.master_timeout;
+        match place.patience() {
+            Patience::UntilFirstDeadline => self.requests.expect_by(seq, deadline),
+            Patience::Anew => self.requests.expect_of_master_by(seq, deadline),
+            Patience::Endless => self.requests.let_wait(seq),
         }
-        for seq in self.requests.held() {
-            if self.obstacle(seq, now).is_some() {
-                self.requests.let_wait(seq);
-                continue;
+        self.requests.hold(seq, place);
+    }
+
+    /// Gives the master all that was held and need not be held any longer, in order of arrival.
+    pub(super) fn deliver_held(&mut self, now: Millis, out: &mut Vec<Action>) {
+        if self.master.is_present() {
+            let held = self.requests.waiting().all();
+            self.look_again_at(held, now, out);
+        }
+    }
+
+    /// What these requests waited for has come to pass.
+    pub(super) fn is_over(&mut self, place: &Place, now: Millis, out: &mut Vec<Action>) {
+        let waited = self.requests.waiting().at(place);
+        self.look_again_at(waited, now, out);
+    }
+
+    /// Locks of former masters are released, or have ended.
+    pub(super) fn fences_may_have_fallen(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let mut free = Vec::new();
+        for write in [true, false] {
+            match self.locks.open_to(write, now) {
+                OpenTo::Everyone => free.extend(self.requests.waiting().at_any_fence(write)),
+                OpenTo::Only(tid) => {
+                    free.extend(self.requests.waiting().at(&Place::Fence { write, tid: tid.into() }));
+                }
+                OpenTo::Nobody => {}
             }
-            let Some(pending) = self.requests.get(seq) else { continue };
-            if !self.sessions.is_connected(&pending.worker) {
-                continue;
-            }
-            if pending.deliveries > 0 {
-                let detail =
-                    format!("A request of {} that a former master left unanswered went to the next", pending.worker);
-                note(out, NoteKind::RequestReplayed, &pending.worker, detail);
-            }
-            out.push(Action::Post { to: MASTER.to_owned(), text: pending.text.clone() });
-            self.requests.deliver(seq);
+        }
+        free.sort_unstable();
+        self.look_again_at(free, now, out);
+    }
+
+    fn look_again_at(&mut self, requests: Vec<Seq>, now: Millis, out: &mut Vec<Action>) {
+        for seq in requests {
+            self.look_again(seq, now, out);
+        }
+    }
+
+    /// Gives a request to the master, or finds out what else it waits for. Returns which.
+    pub(super) fn look_again(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) -> Whereabouts {
+        let Some(pending) = self.requests.get(seq) else { return Whereabouts::Gone };
+        let Some(place) = self.obstacle(&pending.worker, &pending.ask, pending.is_suspect(), now) else {
+            self.give_to_master(seq, now, out);
+            return Whereabouts::Gone;
+        };
+        let is_same = pending.is_at(&place);
+        self.keep_waiting(seq, place, now);
+        if is_same { Whereabouts::Same } else { Whereabouts::Gone }
+    }
+
+    fn give_to_master(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) {
+        let Some(pending) = self.requests.get(seq) else { return };
+        if pending.deliveries > 0 {
+            let detail =
+                format!("A request of {} that a former master left unanswered went to the next", pending.worker);
+            note(out, NoteKind::RequestReplayed, &pending.worker, detail);
+        }
+        if pending.ask == Ask::CreateIndex {
+            self.indexing.begin(&pending.worker, &pending.id);
+        }
+        out.push(Action::Post { to: MASTER.to_owned(), text: pending.text.clone() });
+        let is_suspect = pending.is_suspect();
+        self.requests.deliver(seq);
+        if is_suspect {
+            self.begin_trial(seq, now, out);
         }
     }
 
@@ -154,27 +264,29 @@ impl AceBase {
     /// Answers on the master's behalf what no master has answered in time.
     pub(super) fn fail_overdue_requests(&mut self, now: Millis, out: &mut Vec<Action>) {
         while let Some(seq) = self.requests.take_due(now) {
-            let Some(pending) = self.requests.settle(seq, By::Hub, now) else { continue };
             let seconds = self.config.master_timeout as f64 / 1_000.0;
             let reason = format!("No AceBase master answered within {seconds} s (acebase-ipc-server)");
-            self.fail(&pending.worker, &pending.id, &pending.ask, pending.state, &reason, out);
+            self.fail_pending(seq, &reason, now, out);
         }
     }
 
-    fn fail(&mut self, worker: &str, id: &str, ask: &Ask, state: State, reason: &str, out: &mut Vec<Action>) {
+    /// Answers a request on the master's behalf.
+    pub(super) fn fail_pending(&mut self, seq: Seq, reason: &str, now: Millis, out: &mut Vec<Action>) {
+        let Some(Pending { worker, id, ask, state, .. }) = self.requests.settle(seq, By::Hub, now) else { return };
         if let Ask::Unlock { lock } | Ask::Move { lock } = ask {
-            self.give_up_lock(worker, *lock, state, out);
+            let belief = if state == State::Delivered { Belief::MasterHasIt } else { Belief::NobodyHasIt };
+            self.give_up_lock(&worker, lock, belief, out);
         }
-        self.reply(worker, &message::failed(worker, id, ask, reason), out);
-        note(out, NoteKind::RequestFailed, worker, reason.to_owned());
+        self.reply(&worker, &message::failed(&worker, &id, &ask, reason), out);
+        note(out, NoteKind::RequestFailed, &worker, reason.to_owned());
     }
 
-    /// A worker takes a lock for gone, now that its release or move is answered for the master. The master may have it still.
-    fn give_up_lock(&mut self, worker: &str, lock: u64, state: State, out: &mut Vec<Action>) {
+    /// A worker takes a lock for gone, now that its release or move is answered for the master. The master may have it still;
+    /// `unknown`: what to believe of one that is not in the table, for it was granted before this hub began.
+    fn give_up_lock(&mut self, worker: &str, lock: u64, unknown: Belief, out: &mut Vec<Action>) {
         let gives_up = match self.locks.held(lock) {
             Some(lock) => lock.peer == worker,
-            // Granted before this hub began.
-            None => state == State::Delivered,
+            None => unknown == Belief::MasterHasIt,
         };
         if gives_up {
             self.locks.remove_held_by(worker, lock);

@@ -16,11 +16,13 @@ pub const DEFAULT_RELEASE_LOCKS_AFTER_MS: u64 = 10_000;
 /// They are small, so this is ample also on a busy machine.
 pub const DEFAULT_MASTER_WARM_UP_MS: u64 = 1_000;
 
-/// How many requests of one database may be outstanding; as many locks may be waited for and held. A busy cluster has hundreds.
-pub const DEFAULT_MAX_REQUESTS: usize = 10_000;
+/// How many requests of one database may be outstanding; as many locks may be waited for and held. A busy cluster has hundreds, and
+/// one that writes an object of many children at once has one for each child: no honest process comes near.
+pub const DEFAULT_MAX_REQUESTS: usize = 1_000_000;
 
-/// Bytes that the outstanding requests of one database may take. They are small, except index updates of large values.
-pub const DEFAULT_MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes that the outstanding requests of one database may take. One takes about 1 KB with all that is kept of it, and one worker
+/// may have half: so it may write an object of 130,000 children at once.
+pub const DEFAULT_MAX_REQUEST_BYTES: usize = 256 * 1024 * 1024;
 
 /// What the hub does for AceBase peers beyond carrying their mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +40,12 @@ pub struct CoordinationConfig {
     pub lock_table: bool,
     /// How long a vanished worker may be away before its locks are released, in milliseconds; 0: never.
     pub release_locks_after: u64,
-    /// Outstanding requests of one database; also the bound on its locks, and on its outstanding releases.
+    /// Outstanding requests of one database, with its locks; releases have as many again for themselves. No worker may have more
+    /// than is still free.
     pub max_requests: usize,
-    /// Bytes that the outstanding requests of one database may take; releases have as many again for themselves, and so
-    /// have answers that wait for a worker that is away.
+    /// Bytes that the outstanding requests and the locks of one database may take, with what it takes to keep them; releases have
+    /// as many again for themselves, and so have answers that wait for a worker that is away. No worker may have more than is
+    /// still free.
     pub max_request_bytes: usize,
 }
 

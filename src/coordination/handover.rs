@@ -12,13 +12,28 @@ use super::{
     introductions::note,
     master::{Identity, Presence},
     message::{self, Ask, MASTER},
-    requests::{By, Seq, State},
+    requests::{By, Pending, Seq},
+    trial::MAX_STRIKES,
+    waiting::Place,
 };
 use crate::hub::coordinator::{Action, Millis, NoteKind};
 
 /// What is said of a master that did not answer.
 const SILENT: &str = "The connected AceBase master did not answer, and another process has its place now. The former one is refused, \
      should it come back, and ends. If it was busy, look for what kept it: a debugger, a long synchronous loop, a full disk";
+
+/// Why a request is not given to one master more.
+pub(super) const ENDS_MASTERS: &str =
+    "Two AceBase masters ended while they had this request, so it is not given to a third (acebase-ipc-server)";
+
+/// How a master ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It said `bye`: nothing that it had is to blame.
+    Farewell,
+    /// It is gone, or silent while another takes its place.
+    Sudden,
+}
 
 impl AceBase {
     /// A process takes the master's place; none has it.
@@ -44,7 +59,7 @@ impl AceBase {
         if let Some((identity, _)) = self.master.identify() {
             out.push(identified(identity));
             if identity != Identity::Same {
-                self.settle_estate(now, out);
+                self.settle_estate(End::Sudden, now, out);
             }
         }
         self.master.presence = Presence::Departed;
@@ -53,29 +68,32 @@ impl AceBase {
 
     /// The master's session is over.
     pub(super) fn master_leaves(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let end = if matches!(self.master.presence, Presence::Departed) { End::Farewell } else { End::Sudden };
         self.master.leave();
-        self.settle_estate(now, out);
+        self.settle_estate(end, now, out);
     }
 
     /// Deals with what a master that is gone has left unanswered and unreleased.
-    fn settle_estate(&mut self, now: Millis, out: &mut Vec<Action>) {
+    fn settle_estate(&mut self, end: End, now: Millis, out: &mut Vec<Action>) {
         self.locks.fence_all(now);
+        self.indexing.end();
+        self.trial = None;
         for seq in self.requests.all() {
-            self.take_over_request(seq, now, out);
+            self.take_over_request(seq, end, now, out);
         }
         self.expect_all(now);
     }
 
-    fn take_over_request(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) {
+    fn take_over_request(&mut self, seq: Seq, end: End, now: Millis, out: &mut Vec<Action>) {
         let Some(pending) = self.requests.get(seq) else { return };
         let is_left_undone = match pending.ask {
             Ask::Unlock { .. } | Ask::Move { .. } => true,
             // The former master may have freed the space, and the next may have given it away already.
-            Ask::Free => pending.state == State::Delivered,
-            Ask::Lock(_) | Ask::AddKey | Ask::Custom => false,
+            Ask::Free => pending.is_delivered(),
+            Ask::Lock(_) | Ask::AddKey | Ask::CreateIndex | Ask::Custom => false,
         };
         if !is_left_undone {
-            return self.requests.take_back(seq);
+            return self.keep_for_next(seq, end, now, out);
         }
         let Some(pending) = self.requests.settle(seq, By::Hub, now) else { return };
         let answer = self.answer_for_former_master(&pending.worker, &pending.id, &pending.ask, now);
@@ -85,9 +103,27 @@ impl AceBase {
         self.reply(&pending.worker, &answer, out);
     }
 
+    /// A request that a master had, or was to get, waits for the next one; unless it has ended too many.
+    fn keep_for_next(&mut self, seq: Seq, end: End, now: Millis, out: &mut Vec<Action>) {
+        let Some(pending) = self.requests.get(seq) else { return };
+        if !pending.is_delivered() {
+            return self.requests.hold(seq, Place::Master);
+        }
+        let may_be_to_blame = end == End::Sudden && !pending.is_survived;
+        if may_be_to_blame && self.requests.strike(seq) >= MAX_STRIKES {
+            return self.fail_pending(seq, ENDS_MASTERS, now, out);
+        }
+        self.requests.take_back(seq);
+    }
+
+    /// There is no master that could answer, or there will soon be none.
     fn expect_all(&mut self, now: Millis) {
+        let deadline = now + self.config.master_timeout;
         for seq in self.requests.all() {
-            self.requests.expect_by(seq, now + self.config.master_timeout);
+            match self.requests.get(seq).is_some_and(Pending::is_delivered) {
+                true => self.requests.expect_of_master_by(seq, deadline),
+                false => self.requests.expect_by(seq, deadline),
+            }
         }
     }
 
@@ -116,7 +152,7 @@ impl AceBase {
     }
 
     fn master_is_replaced(&mut self, now: Millis, out: &mut Vec<Action>) {
-        self.settle_estate(now, out);
+        self.settle_estate(End::Sudden, now, out);
         self.install_master(now, out);
     }
 
@@ -127,19 +163,19 @@ impl AceBase {
             self.release(lock, out);
         }
         self.doubt_delivered(now, out);
+        self.trial_resumes(now, out);
         self.deliver_held(now, out);
     }
 
     /// The master's answers to what it has may have been lost in its socket.
     fn doubt_delivered(&mut self, now: Millis, out: &mut Vec<Action>) {
+        self.indexing.doubt(now + self.config.master_timeout);
         for seq in self.requests.all() {
-            let Some(pending) = self.requests.get(seq).filter(|pending| pending.state == State::Delivered) else {
-                continue;
-            };
+            let Some(pending) = self.requests.get(seq).filter(|pending| pending.is_delivered()) else { continue };
             if let Ask::Unlock { lock } = pending.ask {
                 self.confirm_release(seq, lock, out);
             }
-            self.requests.expect_by(seq, now + self.config.master_timeout);
+            self.requests.expect_of_master_by(seq, now + self.config.master_timeout);
         }
     }
 }

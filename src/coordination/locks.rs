@@ -17,6 +17,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
+    bounds::Usage,
+    fences::{Fences, OpenTo},
     message::{Grant, Wanted},
     timers::Timers,
 };
@@ -50,6 +52,17 @@ struct Row {
     holder: Holder,
     /// When the lock stops to count, on the hub's clock.
     ends: Option<Millis>,
+    /// What it takes to keep the row.
+    usage: Usage,
+}
+
+/// One worker's locks.
+#[derive(Debug, Default)]
+struct OfWorker {
+    keys: BTreeSet<Key>,
+    /// Those of former masters, by their number.
+    fenced: BTreeSet<(u64, Key)>,
+    usage: Usage,
 }
 
 /// How much a lock keeps others out.
@@ -82,7 +95,10 @@ pub(super) struct LockTable {
     held: HashMap<u64, Key>,
     /// The lowest number of a lock that the present master was asked for through this hub.
     first: Option<u64>,
-    fenced: BTreeSet<Key>,
+    by_worker: HashMap<String, OfWorker>,
+    /// Locks of former masters that have not expired.
+    fences: Fences,
+    usage: Usage,
     /// Ends of fenced locks, and of those whose holder is gone.
     ends: Timers<Key>,
     next: Key,
@@ -100,7 +116,9 @@ impl LockTable {
             rows: BTreeMap::new(),
             held: HashMap::new(),
             first: None,
-            fenced: BTreeSet::new(),
+            by_worker: HashMap::new(),
+            fences: Fences::default(),
+            usage: Usage::default(),
             ends: Timers::new(),
             next: 0,
             wall_clock,
@@ -143,8 +161,13 @@ impl LockTable {
         let left = expires.and_then(|expires| expires.checked_sub((self.wall_clock)(now))).filter(|left| *left > 0);
         // From here on it is the hub's own clock that counts: nobody sets that.
         let ends = left.map(|left| now + left.min(LONGEST_LOCK_MS));
+        let usage = Usage::of_lock(lock.peer.len() + lock.path.len() + lock.tid.len() + lock.comment.len());
+        let of_worker = self.by_worker.entry(lock.peer.clone()).or_default();
+        of_worker.keys.insert(self.next);
+        of_worker.usage += usage;
+        self.usage += usage;
         self.held.insert(grant.id, self.next);
-        self.rows.insert(self.next, Row { lock, granted: now, holder: Holder::Around, ends });
+        self.rows.insert(self.next, Row { lock, granted: now, holder: Holder::Around, ends, usage });
         self.next += 1;
     }
 
@@ -172,9 +195,9 @@ impl LockTable {
 
     /// A worker's lock of a former master by that number: of several, one that keeps others out least, and of those the oldest.
     pub(super) fn fenced(&self, worker: &str, id: u64, now: Millis) -> Option<Key> {
-        let rows = self.fenced.iter().filter_map(|key| Some((*key, self.rows.get(key)?)));
-        let meant = rows.filter(|(_, row)| row.lock.peer == worker && row.lock.id == Some(id));
-        meant.min_by_key(|(key, row)| (row.strength(now), *key)).map(|(key, _)| key)
+        let meant = self.by_worker.get(worker)?.fenced.range((id, Key::MIN)..=(id, Key::MAX));
+        let rows = meant.filter_map(|(_, key)| Some((*key, self.rows.get(key)?)));
+        rows.min_by_key(|(key, row)| (row.strength(now), *key)).map(|(key, _)| key)
     }
 
     /// A worker holds a lock of the present master by that number, which keeps others out less than the fenced one.
@@ -203,10 +226,21 @@ impl LockTable {
     pub(super) fn remove(&mut self, key: Key) -> Option<Lock> {
         let row = self.rows.remove(&key)?;
         self.holds.record(self.now.saturating_sub(row.granted));
-        self.fenced.remove(&key);
         self.ends.cancel(&key);
+        if let (LockState::Fenced, Some(ends)) = (row.lock.state, row.ends) {
+            self.fences.remove(&row.lock.tid, row.lock.write, ends, key);
+        }
         if let Some(id) = row.lock.id.filter(|id| self.held.get(id) == Some(&key)) {
             self.held.remove(&id);
+        }
+        self.usage -= row.usage;
+        if let Some(of_worker) = self.by_worker.get_mut(&row.lock.peer) {
+            of_worker.keys.remove(&key);
+            of_worker.fenced.remove(&(row.lock.id.unwrap_or_default(), key));
+            of_worker.usage -= row.usage;
+            if of_worker.keys.is_empty() {
+                self.by_worker.remove(&row.lock.peer);
+            }
         }
         Some(row.lock)
     }
@@ -214,27 +248,46 @@ impl LockTable {
     /// The master is gone: what it granted counts on, until released or expired.
     pub(super) fn fence_all(&mut self, now: Millis) {
         self.first = None;
-        for (_, key) in self.held.drain() {
-            if let Some(row) = self.rows.get_mut(&key) {
-                (row.lock.state, row.lock.since) = (LockState::Fenced, now);
-                let ends = *row.ends.get_or_insert(now + FENCE_LIMIT_MS);
-                self.fenced.insert(key);
-                self.ends.set(key, ends);
+        for (id, key) in self.held.drain() {
+            let Some(row) = self.rows.get_mut(&key) else { continue };
+            (row.lock.state, row.lock.since) = (LockState::Fenced, now);
+            let ends = *row.ends.get_or_insert(now + FENCE_LIMIT_MS);
+            self.fences.insert(&row.lock.tid, row.lock.write, ends, key);
+            self.ends.set(key, ends);
+            if let Some(of_worker) = self.by_worker.get_mut(&row.lock.peer) {
+                of_worker.fenced.insert((id, key));
             }
         }
     }
 
     /// A lock of a former master keeps this one from being granted: of another transaction, and either of them writes.
     pub(super) fn is_fenced_off(&self, wanted: &Wanted, now: Millis) -> bool {
-        self.fenced
-            .iter()
-            .filter_map(|key| self.rows.get(key))
-            .any(|row| row.lock.tid != wanted.tid && (row.lock.write || wanted.write) && row.is_fencing(now))
+        !self.open_to(wanted.write, now).lets_in(&wanted.tid)
+    }
+
+    /// Whom the locks of former masters let write, or read.
+    pub(super) fn open_to(&self, write: bool, now: Millis) -> OpenTo<'_> {
+        self.fences.open_to(write, now)
     }
 
     /// A worker's locks, in order of granting.
     pub(super) fn of(&self, worker: &str) -> Vec<Key> {
-        self.rows.iter().filter(|(_, row)| row.lock.peer == worker).map(|(key, _)| *key).collect()
+        self.by_worker.get(worker).into_iter().flat_map(|of_worker| of_worker.keys.iter().copied()).collect()
+    }
+
+    /// The worker has locks.
+    pub(super) fn any_of(&self, worker: &str) -> bool {
+        self.by_worker.contains_key(worker)
+    }
+
+    /// What a worker's locks take up.
+    pub(super) fn usage_of(&self, worker: &str) -> Usage {
+        self.by_worker.get(worker).map(|of_worker| of_worker.usage).unwrap_or_default()
+    }
+
+    /// What all locks take up.
+    pub(super) fn usage(&self) -> Usage {
+        self.usage
     }
 
     /// The holder is gone for good, but may be writing still: the lock goes when it expires.
@@ -248,8 +301,10 @@ impl LockTable {
 
     /// A holder that seemed gone for good is back.
     pub(super) fn reclaim(&mut self, worker: &str) {
-        for row in self.rows.values_mut().filter(|row| row.lock.peer == worker) {
-            row.holder = Holder::Around;
+        for key in self.of(worker) {
+            if let Some(row) = self.rows.get_mut(&key) {
+                row.holder = Holder::Around;
+            }
         }
     }
 
@@ -270,13 +325,14 @@ impl LockTable {
         any
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
+    /// How many locks the present master granted.
+    pub(super) fn held_count(&self) -> usize {
+        self.held.len()
     }
 
-    /// How many locks are in this state.
-    pub(super) fn count(&self, state: LockState) -> usize {
-        self.iter().filter(|lock| lock.state == state).count()
+    /// How many locks of former masters there are.
+    pub(super) fn fenced_count(&self) -> usize {
+        self.rows.len() - self.held.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -410,7 +466,7 @@ mod tests {
         assert!(!locks.expire(499));
         locks.reclaim("w");
         locks.expire(500);
-        assert_eq!(locks.len(), 1);
+        assert_eq!(locks.rows.len(), 1);
         locks.leave_to_expire(0, 600);
         locks.expire(600);
         assert!(locks.is_empty() && locks.held(1).is_none());

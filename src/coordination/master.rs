@@ -30,8 +30,8 @@ const IDENTIFY_TIMEOUT_MS: u64 = 3_000;
 /// How many marks a master has: one may be used up by a question whose answer was lost.
 const MARKS: usize = 2;
 
-/// How many releases may wait for a master to be identified; more locks than a cluster ever has at once.
-const MAX_OWED: usize = 16_384;
+/// How many releases may wait for a master to be identified; more locks than a cluster ever has at once, in 12 MB at most.
+const MAX_OWED: usize = 1_000_000;
 
 /// What is known of the master.
 #[derive(Debug)]

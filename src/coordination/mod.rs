@@ -7,22 +7,28 @@
 //! | `etiquette`, `complaints` | who may say what to whom, and who is told of those who said something else |
 //! | `sessions`, `absences` | who is there, whose session is kept, who may still come back |
 //! | `introductions` | who knows whom |
-//! | `requests`, `settled`, `survivors` | what workers have asked and no master has answered; what may be answered twice, or was asked earlier |
-//! | `locks` | who holds which lock, and which locks of former masters still count |
+//! | `requests`, `waiting` | what workers have asked and no master has answered; what it waits for |
+//! | `settled`, `survivors` | what may be answered twice; what was asked under a former run of the hub |
+//! | `bounds` | how much of it is kept |
+//! | `locks`, `fences` | who holds which lock; whom the locks of former masters keep out |
 //! | `master` | is there a master, is it the one that was there |
 //! | `succession`, `newcomers` | who wants its place while it is taken, and gets it or not |
 //! | `farewells` | who has said `bye` and is still connected |
 //! | `asking`, `answering`, `handover`, `orphans`, `deletions` | what happens: a request, an answer, a change of masters, a worker's end, an index's end |
+//! | `trial`, `indexing` | what masters are given one at a time: what may have ended one, and what creates indexes |
 
 mod absences;
 mod answering;
 mod asking;
+mod bounds;
 mod complaints;
 mod config;
 mod deletions;
 mod etiquette;
 mod farewells;
+mod fences;
 mod handover;
+mod indexing;
 mod introductions;
 mod locks;
 mod master;
@@ -41,6 +47,8 @@ mod survivors;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod trial;
+mod waiting;
 
 use bytes::Bytes;
 
@@ -50,9 +58,11 @@ pub use self::config::{
 };
 use self::{
     absences::Absences,
+    bounds::Bounds,
     complaints::Complaints,
     deletions::Deletions,
     farewells::Farewells,
+    indexing::Indexing,
     introductions::note,
     locks::LockTable,
     master::{Master, Presence},
@@ -61,6 +71,8 @@ use self::{
     sessions::{Sessions, Standing},
     succession::Succession,
     survivors::Survivors,
+    trial::Trial,
+    waiting::Place,
 };
 use crate::clock::WallClock;
 use crate::hub::coordinator::{
@@ -78,6 +90,10 @@ pub struct AceBase {
     sessions: Sessions,
     absences: Absences,
     requests: Requests,
+    bounds: Bounds,
+    /// The request, of those that may have ended a master, that the present one is living through.
+    trial: Option<Trial>,
+    indexing: Indexing,
     locks: LockTable,
     master: Master,
     succession: Succession,
@@ -93,7 +109,10 @@ impl AceBase {
         Self {
             sessions: Sessions::new(),
             absences: Absences::new(config.max_request_bytes),
-            requests: Requests::new(&config),
+            requests: Requests::new(),
+            bounds: Bounds::new(&config),
+            trial: None,
+            indexing: Indexing::default(),
             locks: LockTable::new(wall_clock),
             master: Master::new(wall_clock(0)),
             succession: Succession::default(),
@@ -109,12 +128,12 @@ impl AceBase {
         self.sessions.restore(peer);
         note(out, NoteKind::SessionResumed, peer, format!("{peer} is back, and its session goes on"));
         self.reintroduce(peer, out);
-        self.deliver_held(now, out);
+        self.is_over(&Place::Worker(peer.into()), now, out);
     }
 
     fn await_worker(&mut self, worker: &str, loss: Loss, lost_at: Millis, undelivered: &[Bytes], now: Millis) {
         let mut answers = undelivered.iter().filter(|text| message::is_answer(text)).peekable();
-        let left_something = self.requests.any_of(worker) || self.locks.iter().any(|lock| lock.peer == worker);
+        let left_something = self.requests.any_of(worker) || self.locks.any_of(worker);
         if !left_something && answers.peek().is_none() {
             return;
         }
@@ -186,7 +205,7 @@ impl Coordinator for AceBase {
         self.locks.reclaim(peer);
         let missed = missed.into_iter().flatten();
         out.extend(missed.map(|text| Action::Post { to: peer.to_owned(), text }));
-        self.deliver_held(now, out);
+        self.is_over(&Place::Worker(peer.into()), now, out);
     }
 
     fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, now: Millis, out: &mut Vec<Action>) -> Verdict {
@@ -257,6 +276,8 @@ impl Coordinator for AceBase {
             self.master.warm_at(),
             self.succession.deadline(),
             self.farewells.deadline(),
+            self.indexing.deadline(),
+            self.trial.as_ref().and_then(Trial::deadline),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -266,13 +287,19 @@ impl Coordinator for AceBase {
         if self.master.deadline().is_some_and(|until| until <= now) {
             self.identify_master(now, out);
         }
-        if self.master.has_warmed_up(now) | self.locks.expire(now) {
-            self.deliver_held(now, out);
+        if self.master.has_warmed_up(now) {
+            self.is_over(&Place::Tables, now, out);
+        }
+        if self.locks.expire(now) {
+            self.fences_may_have_fallen(now, out);
         }
         self.fail_overdue_requests(now, out);
         self.forget_overdue_workers(now, out);
         self.succession_goes_on(now, out);
         self.dismiss_the_departed(now, out);
+        self.indexing.expire(now);
+        self.question_master(now, out);
+        self.next_turns(now, out);
         while let Some(peer) = self.sessions.take_due(now) {
             out.push(Action::End { peer });
         }
@@ -290,9 +317,9 @@ impl Coordinator for AceBase {
             delivered_requests: self.requests.delivered_count(),
             request_bytes: self.requests.bytes(),
             kept_sessions: self.sessions.kept(),
-            held_locks: self.locks.count(LockState::Held),
-            fenced_locks: self.locks.count(LockState::Fenced),
-            waiting_locks: self.requests.iter().filter(|pending| matches!(pending.ask, Ask::Lock(_))).count(),
+            held_locks: self.locks.held_count(),
+            fenced_locks: self.locks.fenced_count(),
+            waiting_locks: self.requests.for_locks(),
             lock_waits: self.locks.waits(),
             lock_holds: self.locks.holds(),
         }
@@ -320,7 +347,7 @@ fn waiting_lock(pending: &Pending) -> Option<Lock> {
     let Ask::Lock(wanted) = &pending.ask else { return None };
     Some(Lock {
         id: None,
-        peer: pending.worker.clone(),
+        peer: (*pending.worker).to_owned(),
         path: wanted.path.clone(),
         tid: wanted.tid.clone(),
         write: wanted.write,

@@ -15,7 +15,8 @@ impl AceBase {
             for key in self.locks.of(&worker) {
                 self.give_up_orphan(key, &absence, now, out);
             }
-            self.deliver_held(now, out);
+            self.fences_may_have_fallen(now, out);
+            self.next_turns(now, out);
         }
     }
 

@@ -10,23 +10,32 @@
 //!             settled <──── answered by the master; on its behalf; or given up ────────────
 //! ```
 //!
-//! A request keeps its place in the order of arrival whatever happens to it. This is the table only: why a request is
-//! held, and what is said to whom, is decided where it is used.
+//! A request keeps its place in the order of arrival whatever happens to it, and its first deadline, through all masters that
+//! ended with it. This is the table only: why a request is held, and what is said to whom, is decided where it is used.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
-use super::{config::CoordinationConfig, message::Ask, settled::Settled, timers::Timers};
+use super::{
+    bounds::Usage,
+    message::Ask,
+    settled::Settled,
+    timers::Timers,
+    waiting::{Place, Waiting},
+};
 use crate::hub::coordinator::Millis;
 
 /// A request's place in the order of arrival.
 pub(super) type Seq = u64;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
     /// It waits here.
-    Held,
+    Held(Place),
     /// A master has it.
     Delivered,
 }
@@ -42,9 +51,9 @@ pub(super) enum By {
 /// A request that has not been answered.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) worker: String,
+    pub(super) worker: Arc<str>,
     /// The worker's own number for it.
-    pub(super) id: String,
+    pub(super) id: Arc<str>,
     pub(super) ask: Ask,
     /// The whole message, to be given to a master.
     pub(super) text: Bytes,
@@ -53,122 +62,201 @@ pub(super) struct Pending {
     pub(super) since: Millis,
     /// To how many masters it has been given.
     pub(super) deliveries: u32,
+    /// How many masters that had it, and could have ended by it, have ended.
+    pub(super) strikes: u8,
+    /// The master that has it has lived through it.
+    pub(super) is_survived: bool,
+    /// When it must be answered, should there be no master then that has it.
+    deadline: Option<Millis>,
 }
 
+impl Pending {
+    pub(super) fn is_delivered(&self) -> bool {
+        self.state == State::Delivered
+    }
+
+    /// It waits there.
+    pub(super) fn is_at(&self, place: &Place) -> bool {
+        matches!(&self.state, State::Held(at) if at == place)
+    }
+}
+
+/// One worker's requests.
 #[derive(Debug, Default)]
-struct Usage {
-    count: usize,
-    bytes: usize,
+struct OfWorker {
+    seqs: HashMap<Arc<str>, Seq>,
+    /// The locks whose release is asked for, and how often.
+    releases: HashMap<u64, usize>,
+    /// Of all but the releases.
+    usage: Usage,
 }
 
 /// See the module's description.
 #[derive(Debug)]
 pub(super) struct Requests {
     pending: BTreeMap<Seq, Pending>,
-    by_worker: HashMap<String, HashMap<String, Seq>>,
-    held: BTreeSet<Seq>,
+    by_worker: HashMap<Arc<str>, OfWorker>,
+    waiting: Waiting,
     deadlines: Timers<Seq>,
     settled: Settled,
     next: Seq,
-    max_count: usize,
-    max_bytes: usize,
-    /// Of unlock requests, which have bounds of their own: a lock that cannot be released is worse than a request too many.
+    /// Of unlock requests, which keep nothing else out: a lock that cannot be released is worse than a request too many.
     releases: Usage,
     /// Of all other requests.
     others: Usage,
+    /// How many ask for locks.
+    for_locks: usize,
 }
 
 impl Requests {
-    pub(super) fn new(config: &CoordinationConfig) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             pending: BTreeMap::new(),
             by_worker: HashMap::new(),
-            held: BTreeSet::new(),
+            waiting: Waiting::default(),
             deadlines: Timers::new(),
             settled: Settled::new(),
             next: 0,
-            max_count: config.max_requests,
-            max_bytes: config.max_request_bytes,
             releases: Usage::default(),
             others: Usage::default(),
+            for_locks: 0,
         }
     }
 
-    fn usage(&mut self, ask: &Ask) -> &mut Usage {
+    /// What a worker's requests take up, and what all do: releases apart from all else.
+    pub(super) fn usage(&self, worker: &str, ask: &Ask) -> (Usage, Usage) {
         match ask {
-            Ask::Unlock { .. } => &mut self.releases,
-            _ => &mut self.others,
+            Ask::Unlock { .. } => (Usage::default(), self.releases),
+            _ => (self.by_worker.get(worker).map(|of_worker| of_worker.usage).unwrap_or_default(), self.others),
         }
     }
 
-    /// One more request fits in. `locks`: how many locks there are, for those asked for count with them.
-    pub(super) fn has_room_for(&mut self, ask: &Ask, bytes: usize, locks: usize) -> bool {
-        let (max_count, max_bytes) = (self.max_count, self.max_bytes);
-        let locks = if matches!(ask, Ask::Lock(_)) { locks } else { 0 };
-        let usage = self.usage(ask);
-        usage.count + locks < max_count && usage.bytes.saturating_add(bytes) <= max_bytes
-    }
-
-    /// Takes down a request that has arrived. It is held, without a deadline.
-    pub(super) fn add(&mut self, worker: &str, id: String, ask: Ask, text: &[u8], now: Millis) -> Seq {
+    /// Takes down a request that has arrived, without a deadline. It waits at `place`, or goes to the master at once.
+    pub(super) fn add(
+        &mut self,
+        worker: &str,
+        id: &str,
+        ask: Ask,
+        text: &[u8],
+        place: Option<Place>,
+        now: Millis,
+    ) -> Seq {
         let seq = self.next;
         self.next += 1;
-        let usage = self.usage(&ask);
-        usage.count += 1;
-        usage.bytes += text.len();
-        self.by_worker.entry(worker.to_owned()).or_default().insert(id.clone(), seq);
+        let worker = self.by_worker.get_key_value(worker).map_or_else(|| worker.into(), |(worker, _)| worker.clone());
+        let id: Arc<str> = id.into();
+        let usage = Usage::of_request(text.len());
+        let of_worker = self.by_worker.entry(worker.clone()).or_default();
+        of_worker.seqs.insert(id.clone(), seq);
+        match &ask {
+            Ask::Unlock { lock } => {
+                *of_worker.releases.entry(*lock).or_default() += 1;
+                self.releases += usage;
+            }
+            _ => {
+                of_worker.usage += usage;
+                self.others += usage;
+            }
+        }
+        self.for_locks += usize::from(matches!(ask, Ask::Lock(_)));
+        let (state, deliveries) = match place {
+            Some(place) => {
+                self.waiting.insert(place.clone(), seq);
+                (State::Held(place), 0)
+            }
+            None => (State::Delivered, 1),
+        };
         // A copy of its own: the original may be a slice of a whole read buffer.
         let text = Bytes::copy_from_slice(text);
-        let (worker, state) = (worker.to_owned(), State::Held);
-        self.pending.insert(seq, Pending { worker, id, ask, text, state, since: now, deliveries: 0 });
-        self.held.insert(seq);
+        let (strikes, is_survived, deadline) = (0, false, None);
+        let pending = Pending { worker, id, ask, text, state, since: now, deliveries, strikes, is_survived, deadline };
+        self.pending.insert(seq, pending);
         seq
     }
 
-    /// A master has it, or will have it next. It no longer has a deadline.
+    /// A master has it, or will have it next. Its deadline does not run meanwhile.
     pub(super) fn deliver(&mut self, seq: Seq) {
+        self.deadlines.cancel(&seq);
         if let Some(pending) = self.pending.get_mut(&seq) {
-            pending.state = State::Delivered;
             pending.deliveries += 1;
-            self.held.remove(&seq);
-            self.deadlines.cancel(&seq);
+            pending.is_survived = false;
+            if let State::Held(place) = std::mem::replace(&mut pending.state, State::Delivered) {
+                self.waiting.remove(place, seq);
+            }
+        }
+    }
+
+    /// It waits there from now on.
+    pub(super) fn hold(&mut self, seq: Seq, place: Place) {
+        if let Some(pending) = self.pending.get_mut(&seq) {
+            self.waiting.insert(place.clone(), seq);
+            match std::mem::replace(&mut pending.state, State::Held(place.clone())) {
+                State::Held(left) if left != place => self.waiting.remove(left, seq),
+                State::Held(_) | State::Delivered => {}
+            }
         }
     }
 
     /// The master that had it is no more.
     pub(super) fn take_back(&mut self, seq: Seq) {
+        // It may have run for the sake of that master's answer.
+        self.deadlines.cancel(&seq);
+        self.hold(seq, Place::Master);
+    }
+
+    /// The master that had it has ended, perhaps by it. Returns how many have.
+    pub(super) fn strike(&mut self, seq: Seq) -> u8 {
+        self.pending.get_mut(&seq).map_or(0, |pending| {
+            pending.strikes = pending.strikes.saturating_add(1);
+            pending.strikes
+        })
+    }
+
+    /// The master has done what it does with this request on its own, and lives.
+    pub(super) fn survived(&mut self, seq: Seq) {
         if let Some(pending) = self.pending.get_mut(&seq) {
-            pending.state = State::Held;
-            self.held.insert(seq);
+            pending.is_survived = true;
         }
     }
 
-    /// The request must be answered by then, unless it has a deadline already.
+    /// A request that no master has must be answered by then, or by its first deadline.
     pub(super) fn expect_by(&mut self, seq: Seq, deadline: Millis) {
-        if self.pending.contains_key(&seq) && !self.deadlines.runs(&seq) {
+        if let Some(pending) = self.pending.get_mut(&seq) {
+            let first = *pending.deadline.get_or_insert(deadline);
+            if !self.deadlines.runs(&seq) {
+                self.deadlines.set(seq, first);
+            }
+        }
+    }
+
+    /// A request that a master has, or will have in a moment, must be answered by then. Its first deadline, should it have passed,
+    /// is of no account as long as there is that master.
+    pub(super) fn expect_of_master_by(&mut self, seq: Seq, deadline: Millis) {
+        if let Some(pending) = self.pending.get_mut(&seq)
+            && !self.deadlines.runs(&seq)
+        {
+            pending.deadline.get_or_insert(deadline);
             self.deadlines.set(seq, deadline);
         }
     }
 
-    /// The request may wait as long as it takes.
+    /// The request may wait as long as it takes. The first deadline of one that has been with a master stands.
     pub(super) fn let_wait(&mut self, seq: Seq) {
         self.deadlines.cancel(&seq);
+        if let Some(pending) = self.pending.get_mut(&seq).filter(|pending| pending.deliveries == 0) {
+            pending.deadline = None;
+        }
     }
 
     /// Removes a request that is answered or given up.
     pub(super) fn settle(&mut self, seq: Seq, by: By, now: Millis) -> Option<Pending> {
         let pending = self.pending.remove(&seq)?;
-        self.held.remove(&seq);
-        self.deadlines.cancel(&seq);
-        let usage = self.usage(&pending.ask);
-        usage.count -= 1;
-        usage.bytes -= pending.text.len();
-        if let Some(requests) = self.by_worker.get_mut(&pending.worker) {
-            requests.remove(&pending.id);
-            if requests.is_empty() {
-                self.by_worker.remove(&pending.worker);
-            }
+        if let State::Held(place) = &pending.state {
+            self.waiting.remove(place.clone(), seq);
         }
+        self.deadlines.cancel(&seq);
+        self.for_locks -= usize::from(matches!(pending.ask, Ask::Lock(_)));
+        self.forget_usage(&pending);
         let answers_to_come = pending.deliveries.saturating_sub(u32::from(by == By::Master));
         if answers_to_come > 0 {
             self.settled.insert(&pending.worker, &pending.id, now);
@@ -176,8 +264,23 @@ impl Requests {
         Some(pending)
     }
 
+    fn forget_usage(&mut self, pending: &Pending) {
+        let usage = Usage::of_request(pending.text.len());
+        let of_all = if matches!(pending.ask, Ask::Unlock { .. }) { &mut self.releases } else { &mut self.others };
+        *of_all -= usage;
+        let Some(of_worker) = self.by_worker.get_mut(&pending.worker) else { return };
+        of_worker.seqs.remove(&pending.id);
+        match &pending.ask {
+            Ask::Unlock { lock } => forget_one(&mut of_worker.releases, *lock),
+            _ => of_worker.usage -= usage,
+        }
+        if of_worker.seqs.is_empty() {
+            self.by_worker.remove(&pending.worker);
+        }
+    }
+
     pub(super) fn find(&self, worker: &str, id: &str) -> Option<Seq> {
-        self.by_worker.get(worker)?.get(id).copied()
+        self.by_worker.get(worker)?.seqs.get(id).copied()
     }
 
     pub(super) fn get(&self, seq: Seq) -> Option<&Pending> {
@@ -201,13 +304,13 @@ impl Requests {
 
     /// The worker has asked for the release of a lock.
     pub(super) fn asks_to_release(&self, worker: &str, lock: u64) -> bool {
-        let of_worker = self.by_worker.get(worker).into_iter().flat_map(HashMap::values);
-        of_worker.filter_map(|seq| self.pending.get(seq)).any(|pending| pending.ask == Ask::Unlock { lock })
+        self.by_worker.get(worker).is_some_and(|of_worker| of_worker.releases.contains_key(&lock))
     }
 
     /// A worker's requests, in order of arrival.
     pub(super) fn of(&self, worker: &str) -> Vec<Seq> {
-        let mut seqs: Vec<Seq> = self.by_worker.get(worker).into_iter().flat_map(|ids| ids.values().copied()).collect();
+        let of_worker = self.by_worker.get(worker).into_iter();
+        let mut seqs: Vec<Seq> = of_worker.flat_map(|of_worker| of_worker.seqs.values().copied()).collect();
         seqs.sort_unstable();
         seqs
     }
@@ -217,19 +320,25 @@ impl Requests {
         self.pending.keys().copied().collect()
     }
 
-    /// Requests that wait here, in order of arrival.
-    pub(super) fn held(&self) -> Vec<Seq> {
-        self.held.iter().copied().collect()
+    /// Requests that wait here, by what they wait for.
+    pub(super) fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 
     pub(super) fn held_count(&self) -> usize {
-        self.held.len()
+        self.waiting.len()
     }
 
     pub(super) fn delivered_count(&self) -> usize {
-        self.pending.len() - self.held.len()
+        self.pending.len() - self.waiting.len()
     }
 
+    /// How many ask for locks.
+    pub(super) fn for_locks(&self) -> usize {
+        self.for_locks
+    }
+
+    /// Bytes that all requests take up.
     pub(super) fn bytes(&self) -> usize {
         self.releases.bytes + self.others.bytes
     }
@@ -253,32 +362,42 @@ impl Requests {
     }
 }
 
+fn forget_one(counts: &mut HashMap<u64, usize>, what: u64) {
+    if let Some(count) = counts.get_mut(&what) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&what);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn table(max_requests: usize) -> Requests {
-        Requests::new(&CoordinationConfig { max_requests, max_request_bytes: 100, ..Default::default() })
+    fn hold(requests: &mut Requests, id: &str) -> Seq {
+        requests.add("w", id, Ask::Custom, b"text", Some(Place::Master), 0)
     }
 
     #[test]
     fn a_request_keeps_its_place_when_its_master_is_gone() {
-        let mut requests = table(10);
-        let first = requests.add("w", "1".into(), Ask::Custom, b"one", 0);
-        let second = requests.add("w", "2".into(), Ask::Custom, b"two", 0);
+        let mut requests = Requests::new();
+        let (first, second) = (hold(&mut requests, "1"), hold(&mut requests, "2"));
         requests.deliver(first);
-        assert_eq!((requests.held(), requests.delivered_count()), (vec![second], 1));
+        assert_eq!((requests.waiting().all(), requests.delivered_count()), (vec![second], 1));
         requests.take_back(first);
-        assert_eq!(requests.held(), [first, second]);
+        assert_eq!(requests.waiting().at(&Place::Master), [first, second]);
+        requests.hold(first, Place::Tables);
+        assert_eq!((requests.waiting().at(&Place::Tables), requests.held_count()), (vec![first], 2));
     }
 
     #[test]
     fn a_second_answer_is_expected_only_where_there_can_be_one() {
-        let mut requests = table(10);
+        let mut requests = Requests::new();
         for (id, deliveries, by, expected) in
             [("1", 1, By::Master, false), ("2", 2, By::Master, true), ("3", 0, By::Hub, false), ("4", 1, By::Hub, true)]
         {
-            let seq = requests.add("w", id.into(), Ask::Custom, b"text", 0);
+            let seq = hold(&mut requests, id);
             (0..deliveries).for_each(|_| requests.deliver(seq));
             requests.settle(seq, by, 0);
             assert_eq!(requests.was_settled("w", id), expected, "{id}");
@@ -287,25 +406,44 @@ mod tests {
     }
 
     #[test]
-    fn releases_have_bounds_of_their_own() {
-        let mut requests = table(1);
-        let lock = Ask::Unlock { lock: 1 };
-        requests.add("w", "1".into(), Ask::Custom, b"text", 0);
-        assert!(!requests.has_room_for(&Ask::Custom, 1, 0));
-        assert!(requests.has_room_for(&lock, 100, 1));
-        assert!(!requests.has_room_for(&lock, 101, 1));
-        requests.add("w", "2".into(), lock.clone(), b"text", 0);
-        assert!(!requests.has_room_for(&lock, 1, 0));
+    fn releases_are_counted_apart() {
+        let mut requests = Requests::new();
+        let release = Ask::Unlock { lock: 1 };
+        let (first, second) = ("1", "2");
+        let seqs = [first, second].map(|id| requests.add("w", id, release.clone(), b"text", None, 0));
+        assert_eq!(requests.usage("w", &Ask::Custom), Default::default());
+        assert_eq!(requests.usage("w", &release).1.count, 2);
+        for seq in seqs {
+            assert!(requests.asks_to_release("w", 1) && !requests.asks_to_release("w", 2));
+            requests.settle(seq, By::Master, 0);
+        }
+        assert!(!requests.asks_to_release("w", 1) && requests.by_worker.is_empty());
     }
 
     #[test]
-    fn the_first_deadline_stands_until_the_request_is_delivered() {
-        let mut requests = table(10);
-        let seq = requests.add("w", "1".into(), Ask::Custom, b"text", 0);
+    fn the_first_deadline_stands_through_deliveries_that_end_with_the_master() {
+        let mut requests = Requests::new();
+        let seq = hold(&mut requests, "1");
         requests.expect_by(seq, 5);
         requests.expect_by(seq, 9);
         assert_eq!(requests.deadline(), Some(5));
         requests.deliver(seq);
         assert_eq!(requests.deadline(), None);
+        requests.expect_of_master_by(seq, 20);
+        assert_eq!(requests.deadline(), Some(20));
+        requests.take_back(seq);
+        requests.let_wait(seq);
+        requests.expect_by(seq, 30);
+        assert_eq!(requests.deadline(), Some(5));
+    }
+
+    #[test]
+    fn a_request_that_no_master_had_waits_anew() {
+        let mut requests = Requests::new();
+        let seq = hold(&mut requests, "1");
+        requests.expect_by(seq, 5);
+        requests.let_wait(seq);
+        requests.expect_by(seq, 9);
+        assert_eq!(requests.deadline(), Some(9));
     }
 }

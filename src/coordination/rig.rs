@@ -31,6 +31,8 @@ pub(super) struct Rig {
     pub(super) notes: Vec<Note>,
     /// How many masters there have been, as the coordinator sees it.
     pub(super) master_identity: u64,
+    /// Nothing that they read ends masters any more.
+    pub(super) masters_are_immune: bool,
     /// Whether the last returned master was taken for the one that was there, until the test takes it.
     pub(super) identified: Option<bool>,
     /// What connections that wait were told and the test has not taken, oldest first.
@@ -46,6 +48,7 @@ impl Rig {
             now: 0,
             notes: Vec::new(),
             master_identity: 0,
+            masters_are_immune: false,
             identified: None,
             decisions: VecDeque::new(),
             tickets: 0,
@@ -192,6 +195,12 @@ impl Rig {
 
     pub(super) fn is_connected(&self, id: &str) -> bool {
         self.mailboxes.get(id).is_some_and(|mailbox| mailbox.connected)
+    }
+
+    /// The request was given to a master before the one that has it.
+    pub(super) fn was_with_another_master(&self, worker: &str, id: &str) -> bool {
+        let requests = &self.coordinator.requests;
+        requests.find(worker, id).and_then(|seq| requests.get(seq)).is_some_and(|pending| pending.deliveries > 1)
     }
 
     /// Only probes reach the peer.

@@ -14,8 +14,9 @@ use crate::hub::coordinator::Millis;
 /// may wait behind several locks that have to expire.
 const MEMORY_MS: u64 = 600_000;
 
-/// How many are remembered; the oldest is forgotten first. Some hundred kilobytes at most.
-const MEMORY_ENTRIES: usize = 16_384;
+/// How many are remembered; the oldest is forgotten first. As many as one worker may have outstanding at once by default, in 6 MB
+/// at most.
+const MEMORY_ENTRIES: usize = 131_072;
 
 /// See the module's description.
 #[derive(Debug)]

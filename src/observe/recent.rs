@@ -99,7 +99,7 @@ fn of_peer(level: Level, kind: &'static str, db: &Arc<str>, peer: &str, text: St
 fn level_of(kind: NoteKind) -> Level {
     match kind {
         NoteKind::MasterContested => Level::Error,
-        NoteKind::RequestFailed | NoteKind::MasterSilent | NoteKind::MessageRefused => Level::Warning,
+        kind if kind.is_warning() || kind == NoteKind::RequestFailed => Level::Warning,
         _ => Level::Info,
     }
 }

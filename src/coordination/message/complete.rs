@@ -326,7 +326,7 @@ impl Data<'_> {
             "index.create" => {
                 self.path.filter(|path| is_text(path)).ok_or(Fault::Member("path"))?;
                 self.key.filter(|key| is_text(key)).ok_or(Fault::Member("key"))?;
-                Ok(Ask::Custom)
+                Ok(Ask::CreateIndex)
             }
             "index.update" => {
                 absent_or(self.file_name, is_text).ok_or(Fault::Member("fileName"))?;

@@ -83,6 +83,8 @@ pub enum Ask {
     /// That space be freed. Freed twice it would be given away twice; not freed it is merely lost. Nor does the client handle
     /// this request's rejection.
     Free,
+    /// That an index be created.
+    CreateIndex,
     /// Anything else.
     Custom,
 }
@@ -90,7 +92,7 @@ pub enum Ask {
 impl Ask {
     /// The master needs its tables of keys, of free space or of indexes for it.
     pub fn needs_tables(&self) -> bool {
-        matches!(self, Self::AddKey | Self::Free | Self::Custom)
+        matches!(self, Self::AddKey | Self::Free | Self::CreateIndex | Self::Custom)
     }
 }
 
@@ -142,7 +144,7 @@ impl Answer {
             Ask::Lock(_) | Ask::Move { .. } => self.kind == AnswerKind::Lock,
             Ask::Unlock { .. } => self.kind == AnswerKind::Unlock,
             Ask::AddKey => self.kind == AnswerKind::Custom && self.suits_key,
-            Ask::Free | Ask::Custom => self.kind == AnswerKind::Custom,
+            Ask::Free | Ask::CreateIndex | Ask::Custom => self.kind == AnswerKind::Custom,
         }
     }
 }
@@ -220,7 +222,7 @@ impl From<&Ask> for RefusalForm {
             Ask::Lock(_) | Ask::Move { .. } => Self::Lock,
             Ask::Unlock { .. } => Self::Unlock,
             Ask::AddKey | Ask::Free => Self::ByMaster,
-            Ask::Custom => Self::Custom,
+            Ask::CreateIndex | Ask::Custom => Self::Custom,
         }
     }
 }

@@ -78,7 +78,7 @@ pub fn failed(worker: &str, id: &str, ask: &Ask, reason: &str) -> Bytes {
         // A client does not handle a failed release; and a lock is gone with its master.
         Ask::Unlock { lock } => unlocked(worker, id, *lock),
         Ask::AddKey | Ask::Free => refused_by_master(worker, id, reason),
-        Ask::Custom => {
+        Ask::CreateIndex | Ask::Custom => {
             let object = object("result").text("id", id).raw("ok", "false");
             object.text("from", MASTER).text("to", worker).text("reason", reason).end()
         }

@@ -21,7 +21,17 @@ impl World {
         if let Some(note) = self.rig.notes.iter().find(|note| note.kind == NoteKind::MessageRefused) {
             return Err(format!("what an honest process says is kept back: {}", note.detail));
         }
-        self.check_conflicts()
+        self.check_conflicts()?;
+        self.check_blame()
+    }
+
+    /// Where nothing but one request ends masters, that is the one that is blamed for it.
+    fn check_blame(&self) -> Result<(), String> {
+        let is_clear = self.poisons <= 1 && !self.is_disturbed;
+        match self.workers.iter().find(|worker| is_clear && worker.was_blamed) {
+            Some(worker) => Err(format!("blamed for the end of a master: {worker:?}")),
+            None => Ok(()),
+        }
     }
 
     fn check_conflicts(&self) -> Result<(), String> {

@@ -36,6 +36,8 @@ fn step() -> impl Strategy<Value = Step> {
         9 => (worker(), 0..4_usize).prop_map(|(worker, lock)| Step::Release(worker, lock)),
         3 => (worker(), 0..4_usize).prop_map(|(worker, lock)| Step::Move(worker, lock)),
         3 => (worker(), any::<bool>()).prop_map(|(worker, key)| Step::Ask(worker, key)),
+        2 => worker().prop_map(Step::CreateIndex),
+        1 => (worker(), any::<bool>()).prop_map(|(worker, lock)| Step::Poison(worker, lock)),
         3 => (worker(), proptest::option::of(worker())).prop_map(|(worker, to)| Step::Tell(worker, to)),
         12 => (worker(), some()).prop_map(|(worker, texts)| Step::Read(worker, texts)),
         2 => Just(Step::StartMaster),
@@ -50,6 +52,26 @@ fn step() -> impl Strategy<Value = Step> {
         16 => some().prop_map(Step::MasterWrites),
         25 => Just(Step::Flow),
         8 => time.prop_map(Step::Pass),
+    ]
+}
+
+/// What may happen where nothing but one request ends masters.
+fn step_of_poison() -> impl Strategy<Value = Step> {
+    let worker = || 0..4_usize;
+    let some = || 1..8_usize;
+    prop_oneof![
+        3 => worker().prop_map(Step::Start),
+        14 => (worker(), 0..3_u8, any::<bool>()).prop_map(|(worker, tid, write)| Step::Lock(worker, tid, write)),
+        7 => (worker(), 0..4_usize).prop_map(|(worker, lock)| Step::Release(worker, lock)),
+        3 => (worker(), any::<bool>()).prop_map(|(worker, key)| Step::Ask(worker, key)),
+        2 => worker().prop_map(Step::CreateIndex),
+        1 => (worker(), any::<bool>()).prop_map(|(worker, lock)| Step::Poison(worker, lock)),
+        6 => Just(Step::StartMaster),
+        16 => some().prop_map(Step::MasterReads),
+        16 => some().prop_map(Step::MasterWrites),
+        8 => (worker(), some()).prop_map(|(worker, texts)| Step::Read(worker, texts)),
+        10 => Just(Step::Flow),
+        8 => (1..6_000_u64).prop_map(Step::Pass),
     ]
 }
 
@@ -72,12 +94,24 @@ proptest! {
     fn every_promise_holds_in_every_interleaving(
         config in config(), steps in prop::collection::vec(step(), 1..200), ending in ending()
     ) {
-        let mut world = World::new(config);
-        for (number, step) in steps.iter().enumerate() {
-            world.take(step).and_then(|()| world.check()).map_err(|wrong| {
-                TestCaseError::fail(format!("step {number}, {step:?}: {wrong}"))
-            })?;
-        }
-        world.come_to_rest(ending).map_err(TestCaseError::fail)?;
+        run(config, &steps, ending)?;
     }
+
+    #[test]
+    fn a_request_that_ends_masters_is_found_out(
+        steps in prop::collection::vec(step_of_poison(), 1..200), ending in ending()
+    ) {
+        run(CoordinationConfig::default(), &steps, ending)?;
+    }
+}
+
+fn run(config: CoordinationConfig, steps: &[Step], ending: Ending) -> Result<(), TestCaseError> {
+    let mut world = World::new(config);
+    for (number, step) in steps.iter().enumerate() {
+        world
+            .take(step)
+            .and_then(|()| world.check())
+            .map_err(|wrong| TestCaseError::fail(format!("step {number}, {step:?}: {wrong}")))?;
+    }
+    world.come_to_rest(ending).map_err(TestCaseError::fail)
 }

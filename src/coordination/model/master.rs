@@ -15,6 +15,7 @@ use super::{
         rig::{EPOCH_MS, Rig},
     },
     LOCK_TIMEOUT_MS,
+    worker::POISON,
 };
 use crate::hub::coordinator::Millis;
 
@@ -35,6 +36,17 @@ struct Lock {
     state: State,
 }
 
+/// What overtakes what else: requests of one line come in the order in which their worker sent them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Line {
+    /// Nothing but the master's absence holds these back.
+    Locks,
+    /// These wait for a new master's tables.
+    Tables,
+    /// These wait for each other too.
+    Indexes,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Master {
     /// As which master it was connected last, in the coordinator's view.
@@ -49,11 +61,14 @@ pub(super) struct Master {
     wire: VecDeque<(Option<String>, String)>,
     locks: Vec<Lock>,
     last_lock: u64,
+    /// What it has read has ended it: this request of this worker.
+    pub(super) ended_by: Option<(String, String)>,
+    /// The requests for indexes that it has and has not answered.
+    creating: VecDeque<(String, String)>,
     /// Requests that it has got, and as which master.
     seen: BTreeSet<(String, u64, u64)>,
-    /// Per worker and identity, the last request that nothing but its master's absence holds back; and apart from these, the
-    /// last that also waits for a new master's tables.
-    last_in_order: BTreeMap<(String, u64, bool), u64>,
+    /// Per worker, identity and line, the last request.
+    last_in_order: BTreeMap<(String, u64, Line), u64>,
 }
 
 impl Master {
@@ -64,6 +79,7 @@ impl Master {
     /// It is another master from now on, in the coordinator's view.
     pub(super) fn begins(&mut self, identity: u64, now: Millis) {
         (self.identity, self.marks_read, self.arrived) = (identity, 0, now);
+        while self.has_created_index() {}
     }
 
     /// Its connection is broken: what it has written is lost.
@@ -104,7 +120,17 @@ impl Master {
         let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
         let (from, id, lock) = (text("from"), text("id"), message["data"]["id"].as_u64());
         if matches!(&*text("type"), "lock-request" | "unlock-request" | "move-lock-request" | "request") {
-            self.check_delivery(&from, &id, &text("type"))?;
+            let data = &message["data"];
+            let line = match &*text("type") {
+                "lock-request" => None,
+                "request" if data["type"] == "index.create" => Some(Line::Indexes),
+                "request" => Some(Line::Tables),
+                _ => Some(Line::Locks),
+            };
+            self.check_delivery(rig, &from, &id, line)?;
+            if data["path"] == POISON || data["type"] == POISON {
+                return self.takes_poison(from, id, &text("type"), rig);
+            }
         }
         match &*text("type") {
             "hello" => {
@@ -123,6 +149,7 @@ impl Master {
             "request" if rig.now < self.arrived + DEFAULT_MASTER_WARM_UP_MS => {
                 return Err("a request that needs tables, too early".to_owned());
             }
+            "request" if message["data"]["type"] == "index.create" => self.create_index(from, id)?,
             "request" => self.answer(&from, "result", &id, json!({"ok": true, "data": {"ok": true}})),
             "lock-result" | "unlock-result" => return Err("an answer for the master".to_owned()),
             _ => {}
@@ -130,14 +157,15 @@ impl Master {
         Ok(())
     }
 
-    /// No request comes twice, and those that no fence holds back come in order.
-    fn check_delivery(&mut self, from: &str, id: &str, kind: &str) -> Result<(), String> {
+    /// No request comes twice, and those of a line come in order; a request for a lock is in none, for a fence may hold it back.
+    fn check_delivery(&mut self, rig: &Rig, from: &str, id: &str, line: Option<Line>) -> Result<(), String> {
         let Ok(number) = id.parse::<u64>() else { return Ok(()) };
         if !self.seen.insert((from.to_owned(), number, self.identity)) {
             return Err("a request twice".to_owned());
         }
-        if kind != "lock-request" {
-            let last = self.last_in_order.insert((from.to_owned(), self.identity, kind == "request"), number);
+        // What was with another master when it ended waits for its turn.
+        if let Some(line) = line.filter(|_| !rig.was_with_another_master(from, id)) {
+            let last = self.last_in_order.insert((from.to_owned(), self.identity, line), number);
             if last.is_some_and(|last| last > number) {
                 return Err(format!("a request after request {last:?}"));
             }
@@ -149,6 +177,31 @@ impl Master {
         let rest = rest.to_string();
         let text = format!(r#"{{"type":"{kind}","id":"{id}","from":"[master]","to":"{to}",{}"#, &rest[1..]);
         self.wire.push_back((Some(to.to_owned()), text));
+    }
+
+    fn takes_poison(&mut self, from: String, id: String, kind: &str, rig: &Rig) -> Result<(), String> {
+        match (rig.masters_are_immune, kind) {
+            (false, _) => self.ended_by = Some((from, id)),
+            (true, "lock-request") => self.answer(&from, "lock-result", &id, json!({"ok": false, "reason": POISON})),
+            (true, _) => self.answer(&from, "result", &id, json!({"ok": false, "reason": POISON})),
+        }
+        Ok(())
+    }
+
+    /// It takes a while: the answer comes with the next thing that it reads, or when it is at leisure.
+    fn create_index(&mut self, from: String, id: String) -> Result<(), String> {
+        if !self.creating.is_empty() {
+            return Err("another index before the last one is there".to_owned());
+        }
+        self.creating.push_back((from, id));
+        Ok(())
+    }
+
+    /// The index is there.
+    pub(super) fn has_created_index(&mut self) -> bool {
+        let Some((from, id)) = self.creating.pop_front() else { return false };
+        self.answer(&from, "result", &id, json!({"ok": true, "data": {"ok": true, "fileName": "a-b.idx"}}));
+        true
     }
 
     fn lock(&mut self, worker: String, request: String, data: &Value, now: Millis) {

@@ -1,8 +1,10 @@
 //! Random interleavings of everything that can happen, against simple models of the published client's worker and master.
 //!
 //! Checked at every step: a worker is answered only what it has asked and has not been answered; no master gets a request
-//! twice, or out of order; what one peer tells another comes in order; no two living workers hold conflicting locks; a returned
-//! master is told from a new one; of two living masters one is let in; nothing passes its bound. At the end, when all is well for long enough: every request has had
+//! twice, or out of order; no request ends more than two masters, and where nothing else ends one, no other request is blamed for
+//! it; what one peer tells another comes in order; no two living workers hold conflicting locks; a returned master is told from a
+//! new one; of two living masters one is let in; a master creates one index at a time; nothing passes its bound. At the end, when
+//! all is well for long enough: every request has had
 //! its answer, all peers know each other, and when all have left nothing is left of them.
 
 mod checks;
@@ -39,6 +41,10 @@ pub enum Step {
     Move(usize, usize),
     /// A worker asks for a key to be added, or for something else.
     Ask(usize, bool),
+    /// A worker asks for an index.
+    CreateIndex(usize),
+    /// A worker asks for something, a lock or not, that ends each master that reads it.
+    Poison(usize, bool),
     /// A worker tells one peer, or all others, something new.
     Tell(usize, Option<usize>),
     /// A worker reads so many texts.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        handover::ENDS_MASTERS,
         message::MASTER,
         rig::{EPOCH_MS, Rig},
     },
@@ -21,7 +22,11 @@ pub(super) enum Asked {
     Move,
     Custom,
     AddKey,
+    Poison,
 }
+
+/// What a lock, or anything else, is asked for whose request ends each master that reads it.
+pub(super) const POISON: &str = "poison";
 
 /// A lock that a worker believes to hold.
 #[derive(Debug, Clone)]
@@ -54,6 +59,8 @@ pub(super) struct Worker {
     pub(super) was_given_up: bool,
     /// It has held two locks with one number, of different masters, and nobody could tell which of them it released.
     pub(super) had_namesakes: bool,
+    /// It was told that a request of its own ended masters, which did not.
+    pub(super) was_blamed: bool,
     last_news: BTreeMap<String, u64>,
     requests: u64,
     news: u64,
@@ -69,6 +76,7 @@ impl Worker {
             peers: BTreeSet::new(),
             was_given_up: false,
             had_namesakes: false,
+            was_blamed: false,
             last_news: BTreeMap::new(),
             requests: 0,
             news: 0,
@@ -141,6 +149,21 @@ impl Worker {
         self.ask(rig, "request", asked, json!({"type": kind}));
     }
 
+    pub(super) fn create_index(&mut self, rig: &mut Rig) {
+        self.ask(rig, "request", Asked::Custom, json!({"type": "index.create", "path": "a", "key": "b"}));
+    }
+
+    pub(super) fn ask_poison(&mut self, rig: &mut Rig, lock: bool) {
+        match lock {
+            true => {
+                let data =
+                    json!({"path": POISON, "tid": format!("{}-{POISON}", self.id), "write": false, "comment": ""});
+                self.ask(rig, "lock-request", Asked::Poison, data);
+            }
+            false => self.ask(rig, "request", Asked::Poison, json!({"type": POISON})),
+        }
+    }
+
     pub(super) fn tell_news(&mut self, rig: &mut Rig, to: Option<&str>) {
         self.news += 1;
         let data = json!({"path": "a", "val": self.news});
@@ -200,6 +223,8 @@ impl Worker {
             return if self.was_given_up { Ok(()) } else { Err("an answer to what is not asked".to_owned()) };
         };
         let ok = message["ok"].as_bool().unwrap_or_default();
+        let reason = message["reason"].as_str().or_else(|| message["data"]["reason"].as_str());
+        self.was_blamed |= reason == Some(ENDS_MASTERS) && asked != Asked::Poison;
         let data = &message["data"];
         let is_grant = ok && matches!(asked, Asked::Lock { .. });
         self.had_namesakes |= is_grant && self.beliefs.iter().any(|belief| Some(belief.id) == data["id"].as_u64());
@@ -221,6 +246,7 @@ impl Worker {
             (Asked::Move, false) => self.beliefs.retain(|belief| belief.moved_by.as_deref() != Some(id)),
             (Asked::Unlock, false) if !self.was_given_up => return Err("a release that failed".to_owned()),
             (Asked::AddKey, false) => return Err("a rejection that kills the client".to_owned()),
+            (Asked::Poison, true) => return Err("a master lived through what it cannot".to_owned()),
             _ => {}
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! The processes around the hub, and what happens to them, step by step.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::{
@@ -20,6 +22,9 @@ const MASTER_IS_SILENT_MS: u64 = 1_000;
 
 /// How many questions who it is a master may leave unanswered in a row, and still be told from a new one.
 const QUESTIONS_BORNE: u32 = 2;
+
+/// How many masters one request may end.
+const MAX_VICTIMS: u32 = 2;
 
 /// How far the clock moves at once when all comes to rest, in milliseconds.
 const REST_MS: u64 = 10_000;
@@ -55,6 +60,11 @@ pub struct World {
     /// For how long the connected master has not been given the time to read all, in milliseconds.
     silence: u64,
     started: u64,
+    /// How many masters each poisonous request has ended, by worker and number.
+    victims: BTreeMap<(String, String), u32>,
+    pub(super) poisons: u32,
+    /// A master has lost its connection, or its place, by something else than poison.
+    pub(super) is_disturbed: bool,
 }
 
 impl World {
@@ -71,6 +81,9 @@ impl World {
             questions: 0,
             silence: 0,
             started: 0,
+            victims: BTreeMap::new(),
+            poisons: 0,
+            is_disturbed: false,
         }
     }
 
@@ -101,6 +114,11 @@ impl World {
             Step::Release(worker, lock) => self.with(worker, |worker, rig| worker.release(rig, lock)),
             Step::Move(worker, lock) => self.with(worker, |worker, rig| worker.move_lock(rig, lock)),
             Step::Ask(worker, key) => self.with(worker, |worker, rig| worker.ask_custom(rig, key)),
+            Step::CreateIndex(worker) => self.with(worker, Worker::create_index),
+            Step::Poison(worker, lock) => {
+                self.poisons += 1;
+                self.with(worker, |worker, rig| worker.ask_poison(rig, lock));
+            }
             Step::Tell(worker, to) => {
                 let to = to.and_then(|to| self.workers.get(to)).map(|to| to.id.clone());
                 self.with(worker, |worker, rig| worker.tell_news(rig, to.as_deref()));
@@ -115,12 +133,15 @@ impl World {
                 }
             }
             Step::TakeOver => return self.take_over(),
-            Step::LoseMaster(loss, reads, writes) => return self.lose_master(loss, reads, writes),
+            Step::LoseMaster(loss, reads, writes) => return self.disturb_master(loss, reads, writes),
             Step::ReturnMaster(which) => return self.return_master(which),
             Step::KillMaster(loss, reads, writes) => {
                 if let Some(master) = self.on_air {
-                    self.lose_master(loss, reads, writes)?;
-                    self.masters.remove(master);
+                    let alive = self.masters.len();
+                    self.disturb_master(loss, reads, writes)?;
+                    if self.masters.len() == alive {
+                        self.masters.remove(master);
+                    }
                 }
             }
             Step::MasterBye => {
@@ -282,6 +303,7 @@ impl World {
         let identity = self.rig.master_identity;
         self.rig.enter(MASTER, ticket);
         if let Some(replaced) = self.on_air.take() {
+            self.is_disturbed = true;
             // Its connection is closed by the hub.
             self.masters[replaced].loses_what_it_wrote();
         }
@@ -310,11 +332,19 @@ impl World {
         }
     }
 
+    fn disturb_master(&mut self, loss: Loss, reads: usize, writes: usize) -> Result<(), String> {
+        self.is_disturbed = true;
+        self.lose_master(loss, reads, writes)
+    }
+
     /// The master's connection breaks, after it has read so many texts more, and so many of its own have arrived.
     fn lose_master(&mut self, loss: Loss, reads: usize, writes: usize) -> Result<(), String> {
         let Some(master) = self.on_air else { return Ok(()) };
         self.master_reads(reads)?;
         self.master_writes(writes)?;
+        if self.on_air.is_none() {
+            return Ok(());
+        }
         self.masters[master].loses_what_it_wrote();
         self.on_air = None;
         self.rig.lose(MASTER, loss);
@@ -327,14 +357,34 @@ impl World {
             if !self.masters[master].read(&mut self.rig)? {
                 break;
             }
+            if let Some(request) = self.masters[master].ended_by.take() {
+                return self.master_is_poisoned(master, request);
+            }
         }
+        Ok(())
+    }
+
+    /// The connected master ends by a request. What it has written before arrives.
+    fn master_is_poisoned(&mut self, master: usize, request: (String, String)) -> Result<(), String> {
+        self.master_writes(usize::MAX)?;
+        // After its `bye`, its end is no surprise.
+        if !self.masters[master].said_bye {
+            let victims = self.victims.entry(request).or_default();
+            *victims += 1;
+            if *victims > MAX_VICTIMS {
+                return Err("a request has ended too many masters".to_owned());
+            }
+        }
+        self.on_air = None;
+        self.rig.lose(MASTER, Loss::Fin);
+        self.masters.remove(master);
         Ok(())
     }
 
     fn master_writes(&mut self, texts: usize) -> Result<(), String> {
         let Some(master) = self.on_air else { return Ok(()) };
         for _ in 0..texts {
-            if !self.masters[master].flush(&mut self.rig) {
+            if !self.masters[master].flush(&mut self.rig) && !self.masters[master].has_created_index() {
                 break;
             }
             self.note_identity()?;
@@ -415,6 +465,7 @@ impl World {
     /// # Errors
     /// What is not so.
     pub fn come_to_rest(&mut self, ending: Ending) -> Result<(), String> {
+        self.rig.masters_are_immune = true;
         if ending != Ending::NewMasterFirst {
             self.return_workers();
         }
@@ -424,7 +475,7 @@ impl World {
         let on_air = self.on_air.filter(|master| !self.masters[*master].said_bye);
         let is_new = on_air.is_none() || ending != Ending::SameMaster;
         if is_new {
-            self.lose_master(Loss::Fin, 0, 0)?;
+            self.disturb_master(Loss::Fin, 0, 0)?;
             self.hear_decisions()?;
             self.pass(self.config.resume_window + 1)?;
             if self.on_air.is_none() {

@@ -104,6 +104,8 @@ fn a_late_grant_for_what_waits_behind_a_fence_is_swallowed() {
     let mut rig = rig_with(&[MASTER, ANN, BOB]);
     ask_lock(&mut rig, BOB, "r1", "u", true);
     replace_master(&mut rig);
+    // It lives on with the request that was with the first one.
+    answer_probe(&mut rig, &[]);
     ask_lock(&mut rig, ANN, "r2", "t", true);
     grant(&mut rig, ANN, "r2", 1, "t", true);
     // The first master is back, and has the request still; the second had granted a lock.

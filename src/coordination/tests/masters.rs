@@ -47,6 +47,19 @@ fn a_master_that_answers_what_was_asked_before_its_blip_is_the_same() {
 }
 
 #[test]
+fn a_former_master_that_answers_what_the_last_one_had_too_is_not_the_last_one() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    rig.lose(MASTER, Loss::Fin);
+    replace_master(&mut rig);
+    rig.lose(MASTER, Loss::Fin);
+    rig.connect(MASTER).unwrap();
+    grant(&mut rig, ANN, "r1", 1, "t", true);
+    answer_probe(&mut rig, &[]);
+    assert_eq!(rig.identified, Some(false));
+}
+
+#[test]
 fn a_master_that_does_not_say_who_it_is_counts_as_new() {
     let mut rig = rig_with(&[MASTER, ANN]);
     rig.lose(MASTER, Loss::Fin);

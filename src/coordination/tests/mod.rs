@@ -7,7 +7,9 @@ mod locks;
 mod masters;
 mod newcomers;
 mod requests;
+mod scale;
 mod sessions;
+mod turns;
 
 use serde_json::{Value, json};
 
@@ -66,10 +68,11 @@ fn grant(rig: &mut Rig, to: &str, id: &str, lock: u64, tid: &str, write: bool) -
     answer(rig, to, "lock-result", id, json!({"ok": true, "data": data}))
 }
 
-/// The ids of the requests among what the master reads now.
+/// The ids of the workers' requests among what the master reads now.
 fn requests_read(rig: &mut Rig) -> Vec<String> {
     let texts = rig.read_all(MASTER);
-    texts.iter().filter_map(|text| field(text, "id")).collect()
+    let of_workers = texts.iter().filter(|text| field(text, "from").is_some_and(|from| from != HUB));
+    of_workers.filter_map(|text| field(text, "id")).collect()
 }
 
 fn field(text: &str, name: &str) -> Option<String> {

@@ -88,6 +88,49 @@ fn a_request_past_the_bounds_is_answered_at_once_but_releases_pass() {
 }
 
 #[test]
+fn a_burst_of_one_worker_leaves_room_for_others() {
+    let mut rig = Rig::new(CoordinationConfig { max_requests: 100, ..Default::default() });
+    connect(&mut rig, &[MASTER, ANN, BOB]);
+    rig.advance(1_000);
+    let burst: Vec<Verdict> = (0..100).map(|number| ask_lock(&mut rig, ANN, &number.to_string(), "t", true)).collect();
+    assert_eq!(burst.iter().filter(|verdict| **verdict == Verdict::Forward).count(), 50);
+    assert_eq!(ask_lock(&mut rig, BOB, "r1", "u", true), Verdict::Forward);
+    assert_eq!(ask(&mut rig, BOB, "request", "r2", json!({"type": "fst.allocate"})), Verdict::Forward);
+    // One warning for all.
+    assert_eq!(count(&rig, NoteKind::RequestsRefused), 1);
+    rig.advance(60_000);
+    ask_lock(&mut rig, ANN, "again", "t", true);
+    let warning = rig.notes.iter().rfind(|note| note.kind == NoteKind::RequestsRefused).unwrap();
+    assert!(warning.detail.starts_with("50 requests were refused"), "{warning:?}");
+}
+
+#[test]
+fn a_release_past_the_bounds_is_carried_out_all_the_same() {
+    let mut rig = Rig::new(CoordinationConfig { max_requests: 2, ..Default::default() });
+    connect(&mut rig, &[MASTER, ANN]);
+    ask_lock(&mut rig, ANN, "r0", "t", true);
+    grant(&mut rig, ANN, "r0", 5, "t", true);
+    // Granted under a former run of the hub: it is not known whether they are.
+    for (id, lock) in [("r1", 1), ("r2", 2)] {
+        assert_eq!(ask_unlock(&mut rig, ANN, id, lock), Verdict::Forward);
+    }
+    rig.read_all(ANN);
+    rig.read_all(MASTER);
+    for (id, lock) in [("r3", 5), ("r4", 3)] {
+        assert_eq!(ask_unlock(&mut rig, ANN, id, lock), Verdict::Taken);
+        let answer = json_of(&rig.read_all(ANN)[0]);
+        assert_eq!(
+            (&answer["type"], &answer["id"], &answer["ok"]),
+            (&json!("unlock-result"), &json!(id), &json!(true))
+        );
+        let release = json_of(&rig.read_all(MASTER)[0]);
+        assert_eq!((&release["type"], &release["data"]["id"]), (&json!("unlock-request"), &json!(lock)));
+    }
+    assert!(rig.coordinator.locks().is_empty());
+    assert_eq!(count(&rig, NoteKind::RequestsRefused) + count(&rig, NoteKind::RequestFailed), 0);
+}
+
+#[test]
 fn the_same_request_twice_is_taken_once() {
     let mut rig = rig_with(&[MASTER, ANN]);
     assert_eq!(ask_lock(&mut rig, ANN, "r1", "t", true), Verdict::Forward);

@@ -1,0 +1,133 @@
+//! Where requests that are held wait, by what each waits for, so that whatever comes to pass is asked of those only that waited
+//! for it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::requests::Seq;
+
+/// What a request waits for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// For a master that takes requests.
+    Master,
+    /// For the return of its worker: until then nobody needs the answer.
+    Worker(Arc<str>),
+    /// For the end of locks of former masters, which keep its transaction from writing, or reading.
+    Fence { write: bool, tid: Arc<str> },
+    /// For the new master, which is still reading its tables.
+    Tables,
+    /// For its turn among those that create indexes.
+    Index,
+    /// For its turn among those that may have ended a master.
+    Trial,
+}
+
+impl Place {
+    /// How long a request may wait there.
+    pub(super) fn patience(&self) -> Patience {
+        match self {
+            Self::Master => Patience::UntilFirstDeadline,
+            Self::Worker(_) | Self::Trial => Patience::Anew,
+            Self::Fence { .. } | Self::Tables | Self::Index => Patience::Endless,
+        }
+    }
+
+    /// What comes after "waits".
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Master => "for an AceBase master",
+            Self::Worker(_) => "until that worker is back",
+            Self::Fence { .. } => "until locks that a former master granted are released",
+            Self::Tables => "until the new master has read its tables",
+            Self::Index => "until the master has created another index",
+            Self::Trial => "until the new master has lived through others that were with the former one when it ended",
+        }
+    }
+}
+
+/// How long a request may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// There is no master: until the deadline that it got when it first waited for one.
+    UntilFirstDeadline,
+    /// There is a master, and others that may keep it from this request: as long as for a master, from now on.
+    Anew,
+    /// There is a master, and what stands in the way ends by itself.
+    Endless,
+}
+
+/// See the module's description.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(BTreeSet<(Place, Seq)>);
+
+impl Waiting {
+    pub(super) fn insert(&mut self, place: Place, seq: Seq) {
+        self.0.insert((place, seq));
+    }
+
+    pub(super) fn remove(&mut self, place: Place, seq: Seq) {
+        self.0.remove(&(place, seq));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All, in order of arrival.
+    pub(super) fn all(&self) -> Vec<Seq> {
+        in_order(self.0.iter())
+    }
+
+    /// Those that wait for one thing, in order of arrival.
+    pub(super) fn at(&self, place: &Place) -> Vec<Seq> {
+        self.from(place).take_while(|(at, _)| at == place).map(|(_, seq)| *seq).collect()
+    }
+
+    /// The first of those.
+    pub(super) fn first_at(&self, place: &Place) -> Option<Seq> {
+        self.from(place).next().filter(|(at, _)| at == place).map(|(_, seq)| *seq)
+    }
+
+    /// Those that are kept from writing, or reading, by locks of any transaction; in order of arrival.
+    pub(super) fn at_any_fence(&self, to_write: bool) -> Vec<Seq> {
+        let first = Place::Fence { write: to_write, tid: "".into() };
+        in_order(self.from(&first).take_while(|(at, _)| matches!(at, Place::Fence { write, .. } if *write == to_write)))
+    }
+
+    fn from(&self, place: &Place) -> impl Iterator<Item = &(Place, Seq)> {
+        self.0.range((place.clone(), 0)..)
+    }
+}
+
+fn in_order<'a>(waiting: impl Iterator<Item = &'a (Place, Seq)>) -> Vec<Seq> {
+    let mut seqs: Vec<Seq> = waiting.map(|(_, seq)| *seq).collect();
+    seqs.sort_unstable();
+    seqs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fence(write: bool, tid: &str) -> Place {
+        Place::Fence { write, tid: tid.into() }
+    }
+
+    #[test]
+    fn each_place_has_its_own_in_order_of_arrival() {
+        let mut waiting = Waiting::default();
+        let places =
+            [Place::Tables, fence(true, "u"), Place::Master, fence(false, "t"), fence(true, "t"), Place::Tables];
+        for (seq, place) in places.into_iter().enumerate() {
+            waiting.insert(place, seq as Seq);
+        }
+        assert_eq!(waiting.all(), [0, 1, 2, 3, 4, 5]);
+        assert_eq!((waiting.at(&Place::Tables), waiting.first_at(&Place::Tables)), (vec![0, 5], Some(0)));
+        assert_eq!(waiting.first_at(&Place::Index), None);
+        assert!(waiting.at(&Place::Worker("w".into())).is_empty());
+        assert_eq!(waiting.at(&fence(true, "t")), [4]);
+        assert_eq!((waiting.at_any_fence(true), waiting.at_any_fence(false)), (vec![1, 4], vec![3]));
+        waiting.remove(Place::Tables, 0);
+        assert_eq!((waiting.at(&Place::Tables), waiting.len()), (vec![5], 5));
+    }
+}
