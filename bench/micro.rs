@@ -1,5 +1,7 @@
 //! Micro-benchmarks of the layers without I/O, so that a regression shows where it is: `cargo bench`.
 
+mod crowd;
+
 use std::{hint::black_box, io::IoSlice, sync::Arc, time::Duration};
 
 use acebase_ipc_server::{
@@ -137,5 +139,5 @@ fn say(peer: &PeerHandle, text: String) {
     peer.receive(std::iter::once(text.into()));
 }
 
-criterion_group!(benches, parsing, routing, locking);
+criterion_group!(benches, parsing, routing, locking, crowd::change_of_masters);
 criterion_main!(benches);
