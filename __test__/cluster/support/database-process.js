@@ -23,6 +23,22 @@ console.log = (...parts) => {
 
 const db = new AceBase(name, { logLevel: 'error', storage });
 
+/** Requests that an application has taught its master to be ended, or stopped, by: as a lack of memory would, or an endless loop. */
+const fatal = {
+  'test.end': () => process.kill(process.pid, 'SIGKILL'),
+  'test.block': () => {
+    for (;;) {}
+  },
+};
+const { ipc } = db.api.storage;
+const emit = ipc.emit;
+ipc.emit = (event, message) => {
+  if (event === 'request') {
+    fatal[message.data.type]?.();
+  }
+  return emit.call(ipc, event, message);
+};
+
 /** Events of all subscriptions, oldest first. */
 const events = [];
 let load;
@@ -31,7 +47,21 @@ serve({
   ready: () => db.ready(),
   set: (path, value) => write(path, value),
   setLong: (path, bytes) => write(path, longText(bytes)),
+  /** Writes an object of so many children, each in a record of its own. */
+  setChildren: (path, count) => write(path, children(count)),
+  count: (path) => db.ref(path).count(),
   get: async (path) => summary((await db.ref(path).get()).val()),
+
+  /** Resolves with the names of the indexes that this process knows then. */
+  async createIndex(path, key) {
+    await db.indexes.create(path, key);
+    return (await db.indexes.get()).map((index) => index.fileName);
+  },
+  /** The keys of the children of which `key` has this value, found by an index. */
+  async find(path, key, value) {
+    const found = await db.query(path).filter(key, '==', value).get();
+    return found.map((snapshot) => snapshot.key);
+  },
 
   /** Subscribes; what happened before is of no interest. */
   watch(path, event) {
@@ -44,7 +74,9 @@ serve({
   events: () => events,
   tidings: () => tidings,
   /** The ids of the processes that this one knows of. */
-  peers: () => db.api.storage.ipc.peers.map((peer) => peer.id),
+  peers: () => ipc.peers.map((peer) => peer.id),
+  /** Asks the master for something. */
+  ask: (type) => ipc.sendRequest({ type }),
 
   /** Takes the write lock, for as long as this process lives. Resolves when it has it. */
   hold(path) {
@@ -66,6 +98,10 @@ serve({
   load: () => load.report(),
   stopLoad: () => load.stop(),
 });
+
+function children(count) {
+  return Object.fromEntries(Array.from({ length: count }, (_, number) => [`child${number}`, { number }]));
+}
 
 async function write(path, value) {
   await db.ref(path).set(value);

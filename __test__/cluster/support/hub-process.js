@@ -30,4 +30,6 @@ serve({
   refusals: () => refusals,
   clients: (dbname) => server.getClients(dbname).map((client) => client.id),
   locks: (dbname) => server.locks(dbname),
+  /** What the server does for a database. */
+  status: (dbname) => server.status().databases.find((database) => database.dbname === dbname),
 });
