@@ -9,31 +9,43 @@ const { test } = require('node:test');
 
 const { VARIABLES } = require('../lib/command-line.js');
 const { loadNative } = require('../lib/native.js');
-const { OPTIONS, SSL, SSL_OPTIONS } = require('../lib/options.js');
+const { LOG_OPTIONS, OPTIONS, SSL, SSL_OPTIONS } = require('../lib/options.js');
 
 const { ROOT } = require('./support/process.js');
 
 const README = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
 const DECLARATIONS = readFileSync(path.join(ROOT, 'index.d.ts'), 'utf8');
 
-/** Defaults that the addon does not have: the port of the original, what stands for "none", and what JavaScript does itself. */
-const DEFAULT_ELSEWHERE = [
-  'host',
-  'port',
-  'token',
-  'tokens',
-  'databaseTokens',
-  'unlistedDatabases',
-  'keepPort',
-  'logLevel',
-  'logFormat',
-  'logger',
-];
+/** What the addon takes that is no option: it follows from NODE_ENV. */
+const NO_OPTIONS = ['development'];
 
-test('the defaults are those of the addon', () => {
-  const defaults = loadNative().defaultOptions();
-  for (const option of OPTIONS.filter(({ name }) => !DEFAULT_ELSEWHERE.includes(name))) {
-    assert.deepEqual(defaults[option.name], option.default, option.name);
+test('the addon takes every option but those of the log, and has the same defaults', () => {
+  const defaults = JSON.parse(loadNative().defaultOptions());
+  const its = OPTIONS.filter(({ name }) => !LOG_OPTIONS.includes(name));
+  const names = [...its, SSL].map(({ name }) => name);
+  assert.deepEqual(Object.keys(defaults).sort(), [...names, ...NO_OPTIONS].sort());
+  for (const option of its) {
+    assert.deepEqual(defaults[option.name], defaultOfAddon(option), option.name);
+  }
+  assert.deepEqual([defaults.ssl, defaults.development], [null, false]);
+});
+
+/** Where there is no plain default, there is none. */
+function defaultOfAddon({ name, absent, default: value }) {
+  // The addon is told how the port is kept, if it is.
+  return absent || (name === 'keepPort' && value === false) ? null : value;
+}
+
+test('the addon names an option that it cannot read, and does not show it', () => {
+  const { NativeServer } = loadNative();
+  const start = (options) => NativeServer.start(JSON.stringify(options), [], () => {});
+  for (const [options, expected] of [
+    [{ port: 0, maxQueue: -1 }, 'option "maxQueue" is not known, or out of its bounds'],
+    [{ port: 0, token: ['hunter2'] }, 'option "token" is not known, or out of its bounds'],
+    [{ port: 0, noSuchOption: 1 }, 'option "noSuchOption" is not known, or out of its bounds'],
+    [[], 'the options are not a JSON object'],
+  ]) {
+    assert.throws(() => start(options), { message: expected, code: 'InvalidArg' });
   }
 });
 

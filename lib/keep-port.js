@@ -41,7 +41,7 @@ const KEEPER = `
 
 /**
  * What the addon needs to start a keeper, or why there can be none; and what is odd about its settings.
- * @returns {{ launch?: import('../native.js').NativeLaunch, doubts: string[] }}
+ * @returns {{ launch?: { program: string, args: string[], environment: [string, string][] }, doubts: string[] }}
  */
 function keeperLaunch() {
   const obstacle = findObstacle();
@@ -92,11 +92,12 @@ function evaluate(script, args, flags = []) {
   return [...(process.versions.bun ? [] : flags), '-e', script, '--', ...args];
 }
 
+/** Names and values. */
 function environment() {
   const names = INHERITED.filter((name) => process.env[name] !== undefined);
-  const inherited = Object.fromEntries(names.map((name) => [name, process.env[name]]));
+  const inherited = names.map((name) => [name, process.env[name]]);
   // Else Electron would start this application again.
-  return process.versions.electron ? { ...inherited, ELECTRON_RUN_AS_NODE: '1' } : inherited;
+  return process.versions.electron ? [...inherited, ['ELECTRON_RUN_AS_NODE', '1']] : inherited;
 }
 
 /** An odd value is remarked on, and the default is in force: it must not mean no patience at all. */

@@ -77,7 +77,6 @@ const OPTIONS = [
   {
     name: 'maxPayload',
     kind: bytes(1),
-    default: 16 * KIB,
     absent: '16384; with `ssl`, and behind a proxy that ends TLS, `maxMessageSize`',
     help: 'The longest text that a client sends in one WebSocket frame; it sends longer ones over HTTP.',
   },
@@ -265,4 +264,7 @@ const SSL = {
   help: 'The certificate to serve TLS with: `{ certPath, keyPath }` or `{ pfxPath }`, with `passphrase` where encrypted; `caPath` and `requestCert` ask clients for theirs.',
 };
 
-module.exports = { OPTIONS, SSL, SSL_OPTIONS };
+/** The options that are not the addon's: the log is JavaScript's. */
+const LOG_OPTIONS = ['logLevel', 'logFormat', 'logger'];
+
+module.exports = { LOG_OPTIONS, OPTIONS, SSL, SSL_OPTIONS };

@@ -5,7 +5,7 @@
 const { EventEmitter } = require('node:events');
 
 const { AceBaseIPCClient } = require('./client.js');
-const { readConfig } = require('./config.js');
+const { readConfig, toAddon } = require('./config.js');
 const { logEvent, logNeeds } = require('./event-log.js');
 const { mustBeTaken } = require('./failed-start.js');
 const { keeperLaunch } = require('./keep-port.js');
@@ -29,7 +29,7 @@ const MASTER_CONTESTED = 'master-contested';
  * See index.d.ts for its documentation.
  */
 class AceBaseIPCServer extends EventEmitter {
-  /** What the addon is configured with. */
+  /** The options that were given. */
   #options;
   #log;
   /** The running server; `undefined` before `start()` and after `stop()`. */
@@ -43,9 +43,8 @@ class AceBaseIPCServer extends EventEmitter {
   constructor(config = {}) {
     super();
     const { options, doubts } = readConfig(config);
-    const { logLevel, logFormat, logger, ...others } = options;
-    this.#options = others;
-    this.#log = new Log({ logLevel, logFormat, logger });
+    this.#options = options;
+    this.#log = new Log(options);
     this.#followListeners();
     // Later, so that whoever made this server has had time to listen.
     process.nextTick(() => {
@@ -73,12 +72,11 @@ class AceBaseIPCServer extends EventEmitter {
   }
 
   async #start() {
-    const options = {
-      port: DEFAULT_PORT,
+    const options = toAddon({
       ...this.#options,
-      keeper: this.#options.keepPort ? this.#keeper() : undefined,
+      keepPort: this.#options.keepPort ? this.#keeper() : undefined,
       development: process.env.NODE_ENV === 'development',
-    };
+    });
     const take = (events) => this.#take(events);
     this.#native = await NativeServer.start(options, [...this.#wanted], take).catch((error) => {
       this.#tellAll(this.#early.splice(0));
