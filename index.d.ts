@@ -158,22 +158,33 @@ export interface AceBaseIPCClient extends AceBaseIPCPeer {
 export interface AceBaseIPCLock {
   /** The master's number for it; `null` while it waits. */
   id: number | null;
+  /** Requested, granted by the present master, or granted by a former one and not released yet. */
+  state: 'waiting' | 'held' | 'fenced';
   /** The client that holds it or waits for it. */
   peer: string;
   /** The database path, without a leading slash. */
   path: string;
-  /** AceBase's transaction id: locks of one transaction never conflict. */
-  tid: string;
   /** A write lock (else a read lock). */
   write: boolean;
+  /** AceBase's transaction id: locks of one transaction never conflict. */
+  tid: string;
   /** The client's own words on what it is for. */
   comment: string;
-  /** Requested, granted by the present master, or granted by a former one and not released yet. */
-  state: 'waiting' | 'held' | 'fenced';
   /** How long it has been in this state, in milliseconds. */
-  age: number;
+  ageMs: number;
   /** When the master lets it expire, in milliseconds since the Unix epoch; `null` if not known. */
-  expires: number | null;
+  expiresAt: number | null;
+  /** The locks that it waits for, the first few. The master's own are not among them: they do not pass the server. */
+  waitsFor: AceBaseIPCBlocker[];
+  /** How many there are of these. */
+  waitsForCount: number;
+}
+
+/** A lock that another one waits for. */
+export interface AceBaseIPCBlocker {
+  id: number | null;
+  peer: string;
+  path: string;
 }
 
 /** Something that the server did for the cluster. */
@@ -246,26 +257,37 @@ export interface AceBaseIPCTraffic {
   bytes: number;
 }
 
+/** Durations: how many there were, of how long. */
+export interface AceBaseIPCHistogram {
+  count: number;
+  /** All of them together, in milliseconds. */
+  sumMs: number;
+  /** Each bucket's upper end in milliseconds, and how many durations are in it; the last bucket has no end (`null`). */
+  buckets: [end: number | null, count: number][];
+}
+
 /** What a client's part of the server is doing. */
-export interface AceBaseIPCClientStatus {
+export interface AceBaseIPCPeerStatus {
   id: string;
+  /** What it is to AceBase; `plain`: it has said nothing that would tell. */
+  role: 'master' | 'worker' | 'plain';
   /** Since when it is connected, in milliseconds since the Unix epoch. */
-  connected: number;
+  connectedAt: number;
   /** Its connection was lost, and its session is kept for it to come back. */
   away: boolean;
+  /** The round trip that TCP has measured, in microseconds; `null` where the system does not tell. */
+  rttMicros: number | null;
   /** Bytes that wait to be sent to it. */
   queuedBytes: number;
   /** What came from it. */
   received: AceBaseIPCTraffic;
   /** What was sent to it, or waits to be. */
   sent: AceBaseIPCTraffic;
-  /** The round trip that TCP has measured, in milliseconds; `null` where the system does not tell. */
-  roundTrip: number | null;
 }
 
 /** What a database's part of the server is doing. */
 export interface AceBaseIPCDatabaseStatus {
-  dbname: string;
+  name: string;
   /** A process with the `master` role is connected. */
   masterPresent: boolean;
   /** Requests that wait for a master, or for a lock of a former master. */
@@ -276,12 +298,43 @@ export interface AceBaseIPCDatabaseStatus {
   requestBytes: number;
   /** Sessions kept for clients that may be back. */
   keptSessions: number;
-  clients: AceBaseIPCClientStatus[];
+  /** What came from its clients, also from those that have left. */
+  received: AceBaseIPCTraffic;
+  /** What was sent to them. */
+  sent: AceBaseIPCTraffic;
+  /** How many messages were longer than `maxPayload`. */
+  largeMessages: number;
+  /** Bytes that wait to be sent to its clients. */
+  queuedBytes: number;
+  /** How many clients it has. */
+  peerCount: number;
+  /** Its clients: the master first, then those with most bytes waiting. */
+  peers: AceBaseIPCPeerStatus[];
+  /** How many locks it has, by their state. */
+  lockCount: Record<AceBaseIPCLock['state'], number>;
+  /** Its locks: the granted ones first, the oldest of each first. */
   locks: AceBaseIPCLock[];
+  /** How long locks were waited for. */
+  lockWaits: AceBaseIPCHistogram;
+  /** How long locks were held. */
+  lockHolds: AceBaseIPCHistogram;
 }
 
-/** What the server is doing. */
+/** What the server as a whole is doing. */
+export interface AceBaseIPCServerStatus {
+  version: string;
+  /** When it was started, in milliseconds since the Unix epoch. */
+  startedAt: number;
+  uptimeMs: number;
+  /** It is about to end. */
+  stopping: boolean;
+  /** The time of this status, in milliseconds since the Unix epoch. */
+  now: number;
+}
+
+/** What the server is doing: the same as `/status.json` says of the server and its databases. */
 export interface AceBaseIPCStatus {
+  server: AceBaseIPCServerStatus;
   databases: AceBaseIPCDatabaseStatus[];
 }
 

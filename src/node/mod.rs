@@ -26,6 +26,7 @@ use napi_derive::napi;
 
 use crate::{
     guard::describe,
+    observe::report,
     server::{Server, config::Config},
 };
 use answers::{NativeAddress, NativeClient};
@@ -162,14 +163,14 @@ impl NativeServer {
 
     /// The lock table of a database, as JSON.
     #[napi(catch_unwind)]
-    pub fn locks(&self, db: String) -> Result<String> {
-        answers::locks(self.server.hub(), &db)
+    pub fn locks(&self, db: String) -> String {
+        report::locks_json(self.server.hub(), &db)
     }
 
     /// What the server is doing, as JSON.
     #[napi(catch_unwind)]
-    pub fn status(&self) -> Result<String> {
-        answers::status(self.server.hub())
+    pub fn status(&self) -> String {
+        self.server.standing_json()
     }
 }
 
