@@ -290,6 +290,8 @@ export interface AceBaseIPCDatabaseStatus {
   name: string;
   /** A process with the `master` role is connected. */
   masterPresent: boolean;
+  /** One must be: processes of AceBase are connected, or a request waits. Plain clients of the protocol need none. */
+  needsMaster: boolean;
   /** Requests that wait for a master, or for a lock of a former master. */
   heldRequests: number;
   /** Requests that the master has and has not answered yet. */

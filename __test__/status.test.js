@@ -171,7 +171,16 @@ function report({ now = 1000, received = 0, ...database } = {}) {
     peerCount: 1,
     lockCount: { held: 0, fenced: 0, waiting: 0 },
   };
-  const all = { name: 'db', masterPresent: true, ...counts, ...traffic, peers: [peer], locks: [], ...database };
+  const all = {
+    name: 'db',
+    masterPresent: true,
+    needsMaster: true,
+    ...counts,
+    ...traffic,
+    peers: [peer],
+    locks: [],
+    ...database,
+  };
   return { server: { version: '2.0.0', uptimeMs: 7_260_000, stopping: false, now }, databases: [all] };
 }
 
@@ -187,10 +196,8 @@ test('rates are what has grown in the time between', () => {
 test('what is not well', () => {
   assert.deepEqual(troubles(report()), []);
   assert.deepEqual(troubles(report({ masterPresent: false })), ['database db has no master']);
-  assert.deepEqual(troubles(report({ masterPresent: false, peers: [] })), []);
-  assert.deepEqual(troubles(report({ masterPresent: false, peers: [], heldRequests: 1 })), [
-    'database db has no master',
-  ]);
+  assert.deepEqual(troubles(report({ masterPresent: false, needsMaster: false })), []);
+  assert.deepEqual(troubles(report({ masterPresent: false, needsMaster: false }), 'db'), ['database db has no master']);
   const stopping = report();
   stopping.server.stopping = true;
   assert.deepEqual(troubles(stopping), ['the server is stopping']);

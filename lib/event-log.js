@@ -2,9 +2,6 @@
 
 // What the log says of each of the addon's events, and which of them must be produced for it.
 
-/** How much each kind of `coordination` event matters, where that is not `info`. */
-const NOTE_LEVELS = { introduced: 'debug', 'request-failed': 'warn', 'master-contested': 'warn' };
-
 /** Events that the addon only produces when asked, and the level from which the log has lines of them. */
 const ON_DEMAND_LEVELS = {
   connect: 'info',
@@ -43,7 +40,7 @@ function describe(event) {
       return refusal(event);
     case 'coordination':
       return {
-        level: NOTE_LEVELS[code] ?? 'info',
+        level: event.level,
         // Most of these sentences name the client.
         message: `${code} in ${db}: ${message}${message.includes(id) ? '' : ` (${id})`}`,
         details: { ...peer, kind: code, detail: message },

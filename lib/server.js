@@ -21,9 +21,6 @@ const DEFAULT_PORT = OPTIONS.find((option) => option.name === 'port').default;
 /** Events that the addon only produces while somebody listens for them, or the log has lines of them. */
 const ON_DEMAND = ['connect', 'disconnect', 'refused', 'message', 'trace', 'coordination'];
 
-/** A kind of `coordination` event that is a warning too. */
-const MASTER_CONTESTED = 'master-contested';
-
 /**
  * A hub through which AceBase processes that share the same database files talk to each other.
  * See index.d.ts for its documentation.
@@ -237,7 +234,7 @@ class AceBaseIPCServer extends EventEmitter {
       case 'trace':
         return this.emit('trace', traced(event));
       case 'coordination':
-        return this.#note({ kind: event.code, ...peer, detail: event.message });
+        return this.#note({ kind: event.code, ...peer, detail: event.message }, event.isWarning);
       case 'notice':
         return this.emit('notice', { code: event.code, message: event.message });
       case 'warning':
@@ -257,8 +254,8 @@ class AceBaseIPCServer extends EventEmitter {
     super.emit('error', error);
   }
 
-  #note(note) {
-    if (note.kind === MASTER_CONTESTED) {
+  #note(note, isWarning) {
+    if (isWarning) {
       this.#warn({ code: note.kind, message: note.detail });
     }
     this.emit('coordination', note);

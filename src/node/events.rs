@@ -14,10 +14,13 @@ use napi::{
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use crate::hub::{
-    coordinator::NoteKind,
-    event::{Event, Observer, Refusal},
-    trace::Trace,
+use crate::{
+    hub::{
+        coordinator::NoteKind,
+        event::{Event, Observer, Refusal},
+        trace::Trace,
+    },
+    observe::level::Level,
 };
 
 /// Events that wait for JavaScript at most. At 100,000 messages a second that is a stall of the event loop of a second.
@@ -58,13 +61,17 @@ impl Wanted {
             Event::Connect { .. } => self.connect,
             Event::Disconnect { .. } => self.disconnect,
             Event::Message { .. } => self.message,
-            // Two masters at once is a warning, whoever listens.
-            Event::Note { note, .. } => self.coordination || note.kind == NoteKind::MasterContested,
+            Event::Note { note, .. } => self.coordination || is_warning(note.kind),
             Event::Refused(_) => self.refused,
             Event::Trace(_) => self.trace,
             Event::Warning { .. } | Event::Error { .. } | Event::Failed { .. } | Event::Notice { .. } => true,
         }
     }
+}
+
+/// Two masters at once is a warning, whoever listens.
+fn is_warning(kind: NoteKind) -> bool {
+    kind == NoteKind::MasterContested
 }
 
 /// Rings JavaScript's thread, which then takes a batch. Weak: it does not keep the process alive.
@@ -226,6 +233,10 @@ pub struct NativeEvent {
     pub code: Option<&'static str>,
     /// A sentence for a person.
     pub message: Option<String>,
+    /// How much a coordination event matters, as logs name it: `debug`, `info`, `warn` or `error`.
+    pub level: Option<&'static str>,
+    /// A coordination event that is a warning, too.
+    pub is_warning: Option<bool>,
 }
 
 impl From<Event> for NativeEvent {
@@ -241,6 +252,8 @@ impl From<Event> for NativeEvent {
             Event::Note { db, note } => Self {
                 code: Some(note.kind.name()),
                 message: Some(note.detail),
+                level: Some(name_of(Level::of_note(note.kind))),
+                is_warning: Some(is_warning(note.kind)),
                 ..Self::of_peer("coordination", &db, &note.peer)
             },
             Event::Warning { code, message } => {
@@ -285,6 +298,16 @@ impl NativeEvent {
 
     fn of_peer(kind: &'static str, db: &str, id: &str) -> Self {
         Self { kind, db: Some(db.into()), id: Some(id.into()), ..Self::default() }
+    }
+}
+
+/// A level's name in JavaScript's logs.
+fn name_of(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warning => "warn",
+        Level::Error => "error",
     }
 }
 

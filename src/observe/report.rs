@@ -161,6 +161,7 @@ impl<'a> From<&'a DatabaseTally> for DatabaseCounts<'a> {
 struct DatabaseRow<'a> {
     name: &'a str,
     master_present: bool,
+    needs_master: bool,
     held_requests: usize,
     delivered_requests: usize,
     request_bytes: usize,
@@ -183,6 +184,7 @@ impl<'a> DatabaseRow<'a> {
         Self {
             name: &database.name,
             master_present: status.master_present,
+            needs_master: needs_master(database),
             held_requests: status.held_requests,
             delivered_requests: status.delivered_requests,
             request_bytes: status.request_bytes,
@@ -199,6 +201,11 @@ impl<'a> DatabaseRow<'a> {
             lock_holds: (&status.lock_holds).into(),
         }
     }
+}
+
+/// AceBase's processes need a master. Plain clients of the protocol do not, but whoever has left may have had a request that waits.
+fn needs_master(database: &DatabaseSnapshot) -> bool {
+    database.status.held_requests > 0 || database.peers.iter().any(|peer| peer.role != Role::Plain)
 }
 
 #[derive(Serialize)]
@@ -373,11 +380,26 @@ mod tests {
         assert_eq!(ids, ["[master]", "slow", "idle"]);
         assert_eq!(row["peers"][1]["rttMicros"], 250);
         assert_eq!(row["queuedBytes"], 9);
+        assert_eq!(row["needsMaster"], true);
         assert_eq!(row["lockCount"], serde_json::json!({ "held": 1, "fenced": 0, "waiting": 1 }));
         assert_eq!(row["locks"][0]["state"], "held");
         assert_eq!(row["locks"][1]["ageMs"], 90);
         assert_eq!(row["locks"][1]["waitsFor"], serde_json::json!([{ "id": 7, "peer": "slow", "path": "a/b" }]));
         assert_eq!(row["lockWaits"]["buckets"].as_array().unwrap().last(), Some(&serde_json::json!([null, 0])));
+    }
+
+    #[test]
+    fn a_master_is_needed_where_a_process_of_acebase_is_or_a_request_waits() {
+        let of = |peers, held_requests| {
+            needs_master(&DatabaseSnapshot {
+                peers,
+                status: Status { held_requests, ..Status::default() },
+                ..database()
+            })
+        };
+        assert!(!of(vec![], 0) && !of(vec![peer("plain", Role::Plain, 0)], 0));
+        assert!(of(vec![], 1));
+        assert!(of(vec![peer("w", Role::Worker, 0)], 0) && of(vec![peer("[master]", Role::Master, 0)], 0));
     }
 
     #[test]
