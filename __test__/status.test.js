@@ -52,7 +52,7 @@ test('a master and a worker: all is well, and both are listed', async (t) => {
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(
     stdout,
-    /^AceBase IPC server \S+ at http:\/\/127\.0\.0\.1:\d+, up \d+ s\n\nmydb_data: master present, 2 clients\n/,
+    /^AceBase IPC server \S+ at http:\/\/127\.0\.0\.1:\d+, up [\d.]+ m?s\n\nmydb_data: master present, 2 clients\n/,
   );
   assert.match(stdout, /\n {2}\[master\] +master/);
   assert.match(stdout, /\n {2}peer-1 /);

@@ -2,7 +2,7 @@
 
 import { drawSpark } from './charts.mjs';
 import { element, list, row, setClass, setText, show } from './dom.mjs';
-import * as words from './words.mjs';
+import words from './words.mjs';
 
 /** Rows that get a line of their traffic: more than fit on a screen. */
 const MAX_SPARKS = 50;

@@ -3,7 +3,7 @@
 import { drawCharts } from './charts.mjs';
 import { element, list, setClass, setText, show } from './dom.mjs';
 import { showDatabases, showLocks, showPeers } from './tables.mjs';
-import * as words from './words.mjs';
+import words from './words.mjs';
 
 /** A lock that is held longer than this, in milliseconds, while others wait for it, is worth a remark. */
 const LONG_HOLD = 5000;
