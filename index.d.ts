@@ -4,9 +4,9 @@ import { EventEmitter } from 'node:events';
 
 /** Whether clients must have certificates. The published AceBase clients cannot present one. */
 export interface AceBaseIPCServerClientCertConfig {
-  /** The PEM file with the authorities whose client certificates are accepted. Goes with `requestCert`. */
+  /** The PEM file with the authorities whose client certificates are accepted. */
   caPath?: string;
-  /** Ask each client for a certificate of `caPath`, and refuse those without. Default: false. */
+  /** Ask each client for a certificate of caPath, and refuse those without. Default: `false`. */
   requestCert?: boolean;
 }
 
@@ -17,17 +17,17 @@ export interface AceBaseIPCServerPemConfig extends AceBaseIPCServerClientCertCon
   /** The PEM file with the certificate's private key. */
   keyPath: string;
   pfxPath?: undefined;
-  /** What the private key is encrypted with. */
+  /** What the private key or the PKCS#12 file is encrypted with. */
   passphrase?: string;
 }
 
 /** The certificate that a server serves TLS with, as one PKCS#12 file. */
 export interface AceBaseIPCServerPfxConfig extends AceBaseIPCServerClientCertConfig {
-  /** The PKCS#12 file with the certificate and its private key. */
+  /** The PKCS#12 file with the certificate and its private key; instead of certPath and keyPath. */
   pfxPath: string;
   certPath?: undefined;
   keyPath?: undefined;
-  /** What the file is encrypted with. */
+  /** What the private key or the PKCS#12 file is encrypted with. */
   passphrase?: string;
 }
 
@@ -45,89 +45,125 @@ export interface AceBaseIPCLogger {
 
 /** All durations are in milliseconds, all sizes in bytes. */
 export interface AceBaseIPCServerConfig {
-  /** The name or address to listen on. Absent: all interfaces, IPv4 and IPv6. `'localhost'`: both loopback addresses. */
+  /**
+   * The name or address to listen on; 'localhost' is both loopback addresses. Default: all interfaces, IPv4 and IPv6.
+   */
   host?: string;
-  /** The TCP port to listen on; 0 is any free one. Default: 9163. */
+  /** The TCP port to listen on; 0 is any free one. Default: `9163`. */
   port?: number;
-  /** The certificate to serve TLS with. Absent: plain TCP. */
+  /**
+   * The certificate to serve TLS with: `{ certPath, keyPath }` or `{ pfxPath }`, with `passphrase` where encrypted;
+   * `caPath` and `requestCert` ask clients for theirs. Default: plain TCP.
+   */
   ssl?: AceBaseIPCServerSslConfig;
-  /** The secret that clients must send. Absent: none is asked for. */
+  /** The secret that clients must send. Default: no token is asked for. */
   token?: string;
-  /** More tokens that are as good as `token`, so that a token can be replaced while clients know the old one. */
+  /**
+   * More tokens that are as good as `token`: a token can be replaced while clients know the old one. Default: no
+   * others.
+   */
   tokens?: string[];
-  /** Tokens of single databases, by name (`mydb_data`): such a database takes only these, and with an empty list nobody. */
+  /**
+   * Tokens of single databases, by name (mydb_data): such a database takes only these, and with an empty list nobody.
+   * Default: no database has tokens of its own.
+   */
   databaseTokens?: Record<string, string[]>;
   /**
-   * What becomes of databases that `databaseTokens` does not name: refused to everybody, or open to `token` and `tokens`, and to
-   * everybody where there are none. Default: `'refuse'` where `databaseTokens` is given without `token` and `tokens`, else `'allow'`.
+   * What becomes of databases that databaseTokens does not name: refused to everybody, or as if it were absent.
+   * Default: `refuse` where `databaseTokens` is given without `token` and `tokens`, else `allow`.
    */
   unlistedDatabases?: 'refuse' | 'allow';
   /**
    * The longest text, in UTF-16 units, that a client sends in one WebSocket frame; it sends longer ones over HTTP.
-   * Default: 16384; with `ssl`, and behind a proxy that ends TLS, `maxMessageSize`, for the clients' HTTP is always
-   * plain.
+   * Default: 16384; with `ssl`, and behind a proxy that ends TLS, `maxMessageSize`.
    */
   maxPayload?: number;
-  /** The longest message that is taken at all, over HTTP. Default: 100 MiB. */
+  /** The longest message that is taken at all, over HTTP. Default: `104857600`. */
   maxMessageSize?: number;
   /**
-   * How messages longer than `maxPayload` reach their receivers: `'push'`ed whole over the socket (the default), or announced
-   * with `get:<id>` for `'download'` (which the published clients fail at).
+   * How messages longer than maxPayload reach their receivers: whole over the socket, or fetched after a 'get:', which
+   * the published clients cannot. Default: `push`.
    */
   largeMessages?: 'push' | 'download';
   /** The origins of web pages that may connect; all others are refused. Default: none. */
   allowedOrigins?: string[];
   /**
-   * Addresses (`'127.0.0.1'`) and networks (`'10.0.0.0/8'`) of proxies in front of the server: what they say of where a
-   * request comes from (`X-Forwarded-For`, `Forwarded`) is believed. Default: none.
+   * Addresses and networks (10.0.0.0/8) of proxies in front of the server: what they say of where a request comes from
+   * (X-Forwarded-For, Forwarded) is believed. Default: none.
    */
   trustedProxies?: string[];
-  /** Introduce AceBase peers to each other when they join. Default: true. */
+  /**
+   * Introduce AceBase peers to each other when they join, so that every subscription is known to every process.
+   * Default: `true`.
+   */
   introductions?: boolean;
-  /** How long the session of a lost connection is kept for its client to come back; 0 is not at all. Default: 5000. */
+  /**
+   * How long the session of a lost connection is kept for its client to come back; 0 is not at all. Default: `5000`.
+   */
   resumeWindow?: number;
-  /** How long a request waits for an absent master before it is answered with an error; 0 is no holding. Default: 60000. */
+  /**
+   * How long a request waits for an absent master before it is answered with an error; 0 is no holding of requests.
+   * Default: `60000`.
+   */
   masterTimeout?: number;
-  /** How long a new master gets no requests for space, keys or indexes, since it connects before it has read its tables. Default: 1000. */
+  /**
+   * How long a new master gets no requests for space, keys or indexes: it connects before it has read its tables.
+   * Default: `1000`.
+   */
   masterWarmUp?: number;
-  /** Follow who holds and who waits for which lock. Default: true. */
+  /**
+   * Follow who holds and who waits for which lock. Without it no lock of a dead process is released. Default: `true`.
+   */
   lockTable?: boolean;
-  /** How long after its death the locks of a process are released; 0 is never. Default: 10000. */
+  /** How long after its death the locks of a process are released; 0 is never. Default: `10000`. */
   releaseLocksAfter?: number;
-  /** How many unanswered requests one database may have. Default: 10000. */
+  /** How many unanswered requests one database may have. Default: `10000`. */
   maxRequests?: number;
-  /** How many bytes the unanswered requests of one database may have. Default: 64 MiB. */
+  /** How many bytes the unanswered requests of one database may have. Default: `67108864`. */
   maxRequestBytes?: number;
-  /** Keep the port open while the server restarts, also after a crash. Default: false. */
+  /**
+   * Keep the port open while the server restarts, also after a crash, so that clients wait instead of being refused.
+   * Default: `false`.
+   */
   keepPort?: boolean;
-  /** How many connections are open at one time. */
+  /** How many connections are open at one time. Default: `60000`. */
   maxConnections?: number;
-  /** How many bytes may wait for one peer; a peer that reads too slowly is disconnected there. */
+  /** How many bytes may wait for one peer; a peer that reads too slowly is disconnected there. Default: `134217728`. */
   maxQueue?: number;
-  /** The longest head of an HTTP request, with all its headers. */
+  /** The longest head of an HTTP request, with all its headers. Default: `16384`. */
   maxHeaderSize?: number;
-  /** How long a new connection may take for its TLS handshake and for the head of its first request. */
+  /**
+   * How long a new connection may take for its TLS handshake and for the head of its first request. Default: `10000`.
+   */
   handshakeTimeout?: number;
-  /** How long `stop()` waits for messages to reach their receivers. */
+  /** How long stop() waits for messages to reach their receivers. Default: `1000`. */
   flushTimeout?: number;
-  /** How long a connection is silent before TCP asks the other host for a sign of life; 0 is never. */
+  /**
+   * How long a connection is silent before TCP asks the other host for a sign of life; 0 is never. Default: `15000`.
+   */
   keepAlive?: number;
   /**
-   * How long sent data may stay unacknowledged, or unread by a client that stands still, before its connection is given up; 0 is up
-   * to the system.
+   * How long sent data may stay unacknowledged, or unread by a client that stands still, before its connection is given
+   * up; 0 is up to the system. Default: `30000`.
    */
   userTimeout?: number;
-  /** Send each message at once (TCP_NODELAY). Default: true. */
+  /** Send each message at once (TCP_NODELAY). Default: `true`. */
   noDelay?: boolean;
-  /** How many threads serve the connections. */
+  /** How many threads serve the connections. Default: `1`. */
   threads?: number;
-  /** Serve the live page at `/`. Default: true. */
+  /** Serve the live page at `/`. Its figures, `/status.json`, are served anyway. Default: `true`. */
   dashboard?: boolean;
-  /** What is worth a line in the log. Default: `'info'` where `logger` or `logFormat` is given, else there is no log. */
+  /**
+   * What is worth a line in the log; errors and warnings go to standard error, the rest to standard output. Default:
+   * `info` where `logger` or `logFormat` is given, else no log.
+   */
   logLevel?: 'silent' | 'error' | 'warn' | 'info' | 'debug';
-  /** Whether the lines of the log are for people, or JSON objects. Default: `'text'`. */
+  /** Whether the lines of the log are for people, or JSON objects. Default: `text`. */
   logFormat?: 'text' | 'json';
-  /** Takes the lines of the log, instead of standard output (`info`, `debug`) and standard error (`warn`, `error`). */
+  /**
+   * Takes the lines of the log instead: each method gets a text, and an object with its parts. Default: standard output
+   * and standard error.
+   */
   logger?: AceBaseIPCLogger;
 }
 
