@@ -8,9 +8,9 @@ const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { after, test } = require('node:test');
 
-const { readCommandLine } = require('../lib/command-line.js');
-const { faultIn } = require('../lib/json-fault.js');
-const { UsageError } = require('../lib/usage-error.js');
+const { readCommandLine } = require('../lib/command-line/command-line.js');
+const { faultIn } = require('../lib/command-line/json-fault.js');
+const { UsageError } = require('../lib/command-line/usage-error.js');
 
 const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-config-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

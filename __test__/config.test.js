@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { readConfig, toAddon } = require('../lib/config.js');
+const { readConfig, toAddon } = require('../lib/config/config.js');
 const { startServer } = require('./support/server.js');
 
 function messageOf(config) {

@@ -7,7 +7,7 @@ const { test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { AceBaseIPCServer } = require('../index.js');
-const { Log } = require('../lib/log.js');
+const { Log } = require('../lib/server/log.js');
 const { join, refusal } = require('./support/peer.js');
 const { runScript } = require('./support/process.js');
 

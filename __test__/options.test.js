@@ -7,9 +7,9 @@ const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { helpText, VARIABLES } = require('../lib/command-line.js');
+const { helpText, VARIABLES } = require('../lib/command-line/command-line.js');
 const { loadNative } = require('../lib/native.js');
-const { LOG_OPTIONS, OPTIONS, SSL, SSL_OPTIONS } = require('../lib/options.js');
+const { LOG_OPTIONS, OPTIONS, SSL, SSL_OPTIONS } = require('../lib/config/options.js');
 const { documents } = require('../scripts/document-options.js');
 
 const { ROOT } = require('./support/process.js');

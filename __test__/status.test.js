@@ -9,10 +9,10 @@ const { once } = require('node:events');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { readCommandLine } = require('../lib/command-line.js');
-const { troubles, withRates } = require('../lib/report.js');
-const { toLines } = require('../lib/report-text.js');
-const { openScreen } = require('../lib/screen.js');
+const { readCommandLine } = require('../lib/command-line/command-line.js');
+const { troubles, withRates } = require('../lib/command-line/report.js');
+const { toLines } = require('../lib/command-line/report-text.js');
+const { openScreen } = require('../lib/command-line/screen.js');
 const { pem } = require('./support/certificates.js');
 const { freePort } = require('./support/keeper.js');
 const { join } = require('./support/peer.js');

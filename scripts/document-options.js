@@ -6,8 +6,8 @@
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
-const { VARIABLES } = require('../lib/command-line.js');
-const { OPTIONS, SSL } = require('../lib/options.js');
+const { VARIABLES } = require('../lib/command-line/command-line.js');
+const { OPTIONS, SSL } = require('../lib/config/options.js');
 
 const ROOT = path.dirname(__dirname);
 /** The longest line of index.d.ts. */

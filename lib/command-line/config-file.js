@@ -4,7 +4,7 @@
 
 const { readFileSync } = require('node:fs');
 
-const { readValues } = require('./config.js');
+const { readValues } = require('../config/config.js');
 const { faultIn } = require('./json-fault.js');
 const { UsageError } = require('./usage-error.js');
 

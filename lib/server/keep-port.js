@@ -6,7 +6,7 @@
 // The keeper needs one file, the addon. Its own few lines are handed to Node.js as text: as a file they would not be found where
 // this package is part of a bundle, or lies in an archive that only this process can read (Yarn's Plug'n'Play).
 
-const { nativeFile } = require('./native.js');
+const { nativeFile } = require('../native.js');
 
 /** What Node.js and the addon may need to be found and to run. */
 const INHERITED = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'DYLD_FALLBACK_LIBRARY_PATH'];

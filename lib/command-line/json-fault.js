@@ -2,7 +2,7 @@
 
 // Finds where a text stops being JSON. The messages of JSON.parse do not say it in all versions of Node.js.
 
-const { printable } = require('./printable.js');
+const { printable } = require('../printable.js');
 
 const BLANK = /[ \t\r\n]*/y;
 const STRING = /"(?:[^"\\\p{Cc}]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy;

@@ -5,14 +5,14 @@
 const { EventEmitter } = require('node:events');
 
 const { AceBaseIPCClient } = require('./client.js');
-const { readConfig, toAddon } = require('./config.js');
+const { readConfig, toAddon } = require('../config/config.js');
 const { logEvent, logNeeds } = require('./event-log.js');
 const { mustBeTaken } = require('./failed-start.js');
 const { keeperLaunch } = require('./keep-port.js');
 const { Log } = require('./log.js');
-const { loadNative } = require('./native.js');
-const { OPTIONS } = require('./options.js');
-const { printable } = require('./printable.js');
+const { loadNative } = require('../native.js');
+const { OPTIONS } = require('../config/options.js');
+const { printable } = require('../printable.js');
 
 const { NativeServer } = loadNative();
 

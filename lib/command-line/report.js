@@ -5,7 +5,7 @@
 const http = require('node:http');
 const https = require('node:https');
 
-const { printable } = require('./printable.js');
+const { printable } = require('../printable.js');
 
 /** How long an answer may take, in milliseconds: a server that is slower than this is not well. */
 const PATIENCE = 5000;

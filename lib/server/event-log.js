@@ -19,7 +19,7 @@ function logNeeds(log, name) {
 /**
  * Writes the line of an event, if it has one at the log's level.
  * @param {import('./log.js').Log} log
- * @param {import('../native.js').NativeEvent} event
+ * @param {import('../../native.js').NativeEvent} event
  */
 function logEvent(log, event) {
   const line = describe(event);

@@ -2,8 +2,8 @@
 
 // A report as lines of text for a terminal. Pure.
 
-const { printable } = require('./printable.js');
-const words = require('./words.js');
+const { printable } = require('../printable.js');
+const words = require('../words.js');
 
 /** Longest texts of the columns, in characters. */
 const MAX_CELL = 48;
