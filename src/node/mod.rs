@@ -8,6 +8,7 @@ mod answers;
 mod at_exit;
 mod events;
 mod failure;
+mod json;
 pub mod keeper;
 
 use std::{
