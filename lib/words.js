@@ -1,7 +1,7 @@
 'use strict';
 
-// Figures in words, for people: the same in a terminal and on the live page. Pure, and without `require`: the server serves this
-// file to the page, too, as a module (src/observe/page.rs).
+// Figures in words, for people: the same in a terminal and on the live page. Pure, and without `require`: the server
+// serves this file to the page, too, as a module (src/observe/page.rs).
 
 const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const FINE = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });

@@ -39,7 +39,7 @@ function readConfig(config) {
 }
 
 /**
- * Options as the addon takes them: JSON, under the same names (`src/server/config.rs`). Those of the log are not the addon's.
+ * Options as the addon takes them: JSON, under the same names (src/server/config.rs). Those of the log are not its.
  * @param {Record<string, unknown>} options
  */
 function toAddon(options) {

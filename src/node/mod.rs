@@ -8,7 +8,7 @@ mod answers;
 mod at_exit;
 mod events;
 mod failure;
-mod json;
+pub mod json;
 pub mod keeper;
 
 use std::{
@@ -51,9 +51,10 @@ pub struct NativeServer {
 
 #[napi]
 impl NativeServer {
-    /// Starts a server. `options`: a JSON object, see `crate::server::config`. `wanted`: the names of the optional events that
-    /// somebody listens for. `on_events` gets the events in batches. Resolves when the server listens; rejects with an `Error`
-    /// that has a `code`. JavaScript has checked the options already: that they cannot be read is a defect there, and thrown.
+    /// Starts a server. `options`: a JSON object, see `crate::server::config`. `wanted`: the names of the optional events
+    /// that somebody listens for. `on_events` gets the events in batches. Resolves when the server listens; rejects with an
+    /// `Error` that has a `code`. JavaScript has checked the options already: that they cannot be read is a defect there,
+    /// and thrown.
     #[napi(catch_unwind, ts_return_type = "Promise<NativeServer>")]
     pub fn start<'env>(
         env: &'env Env,

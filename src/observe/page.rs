@@ -18,7 +18,8 @@ const IMAGE: &str = "image/svg+xml";
 const UPLOT: &str =
     concat!("/*!\n", include_str!("page/vendor/LICENSE-uPlot"), "*/\n", include_str!("page/vendor/uPlot.iife.min.js"));
 
-/// A CommonJS module that the page shares with the command line, as one that browsers take: what it exports is the default.
+/// A CommonJS module that the page shares with the command line, as one that browsers take: what it exports is the
+/// default.
 macro_rules! module {
     ($file:literal) => {
         concat!("const module = {};\n", include_str!($file), "export default module.exports;\n")

@@ -1,8 +1,8 @@
-//! How things stand, as JSON: what the page and the command line show, and what scripts read, from `/status.json` or in the
-//! server's own process. index.d.ts describes the rows.
+//! How things stand, as JSON: what the page and the command line show, and what scripts read, from `/status.json` or in
+//! the server's own process. index.d.ts describes the rows.
 //!
-//! Durations end in `Ms` or `Micros`, sizes in `Bytes`, points in time in `At`: these are milliseconds since the Unix epoch.
-//! Members may be added, none will change its meaning.
+//! Durations end in `Ms` or `Micros`, sizes in `Bytes`; points in time (`now`, and what ends in `At`) are milliseconds
+//! since the Unix epoch. Members may be added, none will change its meaning.
 
 use std::collections::BTreeMap;
 
@@ -203,7 +203,8 @@ impl<'a> DatabaseRow<'a> {
     }
 }
 
-/// AceBase's processes need a master. Plain clients of the protocol do not, but whoever has left may have had a request that waits.
+/// AceBase's processes need a master. Plain clients of the protocol do not; but whoever has left may have had a request
+/// that waits.
 fn needs_master(database: &DatabaseSnapshot) -> bool {
     database.status.held_requests > 0 || database.peers.iter().any(|peer| peer.role != Role::Plain)
 }

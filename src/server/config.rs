@@ -1,5 +1,5 @@
-//! All settings of a server, with their defaults, as its owner writes them in JSON: each under the name of its option, in
-//! milliseconds and bytes. Whoever takes them from a person has checked them, and has the better words for what is wrong.
+//! All settings of a server, with their defaults, as its owner writes them in JSON: each under the name of its option,
+//! in milliseconds and bytes. Whoever takes them from a person checks them, and has the better words for what is wrong.
 
 mod json;
 

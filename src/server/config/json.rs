@@ -1,14 +1,16 @@
-//! How settings are read from JSON, and their defaults written, where the types of the settings do not know it themselves: they are
-//! other layers' types, and secrets. Knows no option's meaning.
+//! How settings are read from JSON, and their defaults written, where the types of the settings do not know it
+//! themselves: they are other layers' types, and secrets. Knows which kinds of values there are, and of no option.
 
 use std::{collections::HashMap, iter, path::PathBuf};
 
-use serde::{Deserialize, Deserializer, Serializer, de::Error};
+use serde::{
+    Deserialize, Deserializer, Serializer,
+    de::{DeserializeOwned, Error},
+};
 use serde_json::{Map, Value};
 
-use super::{Config, Secret};
 use crate::{
-    http::access::Unlisted,
+    http::access::{Secret, Unlisted},
     tls::{IdentitySource, TlsOptions},
 };
 
@@ -23,16 +25,17 @@ pub enum BadOption {
     NoObject,
 }
 
-pub(super) fn read(text: &str) -> Result<Config, BadOption> {
-    serde_json::from_str(text).map_err(|_| fault_of(text))
+/// Reads settings, each of which has a default.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, BadOption> {
+    serde_json::from_str(text).map_err(|_| fault_of::<T>(text))
 }
 
 /// Looks for the option at fault, one at a time: the reader of all of them does not tell where it was.
-fn fault_of(text: &str) -> BadOption {
+fn fault_of<T: DeserializeOwned>(text: &str) -> BadOption {
     let Ok(options) = serde_json::from_str::<Map<String, Value>>(text) else { return BadOption::NoObject };
     let is_bad = |name: &String, value: &Value| {
         let alone = iter::once((name.clone(), value.clone())).collect();
-        Config::deserialize(Value::Object(alone)).is_err()
+        serde_json::from_value::<T>(Value::Object(alone)).is_err()
     };
     let bad = options.into_iter().find(|(name, value)| is_bad(name, value));
     bad.map_or(BadOption::NoObject, |(name, _)| BadOption::Named(name))
@@ -140,7 +143,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::server::config::LargeMessages;
+    use crate::server::config::{Config, LargeMessages};
+
+    fn read(text: &str) -> Result<Config, BadOption> {
+        Config::from_json(text)
+    }
 
     fn named(text: &str) -> String {
         match read(text) {
