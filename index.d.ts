@@ -4,9 +4,9 @@ import { EventEmitter } from 'node:events';
 
 /** Whether clients must have certificates. The published AceBase clients cannot present one. */
 export interface AceBaseIPCServerClientCertConfig {
-  /** The PEM file with the authorities whose client certificates are accepted. Goes with `requestCert`. */
+  /** The PEM file with the authorities whose client certificates are accepted. */
   caPath?: string;
-  /** Ask each client for a certificate of `caPath`, and refuse those without. Default: false. */
+  /** Ask each client for a certificate of caPath, and refuse those without. Default: `false`. */
   requestCert?: boolean;
 }
 
@@ -17,17 +17,17 @@ export interface AceBaseIPCServerPemConfig extends AceBaseIPCServerClientCertCon
   /** The PEM file with the certificate's private key. */
   keyPath: string;
   pfxPath?: undefined;
-  /** What the private key is encrypted with. */
+  /** What the private key or the PKCS#12 file is encrypted with. */
   passphrase?: string;
 }
 
 /** The certificate that a server serves TLS with, as one PKCS#12 file. */
 export interface AceBaseIPCServerPfxConfig extends AceBaseIPCServerClientCertConfig {
-  /** The PKCS#12 file with the certificate and its private key. */
+  /** The PKCS#12 file with the certificate and its private key; instead of certPath and keyPath. */
   pfxPath: string;
   certPath?: undefined;
   keyPath?: undefined;
-  /** What the file is encrypted with. */
+  /** What the private key or the PKCS#12 file is encrypted with. */
   passphrase?: string;
 }
 
@@ -45,94 +45,137 @@ export interface AceBaseIPCLogger {
 
 /** All durations are in milliseconds, all sizes in bytes. */
 export interface AceBaseIPCServerConfig {
-  /** The name or address to listen on. Absent: all interfaces, IPv4 and IPv6. `'localhost'`: both loopback addresses. */
+  /**
+   * The name or address to listen on; 'localhost' is both loopback addresses. Default: all interfaces, IPv4 and IPv6.
+   */
   host?: string;
-  /** The TCP port to listen on; 0 is any free one. Default: 9163. */
+  /** The TCP port to listen on; 0 is any free one. Default: `9163`. */
   port?: number;
-  /** The certificate to serve TLS with. Absent: plain TCP. */
+  /**
+   * The certificate to serve TLS with: `{ certPath, keyPath }` or `{ pfxPath }`, with `passphrase` where encrypted;
+   * `caPath` and `requestCert` ask clients for theirs. Default: plain TCP.
+   */
   ssl?: AceBaseIPCServerSslConfig;
-  /** The secret that clients must send. Absent: none is asked for. */
+  /** The secret that clients must send. Default: no token is asked for. */
   token?: string;
-  /** More tokens that are as good as `token`, so that a token can be replaced while clients know the old one. */
+  /**
+   * More tokens that are as good as `token`: a token can be replaced while clients know the old one. Default: no
+   * others.
+   */
   tokens?: string[];
-  /** Tokens of single databases, by name (`mydb_data`): such a database takes only these, and with an empty list nobody. */
+  /**
+   * Tokens of single databases, by name (mydb_data): such a database takes only these, and with an empty list nobody.
+   * Default: no database has tokens of its own.
+   */
   databaseTokens?: Record<string, string[]>;
   /**
-   * What becomes of databases that `databaseTokens` does not name: refused to everybody, or open to `token` and `tokens`, and to
-   * everybody where there are none. Default: `'refuse'` where `databaseTokens` is given without `token` and `tokens`, else `'allow'`.
+   * What becomes of databases that databaseTokens does not name: refused to everybody, or as if it were absent.
+   * Default: `refuse` where `databaseTokens` is given without `token` and `tokens`, else `allow`.
    */
   unlistedDatabases?: 'refuse' | 'allow';
   /**
    * The longest text, in UTF-16 units, that a client sends in one WebSocket frame; it sends longer ones over HTTP.
-   * Default: 16384; with `ssl`, behind a proxy that ends TLS, and where a name or token cannot be in a POST, `maxMessageSize`, for the clients' HTTP is always
-   * plain.
+   * Default: 16384; with `ssl`, behind a proxy that ends TLS, and where a name or token cannot be in a POST,
+   * `maxMessageSize`.
    */
   maxPayload?: number;
-  /** The longest message that is taken at all, over HTTP. Default: 100 MiB. */
+  /** The longest message that is taken at all, over HTTP. Default: `104857600`. */
   maxMessageSize?: number;
   /**
-   * How messages longer than `maxPayload` reach their receivers: `'push'`ed whole over the socket (the default), or announced
-   * with `get:<id>` for `'download'` (which the published clients fail at).
+   * How messages longer than maxPayload reach their receivers: whole over the socket, or fetched after a 'get:', which
+   * the published clients cannot. Default: `push`.
    */
   largeMessages?: 'push' | 'download';
   /** The origins of web pages that may connect; all others are refused. Default: none. */
   allowedOrigins?: string[];
   /**
-   * Addresses (`'127.0.0.1'`) and networks (`'10.0.0.0/8'`) of proxies in front of the server: what they say of where a
-   * request comes from (`X-Forwarded-For`, `Forwarded`) is believed. Default: none.
+   * Addresses and networks (10.0.0.0/8) of proxies in front of the server: what they say of where a request comes from
+   * (X-Forwarded-For, Forwarded) is believed. Default: none.
    */
   trustedProxies?: string[];
-  /** Introduce AceBase peers to each other when they join. Default: true. */
+  /**
+   * Introduce AceBase peers to each other when they join, so that every subscription is known to every process.
+   * Default: `true`.
+   */
   introductions?: boolean;
-  /** How long the session of a lost connection is kept for its client to come back; 0 is not at all. Default: 5000. */
+  /**
+   * How long the session of a lost connection is kept for its client to come back; 0 is not at all. Default: `5000`.
+   */
   resumeWindow?: number;
-  /** How long a request waits for an absent master before it is answered with an error; 0 is no holding. Default: 60000. */
+  /**
+   * How long a request waits for an absent master before it is answered with an error; 0 is no holding of requests.
+   * Default: `60000`.
+   */
   masterTimeout?: number;
-  /** How long a new master gets no requests for space, keys or indexes, since it connects before it has read its tables. Default: 1000. */
+  /**
+   * How long a new master gets no requests for space, keys or indexes: it connects before it has read its tables.
+   * Default: `1000`.
+   */
   masterWarmUp?: number;
-  /** Follow who holds and who waits for which lock. Default: true. */
+  /**
+   * Follow who holds and who waits for which lock. Without it no lock of a dead process is released. Default: `true`.
+   */
   lockTable?: boolean;
-  /** How long after its death the locks of a process are released; 0 is never. Default: 10000. */
+  /** How long after its death the locks of a process are released; 0 is never. Default: `10000`. */
   releaseLocksAfter?: number;
-  /** How many unanswered requests and locks one database may have; one client at most as many as are still free. Default: 1000000. */
+  /**
+   * How many unanswered requests and locks one database may have; one client at most as many as are still free.
+   * Default: `1000000`.
+   */
   maxRequests?: number;
   /**
-   * How many bytes the unanswered requests and locks of one database may take, with what it takes to keep them (1 KB each);
-   * one client at most as many as are still free. Default: 256 MiB.
+   * How many bytes the unanswered requests and locks of one database may take; one client at most as many as are still
+   * free. Default: `268435456`.
    */
   maxRequestBytes?: number;
-  /** Keep the port open while the server restarts, also after a crash. Default: false. */
+  /**
+   * Keep the port open while the server restarts, also after a crash, so that clients wait instead of being refused.
+   * Default: `false`.
+   */
   keepPort?: boolean;
-  /** How many connections are open at one time. */
+  /** How many connections are open at one time. Default: `60000`. */
   maxConnections?: number;
-  /** How many bytes may wait for one peer; a peer that reads too slowly is disconnected there. */
+  /** How many bytes may wait for one peer; a peer that reads too slowly is disconnected there. Default: `134217728`. */
   maxQueue?: number;
-  /** How many bytes all clients together may have begun and not finished; what comes beyond waits, and is refused only after a while. */
+  /**
+   * How many bytes all clients together may have begun and not finished; what comes beyond waits, and is refused only
+   * after a while. Default: `536870912`.
+   */
   maxUnfinished?: number;
-  /** The longest head of an HTTP request, with all its headers. */
+  /** The longest head of an HTTP request, with all its headers. Default: `16384`. */
   maxHeaderSize?: number;
-  /** How long a new connection may take for its TLS handshake and for the head of its first request. */
+  /**
+   * How long a new connection may take for its TLS handshake and for the head of its first request. Default: `10000`.
+   */
   handshakeTimeout?: number;
-  /** How long `stop()` waits for messages to reach their receivers. */
+  /** How long stop() waits for messages to reach their receivers. Default: `1000`. */
   flushTimeout?: number;
-  /** How long a connection is silent before TCP asks the other host for a sign of life; 0 is never. */
+  /**
+   * How long a connection is silent before TCP asks the other host for a sign of life; 0 is never. Default: `15000`.
+   */
   keepAlive?: number;
   /**
-   * How long sent data may stay unacknowledged, or unread by a client that stands still, before its connection is given up; 0 is up
-   * to the system.
+   * How long sent data may stay unacknowledged, or unread by a client that stands still, before its connection is given
+   * up; 0 is up to the system. Default: `30000`.
    */
   userTimeout?: number;
-  /** Send each message at once (TCP_NODELAY). Default: true. */
+  /** Send each message at once (TCP_NODELAY). Default: `true`. */
   noDelay?: boolean;
-  /** How many threads serve the connections. */
+  /** How many threads serve the connections. Default: `1`. */
   threads?: number;
-  /** Serve the live page at `/`. Default: true. */
+  /** Serve the live page at `/`. Its figures, `/status.json`, are served anyway. Default: `true`. */
   dashboard?: boolean;
-  /** What is worth a line in the log. Default: `'info'` where `logger` or `logFormat` is given, else there is no log. */
+  /**
+   * What is worth a line in the log; errors and warnings go to standard error, the rest to standard output. Default:
+   * `info` where `logger` or `logFormat` is given, else no log.
+   */
   logLevel?: 'silent' | 'error' | 'warn' | 'info' | 'debug';
-  /** Whether the lines of the log are for people, or JSON objects. Default: `'text'`. */
+  /** Whether the lines of the log are for people, or JSON objects. Default: `text`. */
   logFormat?: 'text' | 'json';
-  /** Takes the lines of the log, instead of standard output (`info`, `debug`) and standard error (`warn`, `error`). */
+  /**
+   * Takes the lines of the log instead: each method gets a text, and an object with its parts. Default: standard output
+   * and standard error.
+   */
   logger?: AceBaseIPCLogger;
 }
 
@@ -163,22 +206,33 @@ export interface AceBaseIPCClient extends AceBaseIPCPeer {
 export interface AceBaseIPCLock {
   /** The master's number for it; `null` while it waits. */
   id: number | null;
+  /** Requested, granted by the present master, or granted by a former one and not released yet. */
+  state: 'waiting' | 'held' | 'fenced';
   /** The client that holds it or waits for it. */
   peer: string;
   /** The database path, without a leading slash. */
   path: string;
-  /** AceBase's transaction id: locks of one transaction never conflict. */
-  tid: string;
   /** A write lock (else a read lock). */
   write: boolean;
+  /** AceBase's transaction id: locks of one transaction never conflict. */
+  tid: string;
   /** The client's own words on what it is for. */
   comment: string;
-  /** Requested, granted by the present master, or granted by a former one and not released yet. */
-  state: 'waiting' | 'held' | 'fenced';
   /** How long it has been in this state, in milliseconds. */
-  age: number;
+  ageMs: number;
   /** When the master lets it expire, in milliseconds since the Unix epoch; `null` if not known. */
-  expires: number | null;
+  expiresAt: number | null;
+  /** The locks that it waits for, the first few. The master's own are not among them: they do not pass the server. */
+  waitsFor: AceBaseIPCBlocker[];
+  /** How many there are of these. */
+  waitsForCount: number;
+}
+
+/** A lock that another one waits for. */
+export interface AceBaseIPCBlocker {
+  id: number | null;
+  peer: string;
+  path: string;
 }
 
 /** Something that the server did for the cluster. */
@@ -254,28 +308,41 @@ export interface AceBaseIPCTraffic {
   bytes: number;
 }
 
+/** Durations: how many there were, of how long. */
+export interface AceBaseIPCHistogram {
+  count: number;
+  /** All of them together, in milliseconds. */
+  sumMs: number;
+  /** Each bucket's upper end in milliseconds, and how many durations are in it; the last bucket has no end (`null`). */
+  buckets: [end: number | null, count: number][];
+}
+
 /** What a client's part of the server is doing. */
-export interface AceBaseIPCClientStatus {
+export interface AceBaseIPCPeerStatus {
   id: string;
+  /** What it is to AceBase; `plain`: it has said nothing that would tell. */
+  role: 'master' | 'worker' | 'plain';
   /** Since when it is connected, in milliseconds since the Unix epoch. */
-  connected: number;
+  connectedAt: number;
   /** Its connection was lost, and its session is kept for it to come back. */
   away: boolean;
+  /** The round trip that TCP has measured, in microseconds; `null` where the system does not tell. */
+  rttMicros: number | null;
   /** Bytes that wait to be sent to it. */
   queuedBytes: number;
   /** What came from it. */
   received: AceBaseIPCTraffic;
   /** What was sent to it, or waits to be. */
   sent: AceBaseIPCTraffic;
-  /** The round trip that TCP has measured, in milliseconds; `null` where the system does not tell. */
-  roundTrip: number | null;
 }
 
 /** What a database's part of the server is doing. */
 export interface AceBaseIPCDatabaseStatus {
-  dbname: string;
+  name: string;
   /** A process with the `master` role is connected. */
   masterPresent: boolean;
+  /** One must be: processes of AceBase are connected, or a request waits. Plain clients of the protocol need none. */
+  needsMaster: boolean;
   /** Requests that wait for a master, or for a lock of a former master. */
   heldRequests: number;
   /** Requests that the master has and has not answered yet. */
@@ -284,12 +351,43 @@ export interface AceBaseIPCDatabaseStatus {
   requestBytes: number;
   /** Sessions kept for clients that may be back. */
   keptSessions: number;
-  clients: AceBaseIPCClientStatus[];
+  /** What came from its clients, also from those that have left. */
+  received: AceBaseIPCTraffic;
+  /** What was sent to them. */
+  sent: AceBaseIPCTraffic;
+  /** How many messages were longer than `maxPayload`. */
+  largeMessages: number;
+  /** Bytes that wait to be sent to its clients. */
+  queuedBytes: number;
+  /** How many clients it has. */
+  peerCount: number;
+  /** Its clients: the master first, then those with most bytes waiting. */
+  peers: AceBaseIPCPeerStatus[];
+  /** How many locks it has, by their state. */
+  lockCount: Record<AceBaseIPCLock['state'], number>;
+  /** Its locks: the granted ones first, the oldest of each first. */
   locks: AceBaseIPCLock[];
+  /** How long locks were waited for. */
+  lockWaits: AceBaseIPCHistogram;
+  /** How long locks were held. */
+  lockHolds: AceBaseIPCHistogram;
 }
 
-/** What the server is doing. */
+/** What the server as a whole is doing. */
+export interface AceBaseIPCServerStatus {
+  version: string;
+  /** When it was started, in milliseconds since the Unix epoch. */
+  startedAt: number;
+  uptimeMs: number;
+  /** It is about to end. */
+  stopping: boolean;
+  /** The time of this status, in milliseconds since the Unix epoch. */
+  now: number;
+}
+
+/** What the server is doing: the same as `/status.json` says of the server and its databases. */
 export interface AceBaseIPCStatus {
+  server: AceBaseIPCServerStatus;
   databases: AceBaseIPCDatabaseStatus[];
 }
 

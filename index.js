@@ -3,5 +3,5 @@
 // The public face of the package.
 
 module.exports = {
-  AceBaseIPCServer: require('./lib/server.js').AceBaseIPCServer,
+  AceBaseIPCServer: require('./lib/server/server.js').AceBaseIPCServer,
 };

@@ -11,7 +11,7 @@ const { test } = require('node:test');
 const { WebSocket } = require('ws');
 
 const { AceBaseIPCServer } = require('..');
-const { connectedName, connectedToken, isNamePosted, isTokenPosted } = require('../lib/as-sent.js');
+const { connectedName, connectedToken, isNamePosted, isTokenPosted } = require('../lib/config/as-sent.js');
 const { quietly, startServer } = require('./support/server.js');
 
 const ASCII = Array.from({ length: 0x80 }, (_, code) => String.fromCharCode(code));

@@ -5,9 +5,9 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { helpText, readCommandLine, VARIABLES } = require('../lib/command-line.js');
-const { readConfig } = require('../lib/config.js');
-const { UsageError } = require('../lib/usage-error.js');
+const { helpText, readCommandLine, VARIABLES } = require('../lib/command-line/command-line.js');
+const { readConfig } = require('../lib/config/config.js');
+const { UsageError } = require('../lib/command-line/usage-error.js');
 
 /** What the command line has when nothing is given. */
 const DEFAULTS = { host: 'localhost', keepPort: true, logLevel: 'info' };

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { readConfig } = require('../lib/config.js');
+const { readConfig, toAddon } = require('../lib/config/config.js');
 const { startServer } = require('./support/server.js');
 
 function messageOf(config) {
@@ -71,6 +71,16 @@ test('proxies are addresses and networks, which the addon reads as they are writ
   ]) {
     assert.match(messageOf({ trustedProxies: ['127.0.0.1', bad] }), /option "trustedProxies" must be an array/);
   }
+});
+
+test('texts with halves of characters, which clients cannot send, stop no server', async (t) => {
+  const databaseTokens = { 'db\ud800': ['\udfff'], '\\ud800_data': [] };
+  assert.deepEqual(JSON.parse(toAddon({ databaseTokens, logLevel: 'info' })), {
+    databaseTokens: { 'db\ufffd': ['\ufffd'], '\\ud800_data': [] },
+  });
+  t.mock.method(process, 'emitWarning', () => {});
+  const server = await startServer(t, { token: 'a\ud800', databaseTokens });
+  assert.ok(server.port > 0);
 });
 
 test('the configuration itself must be an object', () => {

@@ -7,7 +7,7 @@ const { existsSync, readdirSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { readCommandLine, VARIABLES } = require('../lib/command-line.js');
+const { readCommandLine, VARIABLES } = require('../lib/command-line/command-line.js');
 const { ROOT } = require('./support/process.js');
 const { files } = require('./support/readme.js');
 

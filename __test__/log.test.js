@@ -7,7 +7,7 @@ const { test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { AceBaseIPCServer } = require('../index.js');
-const { Log } = require('../lib/log.js');
+const { Log } = require('../lib/server/log.js');
 const { join, refusal } = require('./support/peer.js');
 const { runScript } = require('./support/process.js');
 
@@ -46,6 +46,25 @@ test("a logger gets the server's life, joins and departures, and what it does fo
     ],
   );
   assert.deepEqual(logger.lines[1][2], { event: 'connect', dbname: 'mydb_data', id: 'peer-1' });
+});
+
+test('what the server does for the cluster is logged by how much it matters', async (t) => {
+  const logger = memory();
+  const server = await start(t, { logger, masterTimeout: 200 });
+  const worker = await join(server, 'peer-1');
+  const data = { path: 'a', write: true, tid: 't', comment: 'set' };
+  const request = { type: 'lock-request', id: 'one', from: 'peer-1', to: '[master]', data };
+  worker.send(`to:[master];${JSON.stringify(request)}`);
+  assert.equal(JSON.parse(await worker.next()).ok, false);
+  await sleep(MOMENT);
+  const told = logger.lines.filter(([, , { event }]) => event === 'coordination');
+  assert.deepEqual(
+    told.map(([level, , { kind }]) => [level, kind]),
+    [
+      ['info', 'request-held'],
+      ['warn', 'request-failed'],
+    ],
+  );
 });
 
 test('doubts about the configuration and refusals are logged, and no token ever is', async (t) => {

@@ -7,33 +7,45 @@ const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { VARIABLES } = require('../lib/command-line.js');
+const { helpText, VARIABLES } = require('../lib/command-line/command-line.js');
 const { loadNative } = require('../lib/native.js');
-const { OPTIONS, SSL, SSL_OPTIONS } = require('../lib/options.js');
+const { LOG_OPTIONS, OPTIONS, SSL, SSL_OPTIONS } = require('../lib/config/options.js');
+const { documents } = require('../scripts/document-options.js');
 
 const { ROOT } = require('./support/process.js');
 
-const README = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
 const DECLARATIONS = readFileSync(path.join(ROOT, 'index.d.ts'), 'utf8');
 
-/** Defaults that the addon does not have: the port of the original, what stands for "none", and what JavaScript does itself. */
-const DEFAULT_ELSEWHERE = [
-  'host',
-  'port',
-  'token',
-  'tokens',
-  'databaseTokens',
-  'unlistedDatabases',
-  'keepPort',
-  'logLevel',
-  'logFormat',
-  'logger',
-];
+/** What the addon takes that is no option: it follows from NODE_ENV. */
+const NO_OPTIONS = ['development'];
 
-test('the defaults are those of the addon', () => {
-  const defaults = loadNative().defaultOptions();
-  for (const option of OPTIONS.filter(({ name }) => !DEFAULT_ELSEWHERE.includes(name))) {
-    assert.deepEqual(defaults[option.name], option.default, option.name);
+test('the addon takes every option but those of the log, and has the same defaults', () => {
+  const defaults = JSON.parse(loadNative().defaultOptions());
+  const its = OPTIONS.filter(({ name }) => !LOG_OPTIONS.includes(name));
+  const names = [...its, SSL].map(({ name }) => name);
+  assert.deepEqual(Object.keys(defaults).sort(), [...names, ...NO_OPTIONS].sort());
+  for (const option of its) {
+    assert.deepEqual(defaults[option.name], defaultOfAddon(option), option.name);
+  }
+  assert.deepEqual([defaults.ssl, defaults.development], [null, false]);
+});
+
+/** Where there is no plain default, there is none. */
+function defaultOfAddon({ name, absent, default: value }) {
+  // The addon is told how the port is kept, if it is.
+  return absent || (name === 'keepPort' && value === false) ? null : value;
+}
+
+test('the addon names an option that it cannot read, and does not show it', () => {
+  const { NativeServer } = loadNative();
+  const start = (options) => NativeServer.start(JSON.stringify(options), [], () => {});
+  for (const [options, expected] of [
+    [{ port: 0, maxQueue: -1 }, 'option "maxQueue" is not known, or out of its bounds'],
+    [{ port: 0, token: ['hunter2'] }, 'option "token" is not known, or out of its bounds'],
+    [{ port: 0, noSuchOption: 1 }, 'option "noSuchOption" is not known, or out of its bounds'],
+    [[], 'the options are not a JSON object'],
+  ]) {
+    assert.throws(() => start(options), { message: expected, code: 'InvalidArg' });
   }
 });
 
@@ -43,32 +55,30 @@ test('every default is a value that its option accepts', () => {
   }
 });
 
-test('index.d.ts declares every option with its type', () => {
-  for (const { name, kind } of OPTIONS) {
-    assert.ok(DECLARATIONS.includes(`\n  ${name}?: ${kind.type};\n`), `${name}?: ${kind.type};`);
-  }
-  for (const { name, kind } of SSL_OPTIONS) {
-    assert.match(DECLARATIONS, new RegExp(`\\n  ${name}\\??: ${kind.type};\\n`));
+test('README.md and index.d.ts say of every option what the table says', () => {
+  for (const { file, present, text } of documents()) {
+    assert.equal(present, text, `${file} is not up to date: npm run document-options`);
   }
 });
 
-test("the README's table has every option", () => {
-  for (const option of [...OPTIONS, SSL]) {
-    const row = `| ${[`\`${option.name}\``, variableOf(option), defaultOf(option), option.help].join(' | ')} |`;
-    assert.ok(README.includes(`\n${row}\n`), `missing in README.md:\n${row}`);
+test('index.d.ts says of every option of ssl what the table says', () => {
+  for (const { name, kind, default: value, help } of SSL_OPTIONS) {
+    const comment = value === undefined ? help : `${help} Default: \`${value}\`.`;
+    const lines = DECLARATIONS.split('\n');
+    const places = lines.flatMap((line, at) => (line.match(`^  ${name}\\??: ${kind.type};$`) ? [at] : []));
+    assert.ok(places.length > 0, name);
+    for (const at of places) {
+      assert.equal(lines[at - 1], `  /** ${comment} */`);
+    }
   }
 });
 
-function variableOf({ name, isCodeOnly }) {
-  if (isCodeOnly) {
-    return 'none';
+test('the help has every option, with its sentence and its default', () => {
+  const lines = helpText().split('\n');
+  for (const { variable, help, kind, default: value, absent, commandLineDefault } of VARIABLES) {
+    const at = lines.findIndex((line) => line.startsWith(`  ${variable} `));
+    assert.equal(lines[at].slice(`  ${variable} `.length).trim(), help);
+    const given = String(commandLineDefault ?? absent ?? value ?? 'none').replaceAll('`', '') || 'none';
+    assert.equal(lines[at + 1].trim(), `${kind.written ?? kind.expected}; default: ${given}`);
   }
-  return `\`${VARIABLES.find((variable) => variable.name === name).variable}\``;
-}
-
-function defaultOf({ absent, default: value }) {
-  if (absent) {
-    return absent;
-  }
-  return Array.isArray(value) ? 'none' : `\`${value}\``;
-}
+});

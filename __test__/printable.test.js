@@ -1,13 +1,14 @@
 'use strict';
 
 // Names that would turn a line around, hide in it, or move a terminal's cursor are written out wherever a person reads
-// them: one rule for JavaScript, for Rust and for the live page.
+// them: one rule for JavaScript, the live page's included, and for Rust.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { before, test } = require('node:test');
 
 const { printable } = require('../lib/printable.js');
+const { request } = require('./support/http.js');
 const { join, refusal } = require('./support/peer.js');
 const { start } = require('./support/process.js');
 const { rawJoin } = require('./support/raw.js');
@@ -48,8 +49,9 @@ test('every control and format character is written out, and nothing else', () =
   assert.equal(printable('half \ud800 of one'), 'half \\u{d800} of one');
 });
 
-test('the live page has the same rule', async () => {
-  const page = await import('../src/observe/page/words.mjs');
+test('the live page has the same rule', async (t) => {
+  const { body } = await request(await startServer(t), 'GET /printable.mjs');
+  const { default: page } = await import(`data:text/javascript,${encodeURIComponent(body)}`);
   for (const character of [...unseen, ...seen, '\ud800', '\udfff', 'a', '😀']) {
     assert.equal(page.printable(character), printable(character));
   }

@@ -306,8 +306,8 @@ describe('clients', () => {
     await join(server, 'peer-1');
     await join(server, '[master]');
     const [database] = server.status().databases;
-    assert.equal(database.dbname, 'mydb_data');
-    assert.deepEqual(database.clients.map(({ id }) => id).sort(), ['[master]', 'peer-1']);
+    assert.equal(database.name, 'mydb_data');
+    assert.deepEqual(database.peers.map(({ id }) => id).sort(), ['[master]', 'peer-1']);
     assert.deepEqual([database.masterPresent, database.heldRequests, database.locks], [true, 0, []]);
   });
 });

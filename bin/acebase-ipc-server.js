@@ -3,8 +3,8 @@
 
 // The command `acebase-ipc-server`: runs one server until it is told to stop, or looks at a running one.
 
-const { readCommandLine, helpText } = require('../lib/command-line.js');
-const { UsageError } = require('../lib/usage-error.js');
+const { readCommandLine, helpText } = require('../lib/command-line/command-line.js');
+const { UsageError } = require('../lib/command-line/usage-error.js');
 
 /** A stop that takes longer than this, in milliseconds, is not waited for: whoever sent the signal expects the process to end. */
 const STOP_LIMIT = 1800;
@@ -28,7 +28,7 @@ async function main() {
       return console.log(require('../package.json').version);
     case 'status':
     case 'top':
-      process.exitCode = await require('../lib/status.js')[command.kind](command);
+      process.exitCode = await require('../lib/command-line/status.js')[command.kind](command);
       return;
     default:
       return run(command);
@@ -37,7 +37,7 @@ async function main() {
 
 async function run({ config, notes }) {
   const { AceBaseIPCServer } = require('../index.js');
-  const { Log } = require('../lib/log.js');
+  const { Log } = require('../lib/server/log.js');
   const server = makeServer(AceBaseIPCServer, config);
   const log = new Log(config);
   for (const note of notes) {

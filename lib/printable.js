@@ -2,7 +2,8 @@
 
 // What clients call themselves, their paths and their databases must not write lines of their own into a log, move the
 // cursor of a terminal, turn the direction of a line around, or hide in it. The same rule in Rust is in
-// src/protocol/printable.rs, and for the live page in src/observe/page/words.mjs; a test holds them to each other.
+// src/protocol/printable.rs; a test holds them to each other. Pure, and without `require`: the server serves this file
+// to the live page, too, as a module (src/observe/page.rs).
 
 /** Control and format characters, separators of lines and paragraphs, and halves of characters. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;

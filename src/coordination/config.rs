@@ -1,5 +1,7 @@
 //! What the owner of a server may choose about coordination, with every default and the reason for it.
 
+use serde::{Deserialize, Serialize};
+
 /// How long a lost connection's session is kept. The published client reconnects at once, then every second: this is
 /// room for a few attempts, and still short beside the 10 s after which a client gives up.
 pub const DEFAULT_RESUME_WINDOW_MS: u64 = 5_000;
@@ -25,7 +27,8 @@ pub const DEFAULT_MAX_REQUESTS: usize = 1_000_000;
 pub const DEFAULT_MAX_REQUEST_BYTES: usize = 256 * 1024 * 1024;
 
 /// What the hub does for AceBase peers beyond carrying their mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct CoordinationConfig {
     /// Introduce AceBase peers to each other, and keep back the farewells that they send on each other's behalf.
     pub introductions: bool,

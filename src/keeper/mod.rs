@@ -48,6 +48,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 #[cfg(unix)]
 pub use claim::open;
 #[cfg(unix)]
@@ -65,7 +67,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// server, and ends at once. The keeper must run [`serve_standard_input`] with the launcher's standard input as its
 /// own. What the launcher writes on its standard error before it fails, and the keeper before it ends, is a part of the
 /// warning.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Launch {
     /// The program's absolute path: it is run in the root directory.
     pub program: PathBuf,

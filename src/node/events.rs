@@ -14,9 +14,12 @@ use napi::{
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use crate::hub::{
-    event::{Event, Observer, Refusal},
-    trace::Trace,
+use crate::{
+    hub::{
+        event::{Event, Observer, Refusal},
+        trace::Trace,
+    },
+    observe::level::Level,
 };
 
 /// Events that wait for JavaScript at most. At 100,000 messages a second that is a stall of the event loop of a second.
@@ -224,6 +227,10 @@ pub struct NativeEvent {
     pub code: Option<&'static str>,
     /// A sentence for a person.
     pub message: Option<String>,
+    /// How much a coordination event matters, as logs name it: `debug`, `info`, `warn` or `error`.
+    pub level: Option<&'static str>,
+    /// A coordination event that is a warning, too.
+    pub is_warning: Option<bool>,
 }
 
 impl From<Event> for NativeEvent {
@@ -239,6 +246,8 @@ impl From<Event> for NativeEvent {
             Event::Note { db, note } => Self {
                 code: Some(note.kind.name()),
                 message: Some(note.detail),
+                level: Some(name_of(Level::of_note(note.kind))),
+                is_warning: Some(note.kind.is_warning()),
                 ..Self::of_peer("coordination", &db, &note.peer)
             },
             Event::Warning { code, message } => {
@@ -283,6 +292,16 @@ impl NativeEvent {
 
     fn of_peer(kind: &'static str, db: &str, id: &str) -> Self {
         Self { kind, db: Some(db.into()), id: Some(id.into()), ..Self::default() }
+    }
+}
+
+/// A level's name in JavaScript's logs.
+fn name_of(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warning => "warn",
+        Level::Error => "error",
     }
 }
 

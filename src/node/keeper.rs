@@ -1,32 +1,11 @@
-//! The keeper of a server's port, as a Node.js process: how JavaScript says to start it, and what it does then.
+//! The keeper of a server's port, as a Node.js process.
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 
-use crate::keeper::{self, Launch, PATIENCE};
-
-/// How a keeper is started.
-#[napi(object)]
-pub struct NativeLaunch {
-    /// The absolute path of Node.js.
-    pub program: String,
-    /// The keeper's script and its arguments.
-    pub args: Vec<String>,
-    /// The whole environment.
-    pub environment: HashMap<String, String>,
-}
-
-impl From<NativeLaunch> for Launch {
-    fn from(launch: NativeLaunch) -> Self {
-        Self {
-            program: PathBuf::from(launch.program),
-            args: launch.args,
-            environment: launch.environment.into_iter().collect(),
-        }
-    }
-}
+use crate::keeper::{self, PATIENCE};
 
 /// Makes this process the keeper of a port: its standard input is the connection to the server. Blocks until nobody
 /// needs the keeper any more. `patience`: how long it waits for the next server, in milliseconds.

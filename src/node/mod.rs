@@ -8,8 +8,8 @@ mod answers;
 mod at_exit;
 mod events;
 mod failure;
+pub mod json;
 pub mod keeper;
-mod options;
 
 use std::{
     cell::Cell,
@@ -20,19 +20,19 @@ use std::{
 };
 
 use napi::{
-    Env, JsDeferred,
+    Env, Error, JsDeferred, Status,
     bindgen_prelude::{Function, Object, Result},
 };
 use napi_derive::napi;
 
 use crate::{
     guard::describe,
+    observe::report,
     server::{Server, config::Config},
 };
 use answers::{NativeAddress, NativeClient};
 use events::{Mailbox, NativeEvent};
 use failure::Failure;
-use options::NativeOptions;
 
 /// Settles a promise with what it makes on the JavaScript thread.
 type Settle<T> = Box<dyn FnOnce(Env) -> Result<T>>;
@@ -51,16 +51,18 @@ pub struct NativeServer {
 
 #[napi]
 impl NativeServer {
-    /// Starts a server. `wanted`: the names of the optional events that somebody listens for. `on_events` gets the events
-    /// in batches. Resolves when the server listens; rejects with an `Error` that has a `code`.
+    /// Starts a server. `options`: a JSON object, see `crate::server::config`. `wanted`: the names of the optional events
+    /// that somebody listens for. `on_events` gets the events in batches. Resolves when the server listens; rejects with an
+    /// `Error` that has a `code`. JavaScript has checked the options already: that they cannot be read is a defect there,
+    /// and thrown.
     #[napi(catch_unwind, ts_return_type = "Promise<NativeServer>")]
     pub fn start<'env>(
         env: &'env Env,
-        options: NativeOptions,
+        options: String,
         wanted: Vec<String>,
         on_events: Function<'_, Vec<NativeEvent>, ()>,
     ) -> Result<Object<'env>> {
-        let config = Config::try_from(options)?;
+        let config = Config::from_json(&options).map_err(|error| Error::new(Status::InvalidArg, error.to_string()))?;
         let mailbox = Mailbox::new(&on_events, &wanted)?;
         let (deferred, promise) = env.create_deferred::<Self, Settle<Self>>()?;
         in_background("acebase-ipc-start", deferred, move || {
@@ -163,21 +165,21 @@ impl NativeServer {
 
     /// The lock table of a database, as JSON.
     #[napi(catch_unwind)]
-    pub fn locks(&self, db: String) -> Result<String> {
-        answers::locks(self.server.hub(), &db)
+    pub fn locks(&self, db: String) -> String {
+        report::locks_json(self.server.hub(), &db)
     }
 
     /// What the server is doing, as JSON.
     #[napi(catch_unwind)]
-    pub fn status(&self) -> Result<String> {
-        answers::status(self.server.hub())
+    pub fn status(&self) -> String {
+        self.server.standing_json()
     }
 }
 
-/// What all options are when they are absent; for tests that hold the documentation against it.
+/// What all options are when they are absent, as JSON: a test holds JavaScript's table of options against it.
 #[napi(catch_unwind)]
-pub fn default_options() -> NativeOptions {
-    Config::default().into()
+pub fn default_options() -> Result<String> {
+    serde_json::to_string(&Config::default()).map_err(|error| Error::from_reason(error.to_string()))
 }
 
 /// Does blocking work on a thread of its own and settles a promise with its outcome. A panic becomes a rejection.

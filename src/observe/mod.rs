@@ -6,6 +6,7 @@
 //! well without it. How a request reaches it, and who may look, is not known here.
 
 mod history;
+pub mod level;
 pub mod metrics;
 pub mod page;
 mod process;

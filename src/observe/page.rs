@@ -18,6 +18,14 @@ const IMAGE: &str = "image/svg+xml";
 const UPLOT: &str =
     concat!("/*!\n", include_str!("page/vendor/LICENSE-uPlot"), "*/\n", include_str!("page/vendor/uPlot.iife.min.js"));
 
+/// A CommonJS module that the page shares with the command line, as one that browsers take: what it exports is the
+/// default.
+macro_rules! module {
+    ($file:literal) => {
+        concat!("const module = {};\n", include_str!($file), "export default module.exports;\n")
+    };
+}
+
 /// What the page may do: run its own script, look as its own styles say, ask its own server. Nothing of anybody else's.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -32,7 +40,8 @@ pub fn asset(path: &str) -> Option<Asset> {
         "/tables.mjs" => (SCRIPT, include_str!("page/tables.mjs")),
         "/charts.mjs" => (SCRIPT, include_str!("page/charts.mjs")),
         "/dom.mjs" => (SCRIPT, include_str!("page/dom.mjs")),
-        "/words.mjs" => (SCRIPT, include_str!("page/words.mjs")),
+        "/words.mjs" => (SCRIPT, module!("../../lib/words.js")),
+        "/printable.mjs" => (SCRIPT, module!("../../lib/printable.js")),
         "/page.css" => (STYLE, include_str!("page/page.css")),
         "/icon.svg" => (IMAGE, include_str!("page/icon.svg")),
         "/uplot.js" => (SCRIPT, UPLOT),
@@ -57,10 +66,10 @@ mod tests {
         let page = asset("/").unwrap().content;
         let mut names = quoted_after(page, &["href=\"", "src=\""]);
         names.retain(|name| !name.starts_with('#'));
-        for script in ["/page.mjs", "/view.mjs", "/tables.mjs", "/charts.mjs"] {
+        for script in ["/page.mjs", "/view.mjs", "/tables.mjs", "/charts.mjs", "/dom.mjs"] {
             names.extend(quoted_after(asset(script).unwrap().content, &["from './"]));
         }
-        assert!(names.len() >= 12, "{names:?}");
+        assert!(names.len() >= 13, "{names:?}");
         for name in names {
             assert!(asset(&format!("/{name}")).is_some(), "{name}");
         }

@@ -4,22 +4,11 @@ use std::{collections::VecDeque, sync::Arc};
 
 use serde::Serialize;
 
-use crate::hub::{
-    coordinator::{Note, NoteKind},
-    event::{Event, Refusal},
-};
+use super::level::Level;
+use crate::hub::event::{Event, Refusal};
 
 /// Entries that are remembered: more than a person reads, and some hundred kilobytes.
 const MAX_ENTRIES: usize = 500;
-
-/// How much an entry concerns a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Level {
-    Info,
-    Warning,
-    Error,
-}
 
 /// One event, or several in a row that differ in their text at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,8 +61,10 @@ fn describe(event: &Event) -> Option<Entry> {
     let entry = match event {
         Event::Connect { db, id } => of_peer(Level::Info, "connect", db, id, "joined".into()),
         Event::Disconnect { db, id, reason } => of_peer(Level::Info, "disconnect", db, id, format!("left ({reason})")),
-        Event::Note { note: Note { kind: NoteKind::Introduced, .. }, .. } => return None,
-        Event::Note { db, note } => of_peer(level_of(note.kind), note.kind.name(), db, &note.peer, note.detail.clone()),
+        Event::Note { db, note } => match Level::of_note(note.kind) {
+            Level::Debug => return None,
+            level => of_peer(level, note.kind.name(), db, &note.peer, note.detail.clone()),
+        },
         Event::Refused(refusal) => {
             let Refusal { db, status, reason, remote, left_out } = refusal;
             let text = format!("A connection from {remote} was refused: {reason} ({status})");
@@ -94,14 +85,6 @@ fn of_server(level: Level, kind: &'static str, text: String) -> Entry {
 
 fn of_peer(level: Level, kind: &'static str, db: &Arc<str>, peer: &str, text: String) -> Entry {
     Entry { db: Some(db.clone()), peer: Some(peer.into()), ..of_server(level, kind, text) }
-}
-
-fn level_of(kind: NoteKind) -> Level {
-    match kind {
-        NoteKind::MasterContested => Level::Error,
-        kind if kind.is_warning() || kind == NoteKind::RequestFailed => Level::Warning,
-        _ => Level::Info,
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! How things stand, as JSON: what the page shows, and what scripts read.
+//! How things stand, as JSON: what the page and the command line show, and what scripts read, from `/status.json` or in
+//! the server's own process. index.d.ts describes the rows.
 //!
-//! Durations end in `Ms`, sizes in `Bytes`; points in time are milliseconds since the Unix epoch. Members may be added, none
-//! will change its meaning.
+//! Durations end in `Ms` or `Micros`, sizes in `Bytes`; points in time (`now`, and what ends in `At`) are milliseconds
+//! since the Unix epoch. Members may be added, none will change its meaning.
 
 use std::collections::BTreeMap;
 
@@ -44,22 +45,12 @@ impl Watch {
             Some(db) => hub.snapshot_of(db).into_iter().collect(),
         };
         let limit = question.limit.unwrap_or(usize::MAX);
-        let now = hub.now();
-        let mut databases: Vec<_> = snapshots.iter().map(|snapshot| DatabaseRow::new(snapshot, now, limit)).collect();
-        databases.sort_by_key(|database| database.name);
         let tally = self.tally.lock().clone();
         let is_asked_for = |entry: &&Entry| db.is_none() || entry.db.as_deref() == db;
         // Copied, so that nobody who has an event waits for the report to be written.
         let events = self.recent.lock().since(question.since).filter(is_asked_for).cloned().collect();
         let report = Report {
-            server: ServerRow {
-                version: env!("CARGO_PKG_VERSION"),
-                started_at: self.started,
-                uptime_ms: now,
-                stopping: is_stopping,
-                now: clock::unix_millis(),
-            },
-            databases,
+            standing: self.standing(hub, &snapshots, limit, is_stopping),
             counts: db.is_none().then_some(Counts {
                 refusals: &tally.refusals,
                 warnings: &tally.warnings,
@@ -75,16 +66,50 @@ impl Watch {
             events,
             history: self.history.lock().since(question.since, db),
         };
-        // Nothing in a report can fail to be written as JSON.
-        serde_json::to_string(&report).unwrap_or_default()
+        to_json(&report)
     }
+
+    /// What a report says of the present, as JSON, with all peers and locks.
+    pub fn standing_json(&self, hub: &Hub, is_stopping: bool) -> String {
+        to_json(&self.standing(hub, &hub.snapshot(), usize::MAX, is_stopping))
+    }
+
+    fn standing<'a>(
+        &self,
+        hub: &Hub,
+        snapshots: &'a [DatabaseSnapshot],
+        limit: usize,
+        is_stopping: bool,
+    ) -> Standing<'a> {
+        let now = hub.now();
+        let mut databases: Vec<_> = snapshots.iter().map(|snapshot| DatabaseRow::new(snapshot, now, limit)).collect();
+        databases.sort_by_key(|database| database.name);
+        let server = ServerRow {
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: self.started,
+            uptime_ms: now,
+            stopping: is_stopping,
+            now: clock::unix_millis(),
+        };
+        Standing { server, databases }
+    }
+}
+
+/// The lock table of a database, as JSON: the rows of a report.
+pub fn locks_json(hub: &Hub, db: &str) -> String {
+    to_json(&lock_rows(&hub.locks(db), hub.now(), usize::MAX))
+}
+
+/// Nothing in a report can fail to be written as JSON.
+fn to_json(answer: &impl Serialize) -> String {
+    serde_json::to_string(answer).unwrap_or_default()
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
-    server: ServerRow,
-    databases: Vec<DatabaseRow<'a>>,
+    #[serde(flatten)]
+    standing: Standing<'a>,
     /// Counts of the server; absent where one database was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<Counts<'a>>,
@@ -92,6 +117,13 @@ struct Report<'a> {
     counts_of: BTreeMap<&'a str, DatabaseCounts<'a>>,
     events: Vec<Entry>,
     history: Curves,
+}
+
+/// How things stand at the moment.
+#[derive(Serialize)]
+struct Standing<'a> {
+    server: ServerRow,
+    databases: Vec<DatabaseRow<'a>>,
 }
 
 #[derive(Serialize)]
@@ -132,6 +164,7 @@ impl<'a> From<&'a DatabaseTally> for DatabaseCounts<'a> {
 struct DatabaseRow<'a> {
     name: &'a str,
     master_present: bool,
+    needs_master: bool,
     held_requests: usize,
     delivered_requests: usize,
     request_bytes: usize,
@@ -154,6 +187,7 @@ impl<'a> DatabaseRow<'a> {
         Self {
             name: &database.name,
             master_present: status.master_present,
+            needs_master: needs_master(database),
             held_requests: status.held_requests,
             delivered_requests: status.delivered_requests,
             request_bytes: status.request_bytes,
@@ -170,6 +204,12 @@ impl<'a> DatabaseRow<'a> {
             lock_holds: (&status.lock_holds).into(),
         }
     }
+}
+
+/// AceBase's processes need a master. Plain clients of the protocol do not; but whoever has left may have had a request
+/// that waits.
+fn needs_master(database: &DatabaseSnapshot) -> bool {
+    database.status.held_requests > 0 || database.peers.iter().any(|peer| peer.role != Role::Plain)
 }
 
 #[derive(Serialize)]
@@ -344,11 +384,26 @@ mod tests {
         assert_eq!(ids, ["[master]", "slow", "idle"]);
         assert_eq!(row["peers"][1]["rttMicros"], 250);
         assert_eq!(row["queuedBytes"], 9);
+        assert_eq!(row["needsMaster"], true);
         assert_eq!(row["lockCount"], serde_json::json!({ "held": 1, "fenced": 0, "waiting": 1 }));
         assert_eq!(row["locks"][0]["state"], "held");
         assert_eq!(row["locks"][1]["ageMs"], 90);
         assert_eq!(row["locks"][1]["waitsFor"], serde_json::json!([{ "id": 7, "peer": "slow", "path": "a/b" }]));
         assert_eq!(row["lockWaits"]["buckets"].as_array().unwrap().last(), Some(&serde_json::json!([null, 0])));
+    }
+
+    #[test]
+    fn a_master_is_needed_where_a_process_of_acebase_is_or_a_request_waits() {
+        let of = |peers, held_requests| {
+            needs_master(&DatabaseSnapshot {
+                peers,
+                status: Status { held_requests, ..Status::default() },
+                ..database()
+            })
+        };
+        assert!(!of(vec![], 0) && !of(vec![peer("plain", Role::Plain, 0)], 0));
+        assert!(of(vec![], 1));
+        assert!(of(vec![peer("w", Role::Worker, 0)], 0) && of(vec![peer("[master]", Role::Master, 0)], 0));
     }
 
     #[test]

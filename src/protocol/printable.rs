@@ -1,8 +1,7 @@
 //! Words of clients as a person may be shown them. What clients call themselves and their databases must not write
 //! lines of their own into a log, move the cursor of a terminal, turn the direction of a line around, or hide in it.
 //!
-//! The same rule in JavaScript is in lib/printable.js, and for the live page in src/observe/page/words.mjs; a test
-//! holds them to each other.
+//! The same rule in JavaScript is in lib/printable.js; a test holds them to each other.
 
 use std::{fmt::Write, ops::RangeInclusive};
 

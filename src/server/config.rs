@@ -1,9 +1,14 @@
-//! All settings of a server, with their defaults, and what else they could not be.
+//! All settings of a server, with their defaults, as its owner writes them in JSON: each under the name of its option,
+//! in milliseconds and bytes. Whoever takes them from a person checks them, and has the better words for what is wrong.
+
+mod json;
 
 use std::{collections::HashMap, time::Duration};
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
+pub use self::json::BadOption;
 pub use crate::http::access::Secret;
 use crate::{
     coordination::CoordinationConfig,
@@ -11,6 +16,9 @@ use crate::{
     keeper::Launch,
     tls::TlsOptions,
 };
+
+/// The original's. AceBase's processes have it as their default, too.
+pub const DEFAULT_PORT: u16 = 9163;
 
 /// 16 KiB, in UTF-16 units: the original's. Clients POST what is longer.
 pub const DEFAULT_MAX_PAYLOAD: usize = 16 * 1024;
@@ -49,7 +57,8 @@ pub const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_millis(1_000);
 pub const DEFAULT_THREADS: usize = 1;
 
 /// What becomes of messages that are longer than `maxPayload`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LargeMessages {
     /// Sent whole over the socket: the published clients read frames of 100 MiB.
     #[default]
@@ -58,8 +67,9 @@ pub enum LargeMessages {
     Download,
 }
 
-/// See the module's description.
-#[derive(Debug, Clone)]
+/// A server's settings. Read from JSON with [`Config::from_json`]; written as JSON, the secrets are left out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Config {
     /// Where to listen. `None`: all interfaces; `localhost`: both loopbacks; else a name or an address.
     pub host: Option<String>,
@@ -68,17 +78,22 @@ pub struct Config {
     /// Keep the port open while the server restarts, and how to start what does so. Needs a fixed port.
     pub keep_port: Option<Launch>,
     /// Certificate and key, for TLS.
+    #[serde(rename = "ssl", deserialize_with = "json::tls", serialize_with = "json::absent")]
     pub tls: Option<TlsOptions>,
     /// Longest text of one frame, in UTF-16 units. `None`: the default, or over TLS `max_message_size`.
     pub max_payload: Option<usize>,
     /// What clients must know.
+    #[serde(deserialize_with = "json::secret", serialize_with = "json::absent")]
     pub token: Option<Secret>,
     /// More tokens that are as good, so that a token can be replaced while clients know the old one.
+    #[serde(deserialize_with = "json::secrets", serialize_with = "json::absent")]
     pub tokens: Vec<Secret>,
     /// Tokens of single databases. A database that has some takes no others, and with an empty list nobody.
+    #[serde(deserialize_with = "json::secrets_by_name", serialize_with = "json::absent")]
     pub database_tokens: Option<HashMap<String, Vec<Secret>>>,
     /// What becomes of databases that are not named there. `None`: who names databases and no token for the others has
     /// forgotten them, or does not want them.
+    #[serde(deserialize_with = "json::unlisted", serialize_with = "json::absent")]
     pub unlisted_databases: Option<Unlisted>,
     /// Longest message in bytes, however it comes.
     pub max_message_size: usize,
@@ -91,12 +106,16 @@ pub struct Config {
     /// Bytes of a request's head.
     pub max_header_size: usize,
     /// How long TLS and a request's head may take, each.
+    #[serde(with = "json::millis")]
     pub handshake_timeout: Duration,
     /// Idle time before TCP asks whether the other host is alive; 0: never.
+    #[serde(with = "json::millis")]
     pub keep_alive: Duration,
     /// How long sent data may stay unacknowledged; 0: as long as the system says.
+    #[serde(with = "json::millis")]
     pub user_timeout: Duration,
     /// How long a stop waits for outboxes to be sent.
+    #[serde(with = "json::millis")]
     pub flush_timeout: Duration,
     /// TCP_NODELAY.
     pub no_delay: bool,
@@ -107,8 +126,10 @@ pub struct Config {
     /// Web pages' origins that may connect.
     pub allowed_origins: Vec<String>,
     /// Proxies that are believed when they say for whom a request is.
+    #[serde(with = "json::networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// What is done for AceBase peers beyond carrying their mail.
+    #[serde(flatten)]
     pub coordination: CoordinationConfig,
     /// The live page is served at `/`.
     pub dashboard: bool,
@@ -120,7 +141,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             host: None,
-            port: 0,
+            port: DEFAULT_PORT,
             keep_port: None,
             tls: None,
             max_payload: None,
@@ -150,6 +171,14 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Reads settings from a JSON object. What it does not name is the default.
+    ///
+    /// # Errors
+    /// Which option is not known, or not what it must be.
+    pub fn from_json(text: &str) -> Result<Self, BadOption> {
+        json::read(text)
+    }
+
     /// Longest text that is not a large message, in UTF-16 units.
     pub fn effective_max_payload(&self) -> usize {
         self.max_payload.unwrap_or(DEFAULT_MAX_PAYLOAD)

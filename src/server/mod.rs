@@ -189,6 +189,11 @@ impl Server {
         &self.hub
     }
 
+    /// How things stand at the moment, as JSON: what `/status.json` says of the server and its databases.
+    pub fn standing_json(&self) -> String {
+        self.watch.standing_json(&self.hub, self.shutdown.is_cancelled())
+    }
+
     /// How things stand, as JSON.
     pub fn status_json(&self, question: &Question) -> String {
         self.watch.status_json(&self.hub, question, self.shutdown.is_cancelled())

@@ -85,7 +85,7 @@ impl Transport {
 }
 
 fn config() -> Config {
-    Config { host: Some("127.0.0.1".into()), ..Config::default() }
+    Config { host: Some("127.0.0.1".into()), port: 0, ..Config::default() }
 }
 
 enum Stream {

@@ -1,7 +1,7 @@
 // The charts: what each shows, and how it looks. Drawn by uPlot, which is a script of its own.
 
 import { element, list, setText } from './dom.mjs';
-import * as words from './words.mjs';
+import words from './words.mjs';
 
 const { uPlot } = globalThis;
 

@@ -1,7 +1,9 @@
 // Changes the document no more than needed, so that focus, selection and scrolling stay where the reader has put them.
 // Whatever a text is made of, it is shown as `printable` has it.
 
-import { printable } from './words.mjs';
+import printables from './printable.mjs';
+
+const { printable } = printables;
 
 /** An element with a class, a text and children, as far as given. */
 export function element(name, { className, text, children = [] } = {}) {

@@ -5,7 +5,7 @@ import { restyle } from './charts.mjs';
 import { nameParts, setClass, setText, show } from './dom.mjs';
 import { Model } from './model.mjs';
 import { render } from './view.mjs';
-import * as words from './words.mjs';
+import words from './words.mjs';
 
 /** Between an answer and the next question, in milliseconds. */
 const EVERY = 1000;

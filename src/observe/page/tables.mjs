@@ -2,15 +2,10 @@
 
 import { drawSpark } from './charts.mjs';
 import { element, list, row, setClass, setText, show } from './dom.mjs';
-import * as words from './words.mjs';
+import words from './words.mjs';
 
 /** Rows that get a line of their traffic: more than fit on a screen. */
 const MAX_SPARKS = 50;
-
-/** Plain clients of the protocol have no master, and need none. */
-export function usesMaster(database) {
-  return database.heldRequests > 0 || database.peers.some((peer) => peer.role !== 'plain');
-}
 
 /** @param {Element} section @param {string} selected The database that is looked at. */
 export function showDatabases(section, model, selected) {
@@ -46,7 +41,7 @@ function fillDatabase(made, database, model, isSelected) {
     words.whole(waiting),
     words.whole(database.heldRequests),
   ]);
-  setClass(made.cells[1], usesMaster(database) && !database.masterPresent ? 'bad' : '');
+  setClass(made.cells[1], database.needsMaster && !database.masterPresent ? 'bad' : '');
   setClass(made.cells[8], database.heldRequests > 0 ? 'number wait' : 'number');
 }
 

@@ -2,8 +2,8 @@
 
 import { drawCharts } from './charts.mjs';
 import { element, list, setClass, setText, show } from './dom.mjs';
-import { showDatabases, showLocks, showPeers, usesMaster } from './tables.mjs';
-import * as words from './words.mjs';
+import { showDatabases, showLocks, showPeers } from './tables.mjs';
+import words from './words.mjs';
 
 /** A lock that is held longer than this, in milliseconds, while others wait for it, is worth a remark. */
 const LONG_HOLD = 5000;
@@ -45,7 +45,7 @@ function concernsOf(database) {
 
 function masterConcern(database) {
   const held = database.heldRequests;
-  if (database.masterPresent || !usesMaster(database)) {
+  if (database.masterPresent || !database.needsMaster) {
     return undefined;
   }
   const waiting = held === 0 ? '.' : `: ${words.counted(held, 'request')} ${held === 1 ? 'waits' : 'wait'}.`;

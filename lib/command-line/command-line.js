@@ -5,9 +5,9 @@
 
 const { readConfigFile } = require('./config-file.js');
 const { readLook, LOOKS, LOOK_HELP } = require('./look.js');
-const { nearest } = require('./nearest.js');
-const { OPTIONS, SSL_OPTIONS } = require('./options.js');
-const { flag } = require('./kinds.js');
+const { nearest } = require('../config/nearest.js');
+const { OPTIONS, SSL_OPTIONS } = require('../config/options.js');
+const { flag } = require('../config/kinds.js');
 const { UsageError } = require('./usage-error.js');
 
 /** Switches TLS on, as in the original: without it, the certificate's variables are not looked at. */

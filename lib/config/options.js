@@ -1,7 +1,8 @@
 'use strict';
 
-// The one table of options: what each is called, what it must be, what it is when absent, and what it is for. Validation, the
-// command line and its help read it; tests hold the README's table, the type declarations and the addon's defaults against it.
+// The one table of options: what each is called, what it must be, what it is when absent, and what it is for. Validation,
+// the command line and its help read it; `npm run document-options` writes the README's table and the type declarations
+// from it; a test holds the addon's names and defaults against it.
 
 const {
   bytes,
@@ -66,7 +67,7 @@ const OPTIONS = [
     kind: listsByName(),
     absent: 'no database has tokens of its own',
     secret: true,
-    help: 'Tokens of single databases, by name: such a database takes only these, and with an empty list nobody.',
+    help: 'Tokens of single databases, by name (mydb_data): such a database takes only these, and with an empty list nobody.',
   },
   {
     name: 'unlistedDatabases',
@@ -77,10 +78,9 @@ const OPTIONS = [
   {
     name: 'maxPayload',
     kind: bytes(1),
-    default: 16 * KIB,
     absent:
       '16384; with `ssl`, behind a proxy that ends TLS, and where a name or token cannot be in a POST, `maxMessageSize`',
-    help: 'The longest text that a client sends in one WebSocket frame; it sends longer ones over HTTP.',
+    help: 'The longest text, in UTF-16 units, that a client sends in one WebSocket frame; it sends longer ones over HTTP.',
   },
   {
     name: 'maxMessageSize',
@@ -92,7 +92,7 @@ const OPTIONS = [
     name: 'largeMessages',
     kind: choice('push', 'download'),
     default: 'push',
-    help: "How messages longer than maxPayload reach their receivers: whole over the socket, or fetched after a 'get:'.",
+    help: "How messages longer than maxPayload reach their receivers: whole over the socket, or fetched after a 'get:', which the published clients cannot.",
   },
   {
     name: 'allowedOrigins',
@@ -104,7 +104,7 @@ const OPTIONS = [
     name: 'trustedProxies',
     kind: networks(),
     default: [],
-    help: 'Addresses and networks (10.0.0.0/8) of proxies in front of the server: what they say of where a request comes from is believed.',
+    help: 'Addresses and networks (10.0.0.0/8) of proxies in front of the server: what they say of where a request comes from (X-Forwarded-For, Forwarded) is believed.',
   },
   {
     name: 'introductions',
@@ -253,7 +253,11 @@ const OPTIONS = [
 const SSL_OPTIONS = [
   { name: 'certPath', kind: text(), help: 'The PEM file with the certificate and its chain.' },
   { name: 'keyPath', kind: text(), help: "The PEM file with the certificate's private key." },
-  { name: 'pfxPath', kind: text(), help: 'The PKCS#12 file with both; instead of certPath and keyPath.' },
+  {
+    name: 'pfxPath',
+    kind: text(),
+    help: 'The PKCS#12 file with the certificate and its private key; instead of certPath and keyPath.',
+  },
   {
     name: 'passphrase',
     // An empty passphrase is one: PKCS#12 files may have it.
@@ -262,14 +266,23 @@ const SSL_OPTIONS = [
     help: 'What the private key or the PKCS#12 file is encrypted with.',
   },
   { name: 'caPath', kind: text(), help: 'The PEM file with the authorities whose client certificates are accepted.' },
-  { name: 'requestCert', kind: flag(), help: 'Ask each client for a certificate of caPath, and refuse those without.' },
+  {
+    name: 'requestCert',
+    kind: flag(),
+    default: false,
+    help: 'Ask each client for a certificate of caPath, and refuse those without.',
+  },
 ];
 
 /** What else the configuration object takes. */
 const SSL = {
   name: 'ssl',
+  kind: { type: 'AceBaseIPCServerSslConfig' },
   absent: 'plain TCP',
   help: 'The certificate to serve TLS with: `{ certPath, keyPath }` or `{ pfxPath }`, with `passphrase` where encrypted; `caPath` and `requestCert` ask clients for theirs.',
 };
 
-module.exports = { OPTIONS, SSL, SSL_OPTIONS };
+/** The options that are not the addon's: the log is JavaScript's. */
+const LOG_OPTIONS = ['logLevel', 'logFormat', 'logger'];
+
+module.exports = { LOG_OPTIONS, OPTIONS, SSL, SSL_OPTIONS };

@@ -6,7 +6,7 @@
 // The keeper needs one file, the addon. Its own few lines are handed to Node.js as text: as a file they would not be found where
 // this package is part of a bundle, or lies in an archive that only this process can read (Yarn's Plug'n'Play).
 
-const { nativeFile } = require('./native.js');
+const { nativeFile } = require('../native.js');
 
 /** What Node.js and the addon may need to be found and to run. */
 const INHERITED = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'DYLD_FALLBACK_LIBRARY_PATH'];
@@ -41,7 +41,7 @@ const KEEPER = `
 
 /**
  * What the addon needs to start a keeper, or why there can be none; and what is odd about its settings.
- * @returns {{ launch?: import('../native.js').NativeLaunch, doubts: string[] }}
+ * @returns {{ launch?: { program: string, args: string[], environment: [string, string][] }, doubts: string[] }}
  */
 function keeperLaunch() {
   const obstacle = findObstacle();
@@ -92,11 +92,12 @@ function evaluate(script, args, flags = []) {
   return [...(process.versions.bun ? [] : flags), '-e', script, '--', ...args];
 }
 
+/** Names and values. */
 function environment() {
   const names = INHERITED.filter((name) => process.env[name] !== undefined);
-  const inherited = Object.fromEntries(names.map((name) => [name, process.env[name]]));
+  const inherited = names.map((name) => [name, process.env[name]]);
   // Else Electron would start this application again.
-  return process.versions.electron ? { ...inherited, ELECTRON_RUN_AS_NODE: '1' } : inherited;
+  return process.versions.electron ? [...inherited, ['ELECTRON_RUN_AS_NODE', '1']] : inherited;
 }
 
 /** An odd value is remarked on, and the default is in force: it must not mean no patience at all. */

@@ -2,8 +2,8 @@
 
 // What `acebase-ipc-server status` and `… top` are told: which server to look at, and how. Pure.
 
-const { nearest } = require('./nearest.js');
-const { OPTIONS } = require('./options.js');
+const { nearest } = require('../config/nearest.js');
+const { OPTIONS } = require('../config/options.js');
 const { UsageError } = require('./usage-error.js');
 
 const LOOKS = ['status', 'top'];

@@ -1,6 +1,6 @@
 'use strict';
 
-const { printable } = require('./printable.js');
+const { printable } = require('../printable.js');
 
 /** A client that is connected to a server, as the server's owner sees it. */
 class AceBaseIPCClient {

@@ -6,7 +6,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { fetchReport, withRates, troubles, NoReport } = require('./report.js');
 const { toLines } = require('./report-text.js');
-const { printableJson } = require('./printable.js');
+const { printableJson } = require('../printable.js');
 const { openScreen } = require('./screen.js');
 
 /** Time between two reports, in milliseconds; rates are what has grown in it. */

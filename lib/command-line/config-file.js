@@ -4,8 +4,8 @@
 
 const { readFileSync } = require('node:fs');
 
-const { readValues } = require('./config.js');
-const { faultIn } = require('./json-fault.js');
+const { readValues } = require('../config/config.js');
+const { loadNative } = require('../native.js');
 const { UsageError } = require('./usage-error.js');
 
 /**
@@ -30,11 +30,12 @@ function read(path) {
 }
 
 function parse(path, text) {
-  const fault = faultIn(text);
-  if (fault) {
-    throw new UsageError(`${path}: line ${fault.line}, column ${fault.column}: ${fault.problem}`);
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Node.js does not say where it is in all its versions, and repeats what is there: it may be a token.
+    throw new UsageError(`${path}: not JSON: ${loadNative().jsonFault(text)}`);
   }
-  return JSON.parse(text);
 }
 
 function check(path, config) {

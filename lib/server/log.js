@@ -2,7 +2,7 @@
 
 // The log: levels, the two forms of a line, and where lines go. Knows nothing of what is logged.
 
-const { printable, printableJson } = require('./printable.js');
+const { printable, printableJson } = require('../printable.js');
 
 /** From the most to the least important. */
 const LEVELS = ['error', 'warn', 'info', 'debug'];

@@ -5,14 +5,14 @@
 const { EventEmitter } = require('node:events');
 
 const { AceBaseIPCClient } = require('./client.js');
-const { readConfig } = require('./config.js');
+const { readConfig, toAddon } = require('../config/config.js');
 const { logEvent, logNeeds } = require('./event-log.js');
 const { mustBeTaken } = require('./failed-start.js');
 const { keeperLaunch } = require('./keep-port.js');
 const { Log } = require('./log.js');
-const { loadNative } = require('./native.js');
-const { OPTIONS } = require('./options.js');
-const { printable } = require('./printable.js');
+const { loadNative } = require('../native.js');
+const { OPTIONS } = require('../config/options.js');
+const { printable } = require('../printable.js');
 
 const { NativeServer } = loadNative();
 
@@ -21,15 +21,12 @@ const DEFAULT_PORT = OPTIONS.find((option) => option.name === 'port').default;
 /** Events that the addon only produces while somebody listens for them, or the log has lines of them. */
 const ON_DEMAND = ['connect', 'disconnect', 'refused', 'message', 'trace', 'coordination'];
 
-/** Kinds of `coordination` events that are warnings too. */
-const WARNINGS = ['requests-refused', 'master-contested', 'master-silent', 'message-refused'];
-
 /**
  * A hub through which AceBase processes that share the same database files talk to each other.
  * See index.d.ts for its documentation.
  */
 class AceBaseIPCServer extends EventEmitter {
-  /** What the addon is configured with. */
+  /** The options that were given. */
   #options;
   #log;
   /** The running server; `undefined` before `start()` and after `stop()`. */
@@ -43,9 +40,8 @@ class AceBaseIPCServer extends EventEmitter {
   constructor(config = {}) {
     super();
     const { options, doubts } = readConfig(config);
-    const { logLevel, logFormat, logger, ...others } = options;
-    this.#options = others;
-    this.#log = new Log({ logLevel, logFormat, logger });
+    this.#options = options;
+    this.#log = new Log(options);
     this.#followListeners();
     // Later, so that whoever made this server has had time to listen.
     process.nextTick(() => {
@@ -73,12 +69,11 @@ class AceBaseIPCServer extends EventEmitter {
   }
 
   async #start() {
-    const options = {
-      port: DEFAULT_PORT,
+    const options = toAddon({
       ...this.#options,
-      keeper: this.#options.keepPort ? this.#keeper() : undefined,
+      keepPort: this.#options.keepPort ? this.#keeper() : undefined,
       development: process.env.NODE_ENV === 'development',
-    };
+    });
     const take = (events) => this.#take(events);
     this.#native = await NativeServer.start(options, [...this.#wanted], take).catch((error) => {
       this.#tellAll(this.#early.splice(0));
@@ -239,7 +234,7 @@ class AceBaseIPCServer extends EventEmitter {
       case 'trace':
         return this.emit('trace', traced(event));
       case 'coordination':
-        return this.#note({ kind: event.code, ...peer, detail: event.message });
+        return this.#note({ kind: event.code, ...peer, detail: event.message }, event.isWarning);
       case 'notice':
         return this.emit('notice', { code: event.code, message: event.message });
       case 'warning':
@@ -259,8 +254,8 @@ class AceBaseIPCServer extends EventEmitter {
     super.emit('error', error);
   }
 
-  #note(note) {
-    if (WARNINGS.includes(note.kind)) {
+  #note(note, isWarning) {
+    if (isWarning) {
       this.#warn({ code: note.kind, message: note.detail });
     }
     this.emit('coordination', note);

@@ -5,16 +5,13 @@
 const http = require('node:http');
 const https = require('node:https');
 
-const { printable } = require('./printable.js');
+const { printable } = require('../printable.js');
 
 /** How long an answer may take, in milliseconds: a server that is slower than this is not well. */
 const PATIENCE = 5000;
 
 /** The longest report that is read, in bytes: 64 MiB. */
 const MAX_LENGTH = 64 * 1024 * 1024;
-
-/** Roles of AceBase's own processes; they need a master. */
-const MASTER_SEEKERS = ['master', 'worker'];
 
 /** There is no report to be had; in one line, why. Whoever is there instead of a server may have a say in it. */
 class NoReport extends Error {
@@ -142,7 +139,7 @@ function rates(earlier, now, seconds) {
 /**
  * What is not well, one sentence each.
  * @param {object} report
- * @param {string} [db] A database that must have a master; without it, each that AceBase's processes use.
+ * @param {string} [db] A database that must have a master; without it, each that needs one.
  * @returns {string[]}
  */
 function troubles({ server, databases }, db) {
@@ -151,15 +148,11 @@ function troubles({ server, databases }, db) {
     found.push(`no client of database ${db} is connected`);
   }
   for (const database of databases.filter((candidate) => !candidate.masterPresent)) {
-    if (db !== undefined || database.heldRequests > 0 || needsMaster(database)) {
+    if (db !== undefined || database.needsMaster) {
       found.push(`database ${database.name} has no master`);
     }
   }
   return found;
-}
-
-function needsMaster({ peers }) {
-  return peers.some(({ role }) => MASTER_SEEKERS.includes(role));
 }
 
 module.exports = { fetchReport, withRates, troubles, NoReport };

@@ -2,16 +2,6 @@
 
 // What the log says of each of the addon's events, and which of them must be produced for it.
 
-/** How much each kind of `coordination` event matters, where that is not `info`. */
-const NOTE_LEVELS = {
-  introduced: 'debug',
-  'request-failed': 'warn',
-  'requests-refused': 'warn',
-  'master-silent': 'warn',
-  'message-refused': 'warn',
-  'master-contested': 'error',
-};
-
 /** Events that the addon only produces when asked, and the level from which the log has lines of them. */
 const ON_DEMAND_LEVELS = {
   connect: 'info',
@@ -29,7 +19,7 @@ function logNeeds(log, name) {
 /**
  * Writes the line of an event, if it has one at the log's level.
  * @param {import('./log.js').Log} log
- * @param {import('../native.js').NativeEvent} event
+ * @param {import('../../native.js').NativeEvent} event
  */
 function logEvent(log, event) {
   const line = describe(event);
@@ -50,7 +40,7 @@ function describe(event) {
       return refusal(event);
     case 'coordination':
       return {
-        level: NOTE_LEVELS[code] ?? 'info',
+        level: event.level,
         // Most of these sentences name the client.
         message: `${code} in ${db}: ${message}${message.includes(id) ? '' : ` (${id})`}`,
         details: { ...peer, kind: code, detail: message },

@@ -4,8 +4,11 @@
 // no addon.
 
 const { connectedName, connectedToken, isNamePosted, isTokenPosted } = require('./as-sent.js');
-const { OPTIONS, SSL, SSL_OPTIONS } = require('./options.js');
+const { LOG_OPTIONS, OPTIONS, SSL, SSL_OPTIONS } = require('./options.js');
 const { nearest } = require('./nearest.js');
+
+/** Halves of characters, as JSON writes them, and its other escapes. */
+const ESCAPES = /\\(?:u(d[89a-f])..|.)/g;
 
 /** How the names of AceBase's databases end here: its storages are of type `data` unless they say otherwise. */
 const STORAGE_TYPE = /_(data|transaction|auth)$/;
@@ -33,6 +36,16 @@ function readConfig(config) {
     throw new TypeError('AceBaseIPCServer: option "keepPort" needs a fixed port, but option "port" is 0');
   }
   return { options, doubts: [...doubts, ...doubtTokens(options), ...doubtDatabases(options)] };
+}
+
+/**
+ * Options as the addon takes them: JSON, under the same names (src/server/config.rs). Those of the log are not its.
+ * @param {Record<string, unknown>} options
+ */
+function toAddon(options) {
+  const its = Object.entries(options).filter(([name]) => !LOG_OPTIONS.includes(name));
+  // A half of a character can be in no text of the addon: there, and to clients, it is U+FFFD.
+  return JSON.stringify(Object.fromEntries(its)).replace(ESCAPES, (written, half) => (half ? '\\ufffd' : written));
 }
 
 /**
@@ -210,4 +223,4 @@ function isPlainObject(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-module.exports = { readConfig, readValues };
+module.exports = { readConfig, readValues, toAddon };

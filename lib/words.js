@@ -1,38 +1,32 @@
-// Figures in words, for people. Pure.
+'use strict';
+
+// Figures in words, for people: the same in a terminal and on the live page. Pure, and without `require`: the server
+// serves this file to the page, too, as a module (src/observe/page.rs).
 
 const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const FINE = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 
-/** Control and format characters, separators of lines and paragraphs, and halves of characters. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
-
-/** A text with its unseen characters written out, by the same rule as lib/printable.js. */
-export function printable(text) {
-  return String(text).replace(UNSEEN, (character) => {
-    const code = character.codePointAt(0);
-    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-  });
-}
-
 /** How a thing is counted: `1 peer`, `2 peers`. */
-export function counted(count, noun) {
+function counted(count, noun) {
   return `${WHOLE.format(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-export function whole(number) {
+/** A whole number. */
+function whole(number) {
   return WHOLE.format(number);
 }
 
 /** Something a second; nothing while it is not known. */
-export function rate(perSecond) {
+function rate(perSecond) {
   if (perSecond === null || perSecond === undefined) {
     return '–';
   }
   return `${(perSecond < 10 ? FINE : WHOLE).format(perSecond)}/s`;
 }
 
-export function bytes(size) {
-  const units = ['B', 'KiB', 'MiB', 'GiB'];
+/** A size in its greatest unit. */
+function bytes(size) {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let unit = 0;
   let left = size;
   while (left >= 1024 && unit < units.length - 1) {
@@ -43,7 +37,7 @@ export function bytes(size) {
 }
 
 /** A duration in its two greatest units. */
-export function duration(ms) {
+function duration(ms) {
   if (ms < 1000) {
     return `${WHOLE.format(Math.max(0, ms))} ms`;
   }
@@ -66,7 +60,7 @@ export function duration(ms) {
 }
 
 /** A round trip, which is mostly below a millisecond. */
-export function roundTrip(micros) {
+function roundTrip(micros) {
   if (micros === null) {
     return '–';
   }
@@ -76,11 +70,13 @@ export function roundTrip(micros) {
 const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 /** The time of day, where the reader is. */
-export function clock(at) {
+function clock(at) {
   return CLOCK.format(at);
 }
 
 /** A database path as AceBase users write it. */
-export function path(text) {
+function path(text) {
   return `/${text}`;
 }
+
+module.exports = { bytes, clock, counted, duration, path, rate, roundTrip, whole };
