@@ -51,14 +51,17 @@ impl PeerHandle {
     }
 
     /// Routes as many of the messages, in order, as one turn may do; one at least. Those of a peer that has left are dropped.
-    pub fn receive_some(&self, messages: &mut impl Iterator<Item = Text>) {
+    /// Gives what it has cost, in bytes that are copied: as much time as that would take.
+    pub fn receive_some(&self, messages: &mut impl Iterator<Item = Text>) -> usize {
+        let mut cost = 0;
         self.database.turn(|turn| {
             if turn.is_of(&self.id, self.link) {
-                turn.receive_some(&self.id, messages);
+                cost = turn.receive_some(&self.id, messages);
             } else {
                 messages.for_each(drop);
             }
         });
+        cost
     }
 
     /// The connection is gone.

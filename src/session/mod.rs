@@ -44,8 +44,15 @@ pub use closing::LINGER;
 /// Bytes read from a socket at a time. Shared by all sessions of a thread, so it may be generous.
 const READ_LEN: usize = 128 * 1024;
 
-/// Reads of one session before others get a turn, as long as they do not fill the buffer together.
+/// Reads of one session before others get a turn, as long as they cost less than [`COST_PER_POLL`].
 const READS_PER_POLL: usize = 4;
+
+/// What a session may do before others get a turn, in bytes that are copied: a fraction of a millisecond's work. A turn of the hub
+/// that costs more is not cut short, but nothing follows it.
+const COST_PER_POLL: usize = 512 * 1024;
+
+/// What decrypting and decoding a byte costs, in bytes that are copied.
+const COST_OF_A_BYTE: usize = 2;
 
 thread_local! {
     /// The buffer that sockets are read into; empty until first used, and while in use.
@@ -114,6 +121,8 @@ pub struct Session {
     /// Nothing is read until this is routed.
     backlog: Option<Box<Backlog>>,
     room: Room,
+    /// What was done since the session was polled, as [`COST_PER_POLL`] counts.
+    cost: usize,
     flush_timeout: Duration,
     /// How what came with the upgrade request has ended the session already.
     early_ending: Option<Ending>,
@@ -154,6 +163,7 @@ impl Session {
             decoder,
             backlog: None,
             room,
+            cost: 0,
             flush_timeout,
             early_ending: None,
             _permit: connection.permit,
@@ -204,11 +214,10 @@ impl Session {
         if let Some(backlog) = self.backlog.take() {
             return Poll::Ready(self.work_off(backlog));
         }
-        let mut bytes = 0;
+        self.cost = 0;
         for _ in 0..READS_PER_POLL {
-            let (len, ending) = ready!(self.poll_room_and_read(cx));
-            bytes += len;
-            if ending.is_some() || self.backlog.is_some() || bytes >= READ_LEN {
+            let ending = ready!(self.poll_room_and_read(cx));
+            if ending.is_some() || self.cost >= COST_PER_POLL || self.backlog.is_some() {
                 return Poll::Ready(ending);
             }
         }
@@ -223,20 +232,19 @@ impl Session {
         }
     }
 
-    /// Reads once, where there is room for the rest of what has begun. Gives the bytes that were read, and how the session has
-    /// ended.
-    fn poll_room_and_read(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Option<Ending>)> {
+    /// Reads once, where there is room for the rest of what has begun.
+    fn poll_room_and_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
         if ready!(self.room.poll(cx, self.decoder.unfinished())).is_err() {
-            return Poll::Ready((0, Some(Ending::Close(CloseReason::Full))));
+            return Poll::Ready(Some(Ending::Close(CloseReason::Full)));
         }
         match self.poll_read(cx) {
-            Poll::Pending => self.room.poll_overdue(cx).map(|()| (0, Some(Ending::Close(CloseReason::Unfinished)))),
+            Poll::Pending => self.room.poll_overdue(cx).map(|()| Some(Ending::Close(CloseReason::Unfinished))),
             read => read,
         }
     }
 
-    /// Reads once what the socket has, and routes it. Gives the bytes that were read, and how they have ended the session.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Option<Ending>)> {
+    /// Reads once what the socket has, and routes it.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
         let mut scratch = SCRATCH.take();
         if scratch.is_empty() {
             scratch.resize(READ_LEN, 0);
@@ -244,6 +252,7 @@ impl Session {
         let mut buffer = ReadBuf::new(&mut scratch);
         let polled = Pin::new(&mut self.reader).poll_read(cx, &mut buffer);
         let len = buffer.filled().len();
+        self.cost += COST_OF_A_BYTE * len;
         let ending = match polled {
             Poll::Ready(Ok(())) if len == 0 => Poll::Ready(Some(Ending::Lost(self.silent_loss()))),
             Poll::Ready(Ok(())) => Poll::Ready(self.take_in(&scratch[..len])),
@@ -251,7 +260,7 @@ impl Session {
             Poll::Pending => Poll::Pending,
         };
         SCRATCH.set(scratch);
-        ending.map(|ending| (len, ending))
+        ending
     }
 
     /// Why the connection has ended, where reading gives no reason.
@@ -309,7 +318,7 @@ impl Session {
     /// Routes as many of the messages as one turn may do, and keeps the others; or else does what comes afterwards.
     fn route(&mut self, mut messages: vec::Drain<'_, Text>, afterwards: Afterwards) -> Option<Ending> {
         if messages.len() > 0 {
-            self.peer.receive_some(&mut messages);
+            self.cost += self.peer.receive_some(&mut messages);
         }
         if messages.len() == 0 {
             return self.conclude(&afterwards);

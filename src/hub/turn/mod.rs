@@ -25,7 +25,7 @@ use crate::protocol::Text;
 
 /// What the messages of one turn may cost, in bytes that are copied: some milliseconds' work, so that a peer of another database,
 /// or of this one, does not feel that somebody floods many receivers.
-const TURN_COST: usize = 4 << 20;
+const TURN_COST: usize = 10 << 20;
 
 /// The same for each receiver, where they are so many that their share would be less: a system call for each must be worth it.
 const TURN_COST_PER_RECEIVER: usize = 8 << 10;

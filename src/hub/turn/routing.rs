@@ -17,8 +17,8 @@ use crate::{
 };
 
 impl Turn<'_> {
-    /// Routes as many of a peer's messages, in order, as one turn may do; one at least.
-    pub(in crate::hub) fn receive_some(&mut self, from: &Arc<str>, messages: &mut impl Iterator<Item = Text>) {
+    /// Routes as many of a peer's messages, in order, as one turn may do; one at least. Gives what it has cost.
+    pub(in crate::hub) fn receive_some(&mut self, from: &Arc<str>, messages: &mut impl Iterator<Item = Text>) -> usize {
         let (mut received, mut large) = (Traffic::default(), 0);
         for message in messages {
             received.messages += 1;
@@ -31,6 +31,7 @@ impl Turn<'_> {
         }
         self.flush_broadcast(from);
         self.count_received(from, received, large);
+        self.cost
     }
 
     /// Routes one message. What it broadcasts is in the outboxes only after [`Turn::flush_broadcast`].
