@@ -361,12 +361,16 @@ export interface AceBaseIPCDatabaseStatus {
   queuedBytes: number;
   /** How many clients it has. */
   peerCount: number;
-  /** Its clients: the master first, then those with most bytes waiting. */
+  /** The first thousand: the master, then those with most bytes waiting. `getClients()` has all. */
   peers: AceBaseIPCPeerStatus[];
+  /** How many are not listed. */
+  peersLeftOut: number;
   /** How many locks it has, by their state. */
   lockCount: Record<AceBaseIPCLock['state'], number>;
-  /** Its locks: the granted ones first, the oldest of each first. */
+  /** The first thousand: the granted ones, then those that are waited for, the oldest first. `locks()` has all. */
   locks: AceBaseIPCLock[];
+  /** How many are not listed. */
+  locksLeftOut: number;
   /** How long locks were waited for. */
   lockWaits: AceBaseIPCHistogram;
   /** How long locks were held. */

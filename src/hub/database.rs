@@ -128,15 +128,12 @@ impl Database {
     }
 
     pub(super) fn snapshot(&self) -> DatabaseSnapshot {
-        let state = self.state.lock();
-        let coordinator = state.coordinator.as_ref();
-        DatabaseSnapshot {
-            name: self.name.clone(),
-            peers: state.clients(),
-            locks: coordinator.map(|coordinator| coordinator.locks()).unwrap_or_default(),
-            status: state.status(),
-            totals: state.totals(),
-        }
+        let (sights, locks, status, totals) = {
+            let state = self.state.lock();
+            (state.sights(), state.locks(), state.status(), state.totals())
+        };
+        let peers = sights.into_iter().map(PeerSnapshot::from).collect();
+        DatabaseSnapshot { name: self.name.clone(), peers, locks, status, totals }
     }
 
     pub(super) fn figures(&self) -> DatabaseFigures {
@@ -151,7 +148,8 @@ impl Database {
     }
 
     pub(super) fn clients(&self) -> Vec<PeerSnapshot> {
-        self.state.lock().clients()
+        let sights = self.state.lock().sights();
+        sights.into_iter().map(PeerSnapshot::from).collect()
     }
 
     pub(super) fn send(&self, id: &str, text: Text) -> bool {
@@ -167,7 +165,7 @@ impl Database {
     }
 
     pub(super) fn locks(&self) -> Vec<Lock> {
-        self.state.lock().coordinator.as_ref().map(|coordinator| coordinator.locks()).unwrap_or_default()
+        self.state.lock().locks()
     }
 
     pub(super) fn status(&self) -> Status {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     coordinator::{Lock, Role, Status},
-    outbox::Traffic,
+    outbox::{Outbox, Traffic},
     peers::{Peer, Presence, State, Totals},
 };
 
@@ -59,23 +59,51 @@ pub struct PeerSnapshot {
     pub round_trip: Option<Duration>,
 }
 
+/// One peer, as far as the database's lock is needed to see it. The rest asks outboxes and the system.
+pub(super) struct PeerSight {
+    id: Arc<str>,
+    role: Role,
+    connected: u64,
+    is_away: bool,
+    received: Traffic,
+    outbox: Arc<Outbox>,
+}
+
 impl State {
-    pub(super) fn clients(&self) -> Vec<PeerSnapshot> {
-        self.peers.iter().map(|(id, peer)| peer.snapshot(id, self.role(id))).collect()
+    pub(super) fn sights(&self) -> Vec<PeerSight> {
+        self.peers.iter().map(|(id, peer)| peer.sight(id, self.role(id))).collect()
+    }
+
+    pub(super) fn locks(&self) -> Vec<Lock> {
+        self.coordinator.as_ref().map(|coordinator| coordinator.locks()).unwrap_or_default()
     }
 }
 
 impl Peer {
-    fn snapshot(&self, id: &Arc<str>, role: Role) -> PeerSnapshot {
-        PeerSnapshot {
+    fn sight(&self, id: &Arc<str>, role: Role) -> PeerSight {
+        PeerSight {
             id: id.clone(),
             role,
             connected: self.connected,
             is_away: matches!(self.presence, Presence::Away(_)),
-            queued: self.outbox.waiting_bytes(),
             received: self.received,
-            sent: self.outbox.traffic(),
-            round_trip: self.outbox.transport().and_then(|transport| transport.round_trip()),
+            outbox: self.outbox.clone(),
+        }
+    }
+}
+
+impl From<PeerSight> for PeerSnapshot {
+    /// Takes down the rest. Not under the database's lock.
+    fn from(PeerSight { id, role, connected, is_away, received, outbox }: PeerSight) -> Self {
+        Self {
+            id,
+            role,
+            connected,
+            is_away,
+            queued: outbox.waiting_bytes(),
+            received,
+            sent: outbox.traffic(),
+            round_trip: outbox.transport().and_then(|transport| transport.round_trip()),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Durations end in `Ms` or `Micros`, sizes in `Bytes`; points in time (`now`, and what ends in `At`) are milliseconds
 //! since the Unix epoch. Members may be added, none will change its meaning.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use super::{
     history::Curves,
     recent::Entry,
     tally::{ByWord, DatabaseTally, OTHERS},
-    waiting::{MAX_BLOCKERS, blockers},
+    waiting::Granted,
 };
 use crate::hub::{
     DatabaseSnapshot, Hub, PeerSnapshot, Traffic,
@@ -24,6 +24,10 @@ use crate::{
     clock,
 };
 
+/// Peers and locks of a database that a report lists at most, each: a few hundred kilobytes, which are written in some milliseconds.
+/// How many it leaves out it says; `getClients()` and `locks()` have all.
+pub const MAX_ROWS: usize = 1_000;
+
 /// What somebody wants to know.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
@@ -32,7 +36,7 @@ pub struct Question {
     /// Of history and events only what is not older than this, in milliseconds since the Unix epoch: the `now` of an earlier
     /// report.
     pub since: u64,
-    /// Peers and locks of each database at most, those that matter most.
+    /// Peers and locks of each database at most, those that matter most; [`MAX_ROWS`] in any case.
     pub limit: Option<usize>,
 }
 
@@ -44,7 +48,7 @@ impl Watch {
             None => hub.snapshot(),
             Some(db) => hub.snapshot_of(db).into_iter().collect(),
         };
-        let limit = question.limit.unwrap_or(usize::MAX);
+        let limit = question.limit.map_or(MAX_ROWS, |limit| limit.min(MAX_ROWS));
         let tally = self.tally.lock().clone();
         let is_asked_for = |entry: &&Entry| db.is_none() || entry.db.as_deref() == db;
         // Copied, so that nobody who has an event waits for the report to be written.
@@ -71,7 +75,7 @@ impl Watch {
 
     /// What a report says of the present, as JSON, with all peers and locks.
     pub fn standing_json(&self, hub: &Hub, is_stopping: bool) -> String {
-        to_json(&self.standing(hub, &hub.snapshot(), usize::MAX, is_stopping))
+        to_json(&self.standing(hub, &hub.snapshot(), MAX_ROWS, is_stopping))
     }
 
     fn standing<'a>(
@@ -175,8 +179,10 @@ struct DatabaseRow<'a> {
     queued_bytes: usize,
     peer_count: usize,
     peers: Vec<PeerRow<'a>>,
+    peers_left_out: usize,
     lock_count: LockCount,
     locks: Vec<LockRow<'a>>,
+    locks_left_out: usize,
     lock_waits: HistogramRow,
     lock_holds: HistogramRow,
 }
@@ -184,6 +190,8 @@ struct DatabaseRow<'a> {
 impl<'a> DatabaseRow<'a> {
     fn new(database: &'a DatabaseSnapshot, now: u64, limit: usize) -> Self {
         let (status, totals) = (&database.status, &database.totals);
+        let peers = peer_rows(&database.peers, limit);
+        let locks = lock_rows(&database.locks, now, limit);
         Self {
             name: &database.name,
             master_present: status.master_present,
@@ -197,9 +205,11 @@ impl<'a> DatabaseRow<'a> {
             large_messages: totals.large,
             queued_bytes: database.peers.iter().map(|peer| peer.queued).sum(),
             peer_count: database.peers.len(),
-            peers: peer_rows(&database.peers, limit),
+            peers_left_out: database.peers.len() - peers.len(),
+            peers,
             lock_count: status.into(),
-            locks: lock_rows(&database.locks, now, limit),
+            locks_left_out: database.locks.len() - locks.len(),
+            locks,
             lock_waits: (&status.lock_waits).into(),
             lock_holds: (&status.lock_holds).into(),
         }
@@ -237,14 +247,32 @@ struct PeerRow<'a> {
     sent: TrafficRow,
 }
 
-/// The master first, then those with the fullest queues, then the busiest.
 fn peer_rows(peers: &[PeerSnapshot], limit: usize) -> Vec<PeerRow<'_>> {
-    let mut peers: Vec<_> = peers.iter().collect();
+    foremost_peers(peers, limit).into_iter().map(peer_row).collect()
+}
+
+/// So many at most: the master first, then those with the fullest queues, then the busiest.
+pub fn foremost_peers(peers: &[PeerSnapshot], limit: usize) -> Vec<&PeerSnapshot> {
     let rank =
         |peer: &PeerSnapshot| (peer.role == Role::Master, peer.queued, peer.received.messages + peer.sent.messages);
-    peers.sort_by(|a, b| rank(b).cmp(&rank(a)).then_with(|| a.id.cmp(&b.id)));
-    peers.truncate(limit);
-    peers.into_iter().map(peer_row).collect()
+    foremost(peers, limit, |a, b| rank(b).cmp(&rank(a)).then_with(|| a.id.cmp(&b.id)))
+}
+
+/// So many at most: granted ones first, then the waiting; the oldest of each first.
+pub fn foremost_locks(locks: &[Lock], limit: usize) -> Vec<&Lock> {
+    let rank = |lock: &Lock| (lock.state == LockState::Waiting, lock.since, lock.id);
+    foremost(locks, limit, |a, b| rank(a).cmp(&rank(b)))
+}
+
+/// The first few in an order. Only these are sorted.
+fn foremost<T>(of: &[T], limit: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<&T> {
+    let mut rows: Vec<_> = of.iter().collect();
+    if limit < rows.len() {
+        rows.select_nth_unstable_by(limit, |a, b| order(a, b));
+        rows.truncate(limit);
+    }
+    rows.sort_by(|a, b| order(a, b));
+    rows
 }
 
 fn peer_row(peer: &PeerSnapshot) -> PeerRow<'_> {
@@ -299,15 +327,13 @@ struct BlockerRow<'a> {
     path: &'a str,
 }
 
-/// Granted ones first, then the waiting; the oldest of each first.
 fn lock_rows(locks: &[Lock], now: u64, limit: usize) -> Vec<LockRow<'_>> {
-    let mut shown: Vec<_> = locks.iter().collect();
-    shown.sort_by_key(|lock| (lock.state == LockState::Waiting, lock.since));
-    shown.truncate(limit);
-    shown.into_iter().map(|lock| lock_row(lock, locks, now)).collect()
+    let granted = Granted::of(locks);
+    foremost_locks(locks, limit).into_iter().map(|lock| lock_row(lock, &granted, now)).collect()
 }
 
-fn lock_row<'a>(lock: &'a Lock, locks: &'a [Lock], now: u64) -> LockRow<'a> {
+fn lock_row<'a>(lock: &'a Lock, granted: &Granted<'a>, now: u64) -> LockRow<'a> {
+    let blockers = granted.blockers(lock);
     let blocker = |lock: &'a Lock| BlockerRow { id: lock.id, peer: &lock.peer, path: &lock.path };
     LockRow {
         id: lock.id,
@@ -319,8 +345,8 @@ fn lock_row<'a>(lock: &'a Lock, locks: &'a [Lock], now: u64) -> LockRow<'a> {
         comment: &lock.comment,
         age_ms: now.saturating_sub(lock.since),
         expires_at: lock.expires,
-        waits_for: blockers(lock, locks).take(MAX_BLOCKERS).map(blocker).collect(),
-        waits_for_count: blockers(lock, locks).count(),
+        waits_for: blockers.first.into_iter().map(blocker).collect(),
+        waits_for_count: blockers.count,
     }
 }
 
@@ -343,7 +369,10 @@ impl From<&Histogram> for HistogramRow {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::{
+        sync::Arc,
+        time::{Duration, Instant},
+    };
 
     use super::*;
 
@@ -412,5 +441,21 @@ mod tests {
         let row = serde_json::to_value(DatabaseRow::new(&database, 100, 1)).unwrap();
         assert_eq!((row["peers"].as_array().unwrap().len(), &row["peerCount"]), (1, &3.into()));
         assert_eq!(row["locks"].as_array().unwrap().len(), 1);
+        assert_eq!((&row["peersLeftOut"], &row["locksLeftOut"]), (&2.into(), &1.into()));
+    }
+
+    /// A long table takes time in proportion to its length: compared lock by lock, this one would take a minute.
+    #[test]
+    fn a_long_table_of_locks_is_told_soon() {
+        const LOCKS: u64 = 30_000;
+        let row = |number: u64| {
+            lock("peer", &number.to_string(), [LockState::Held, LockState::Waiting][number as usize % 2], number)
+        };
+        let database = DatabaseSnapshot { locks: (0..LOCKS).map(row).collect(), ..database() };
+        let begun = Instant::now();
+        let row = DatabaseRow::new(&database, 100, usize::MAX);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        let waiting = &row.locks[LOCKS as usize - 1];
+        assert_eq!((waiting.waits_for_count, waiting.waits_for.len()), (LOCKS as usize / 2, 8));
     }
 }

@@ -1,17 +1,90 @@
 //! Who waits for whom, read off the lock table.
 
+use std::collections::HashMap;
+
 use crate::hub::coordinator::{Lock, LockState};
 
 /// Blockers that are named for one waiting lock; a write may wait for every reader there is.
 pub(super) const MAX_BLOCKERS: usize = 8;
 
-/// The locks that keep a waiting one from being granted: of another transaction, and either of the two writes. AceBase grants
-/// one write at a time in the whole database, so paths make no difference.
-pub(super) fn blockers<'a>(waiting: &'a Lock, table: &'a [Lock]) -> impl Iterator<Item = &'a Lock> {
-    let is_waiting = waiting.state == LockState::Waiting;
-    table.iter().filter(move |lock| {
-        is_waiting && lock.state != LockState::Waiting && lock.tid != waiting.tid && (lock.write || waiting.write)
-    })
+/// The granted locks of a table, by transaction. Made in one pass, so that a long table does not have to be searched for each of its
+/// waiting locks.
+#[derive(Default)]
+pub(super) struct Granted<'a> {
+    transactions: Vec<Transaction<'a>>,
+    by_tid: HashMap<&'a str, usize>,
+    /// Those of the transactions that write something.
+    writers: Vec<usize>,
+    locks: usize,
+    writes: usize,
+}
+
+#[derive(Default)]
+struct Transaction<'a> {
+    locks: Vec<&'a Lock>,
+    writes: Vec<&'a Lock>,
+}
+
+/// What a lock waits for: the first few, and how many there are.
+#[derive(Default)]
+pub(super) struct Blockers<'a> {
+    pub first: Vec<&'a Lock>,
+    pub count: usize,
+}
+
+impl<'a> Granted<'a> {
+    pub(super) fn of(table: &'a [Lock]) -> Self {
+        let mut granted = Self::default();
+        for lock in table.iter().filter(|lock| lock.state != LockState::Waiting) {
+            granted.add(lock);
+        }
+        granted
+    }
+
+    fn add(&mut self, lock: &'a Lock) {
+        let index = *self.by_tid.entry(&lock.tid).or_insert_with(|| {
+            self.transactions.push(Transaction::default());
+            self.transactions.len() - 1
+        });
+        let transaction = &mut self.transactions[index];
+        transaction.locks.push(lock);
+        self.locks += 1;
+        if lock.write {
+            if transaction.writes.is_empty() {
+                self.writers.push(index);
+            }
+            transaction.writes.push(lock);
+            self.writes += 1;
+        }
+    }
+
+    /// The locks that keep one from being granted: of another transaction, and either of the two writes. AceBase grants one write at
+    /// a time in the whole database, so paths make no difference. Nothing keeps a lock that does not wait.
+    pub(super) fn blockers(&self, waiting: &Lock) -> Blockers<'a> {
+        if waiting.state != LockState::Waiting {
+            return Blockers::default();
+        }
+        let own = self.by_tid.get(&*waiting.tid).copied();
+        let of_own = own.map(|index| &self.transactions[index]);
+        let others = |index: &usize| Some(*index) != own;
+        if waiting.write {
+            let others = (0..self.transactions.len()).filter(others);
+            Blockers {
+                first: first_few(others.flat_map(|index| &self.transactions[index].locks)),
+                count: self.locks - of_own.map_or(0, |own| own.locks.len()),
+            }
+        } else {
+            let others = self.writers.iter().copied().filter(others);
+            Blockers {
+                first: first_few(others.flat_map(|index| &self.transactions[index].writes)),
+                count: self.writes - of_own.map_or(0, |own| own.writes.len()),
+            }
+        }
+    }
+}
+
+fn first_few<'t, 'a: 't>(locks: impl Iterator<Item = &'t &'a Lock>) -> Vec<&'a Lock> {
+    locks.take(MAX_BLOCKERS).copied().collect()
 }
 
 #[cfg(test)]
@@ -24,7 +97,9 @@ mod tests {
     }
 
     fn blocking(waiting: &Lock, table: &[Lock]) -> Vec<String> {
-        blockers(waiting, table).map(|lock| lock.peer.clone()).collect()
+        let blockers = Granted::of(table).blockers(waiting);
+        assert_eq!(blockers.first.len(), blockers.count);
+        blockers.first.iter().map(|lock| lock.peer.clone()).collect()
     }
 
     #[test]

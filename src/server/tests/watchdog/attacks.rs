@@ -11,6 +11,9 @@ const FLOOD: usize = 2 << 20;
 /// Those who get what is sent to all, and do not read.
 const CROWD: usize = 500;
 
+/// Locks that a worker asks for: nearly as many as may be asked for.
+const LOCKS: usize = 9_900;
+
 /// Bytes that may wait for each of them, where they are to be dropped.
 const SMALL_QUEUE: usize = 64 << 10;
 
@@ -69,6 +72,7 @@ pub fn on_either_transport() -> Vec<Attack> {
         Attack::new("headers", |to, port| {
             send_requests(to, port, &[&b"GET / HTTP/1.1\r\n"[..], &flood(b"a:\r\n")].concat())
         }),
+        Attack::new("a look at many locks", look_at_locks),
         Attack::new("noise for requests", |to, port| send_requests(to, port, &noise(FLOOD))),
     ]
 }
@@ -146,6 +150,37 @@ fn send_requests(transport: &Transport, port: u16, requests: &[u8]) -> Stream {
     let mut attacker = transport.open(port);
     write(&mut attacker, requests);
     attacker
+}
+
+/// Asks for as many locks as a worker may, of a master that does not answer, and then how things stand.
+fn look_at_locks(transport: &Transport, port: u16) -> Stream {
+    let _master = transport.connect(port, "[master]");
+    let worker = resumable_id(1);
+    let requests = (0..LOCKS).map(|number| {
+        let data = format!(r#"{{"path":"a/{number}","tid":"t{number}","write":true,"comment":"set"}}"#);
+        let from = format!(r#""from":"{worker}","to":"[master]""#);
+        format!(r#"to:[master];{{"type":"lock-request","id":"{number}",{from},"data":{data}}}"#)
+    });
+    let mut worker = transport.connect(port, &worker).into_inner();
+    write(&mut worker, &requests.flat_map(|request| frame(0x81, request.as_bytes())).collect::<Vec<_>>());
+    let all_wait = format!(r#""waiting":{LOCKS}}}"#);
+    let until = Instant::now() + PATIENCE;
+    while !look(transport, port, "/status.json?limit=0").contains(&all_wait) {
+        assert!(Instant::now() < until, "the requests are not with the master");
+        sleep(Duration::from_millis(20));
+    }
+    let status = look(transport, port, "/status.json");
+    assert!(status.contains(r#""locksLeftOut":8900"#), "{status:.1000}");
+    worker
+}
+
+fn look(transport: &Transport, port: u16, target: &str) -> String {
+    let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let mut looker = transport.open(port);
+    write(&mut looker, request.as_bytes());
+    let mut answer = String::new();
+    let _ = looker.read_to_string(&mut answer);
+    answer
 }
 
 /// Writes as much as the server takes, and does not read.
