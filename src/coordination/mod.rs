@@ -158,7 +158,7 @@ impl AceBase {
         self.locks.turn_begins(now);
         self.notice_sender(from, &said.message, now, out);
         self.farewells.put_off(from, now);
-        if matches!(said.message, Message::News | Message::MasterNews | Message::IndexDeleted { .. }) {
+        if said.message.is_about_files() {
             self.files_change(now, out);
         }
         match (said.message, to) {
@@ -167,11 +167,10 @@ impl AceBase {
                 self.asked(from, request, body, now, out)
             }
             (Message::Answer(answer), Address::Peer(to)) => self.answered(to, answer, body, now, out),
-            (Message::IndexDeleted { file_name }, _) if from != MASTER => {
-                match self.ask_about_index(from, &file_name, body, now, out) {
-                    Ok(()) => Verdict::Taken,
-                    Err(offence) => self.keep_back(from, to, body, &offence, now, out),
-                }
+            (Message::IndexDeleted { file_name }, _) => self.heard_of_deletion(from, &file_name, body, now, out),
+            (Message::IndexCreated { file_name }, _) => {
+                self.heard_of_index(&file_name);
+                Verdict::Forward
             }
             _ => Verdict::Forward,
         }

@@ -67,6 +67,8 @@ pub enum Asked {
     Move(f64),
     AddKey,
     Other,
+    /// For two things by one id, which is its own fault: it takes one answer for the other.
+    Twice,
 }
 
 /// What happens at a process that has received something, and concerns others.
@@ -84,7 +86,7 @@ pub enum Effect {
 #[derive(Debug)]
 pub struct Process {
     id: &'static str,
-    /// What it has asked and not been answered, by the id of the request. A request that is sent twice waits once.
+    /// What it has asked and not been answered, by the id of the request.
     asked: BTreeMap<String, Asked>,
     indexes: BTreeSet<String>,
 }
@@ -121,7 +123,14 @@ impl Process {
         let Some(message) = Js::parse(text) else { return };
         let part = |name: &str| message.member(name).cloned().unwrap_or(Js::Undefined);
         let data = part("data");
-        if data.member("type").is_some_and(|kind| kind.is("index.deleted"))
+        // Written as real ones write, by a real one.
+        let is_own = text.starts_with("{\"type\":\"notification\",") && text.matches("\"from\":").count() == 1;
+        let is_told_once = ["\"type\":\"index.deleted\"", "\"data\":", "\"fileName\":"]
+            .iter()
+            .all(|part| text.matches(part).count() == 1);
+        if is_own
+            && is_told_once
+            && part("from").is(self.id)
             && let Some(file_name) = data.member("fileName").and_then(Js::text)
         {
             self.indexes.remove(&file_name);
@@ -139,7 +148,8 @@ impl Process {
             "request" => Asked::Other,
             _ => return,
         };
-        self.asked.entry(id).or_insert(asked);
+        let asked = if self.asked.contains_key(&id) { Asked::Twice } else { asked };
+        self.asked.insert(id, asked);
     }
 
     /// `remote.js`, on 'message'.

@@ -247,14 +247,10 @@ impl Data<'_> {
             "kit.new_key" => {
                 self.index.and_then(whole_of).filter(|index| *index < MAX_KEYS).ok_or(Fault::Member("index"))?;
                 self.key()?;
-                Ok(Message::MasterNews)
+                Ok(Message::NewKey)
             }
-            "index.created" => self.file_name().map(|()| Message::MasterNews),
-            "index.deleted" => {
-                self.file_name()?;
-                let file_name = self.file_name.and_then(text_of).unwrap_or_default().into_owned();
-                Ok(Message::IndexDeleted { file_name })
-            }
+            "index.created" => Ok(Message::IndexCreated { file_name: self.file_name()? }),
+            "index.deleted" => Ok(Message::IndexDeleted { file_name: self.file_name()? }),
             _ => Ok(Message::News),
         }
     }
@@ -264,8 +260,8 @@ impl Data<'_> {
         key.map(drop).ok_or(Fault::Member("key"))
     }
 
-    fn file_name(&self) -> Result<(), Fault> {
-        self.file_name.filter(|name| is_text(name)).map(drop).ok_or(Fault::Member("fileName"))
+    fn file_name(&self) -> Result<String, Fault> {
+        self.file_name.and_then(text_of).map(Cow::into_owned).ok_or(Fault::Member("fileName"))
     }
 
     fn lock(&self) -> Result<u64, Fault> {

@@ -33,8 +33,13 @@ pub struct Said<'a> {
 pub enum Message {
     /// `event`, and the notifications that every process sends as it goes along.
     News,
-    /// Notifications that only a master sends: `kit.new_key`, `index.created`.
-    MasterNews,
+    /// `kit.new_key`: only a master sends it.
+    NewKey,
+    /// `index.created`: only a master sends it.
+    IndexCreated {
+        /// The index's file.
+        file_name: String,
+    },
     /// `index.deleted`
     IndexDeleted {
         /// The index's file.
@@ -48,6 +53,13 @@ pub enum Message {
     Request(Request),
     /// The master answers a worker.
     Answer(Answer),
+}
+
+impl Message {
+    /// Whether its sender may have written something into the files: whoever writes tells it the others.
+    pub fn is_about_files(&self) -> bool {
+        matches!(self, Self::News | Self::NewKey | Self::IndexCreated { .. } | Self::IndexDeleted { .. })
+    }
 }
 
 /// The lock that a worker asks for.

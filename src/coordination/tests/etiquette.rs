@@ -236,11 +236,24 @@ fn that_an_index_is_gone_is_told_if_the_master_had_it() {
     assert_eq!(count(&rig, NoteKind::MessageRefused), 1);
     assert_eq!(had_it(&mut rig, json!({"ok": true})), [gone(ANN)]);
     assert_eq!(rig.read_all(MASTER), [gone(ANN)]);
-    assert_eq!(rig.send(MASTER, None, &gone(MASTER)), Verdict::Forward);
-    rig.read_all(BOB);
+    // Each hears it once, until there is one again.
+    for peer in [BOB, MASTER, ANN] {
+        assert_eq!(rig.send(peer, None, &gone(peer)), Verdict::Taken);
+    }
+    assert!([MASTER, ANN, BOB].iter().all(|peer| rig.read_all(peer).is_empty()));
+    let created = said(MASTER, "notification", r#","data":{"type":"index.created","fileName":"a.idx"}"#);
+    rig.send(MASTER, None, &created);
+    rig.send(MASTER, None, &gone(MASTER));
+    assert_eq!(rig.read_all(BOB), [created.clone(), gone(MASTER)]);
+    rig.send(MASTER, None, &created);
     rig.lose(MASTER, Loss::Closed);
+    rig.read_all(ANN);
     rig.read_all(BOB);
     is_kept_back(&mut rig, ANN, None, &gone(ANN));
+    // Who has told it is not told of it.
+    rig.connect(MASTER).unwrap();
+    rig.send(MASTER, None, &gone(MASTER));
+    assert!(!rig.read_all(ANN).contains(&gone(MASTER)) && rig.read_all(BOB).contains(&gone(MASTER)));
 }
 
 #[test]
