@@ -75,7 +75,7 @@ async function assertWhole(cluster, master, loaded, place) {
   await assertStored(cluster, [...reports, { name: place, ...own }]);
 }
 
-describe('two masters', () => {
+describe('two masters', { concurrency: 2 }, () => {
   test('one after the other: the second ends, under load and again and again, and the files stay whole', async (t) => {
     const { hub, cluster, master, loaded } = await startWriters(t);
     for (let attempt = 1; attempt <= 3; attempt++) {
