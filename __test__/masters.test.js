@@ -93,7 +93,14 @@ for (const { name, config } of TRANSPORTS) {
         ok: true,
         from: MASTER,
         to: 'acebase-ipc-server',
-        data: { id: 7 },
+        data: {
+          id: 7,
+          path: '',
+          tid: 'acebase-ipc-server',
+          write: true,
+          comment: 'hold',
+          expires: Date.now() + 120_000,
+        },
       };
       second.send(`to:acebase-ipc-server;${JSON.stringify(lock)}`);
       await sleep(WAITS);
@@ -151,7 +158,7 @@ for (const { name, config } of TRANSPORTS) {
       const master = await joinMaster(server);
       bye(worker, WORKER);
       await sleep(WAITS / 2);
-      worker.send(`to:${MASTER};{"type":"event","from":"${WORKER}","last":true}`);
+      worker.send(`to:${MASTER};{"type":"event","from":"${WORKER}","data":{"path":"a"},"last":true}`);
       assert.equal((await worker.closed).code, 1000);
       await hears(master, /"last":true/);
       await hears(master, new RegExp(`disconnect:${WORKER}`));

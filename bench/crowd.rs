@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use acebase_ipc_server::{
-    coordination::{AceBase, CoordinationConfig},
+    coordination::{ClusterCoordinator, CoordinationConfig},
     hub::coordinator::{Action, Address, Coordinator, Loss, Millis},
 };
 use bytes::Bytes;
@@ -24,9 +24,9 @@ const MANY: u64 = 5_000;
 const RELEASES: u64 = 500;
 
 /// The master is gone. All locks but the last one are to read, and so are all requests.
-fn crowd() -> AceBase {
+fn crowd() -> ClusterCoordinator {
     let config = CoordinationConfig { introductions: false, ..Default::default() };
-    let mut coordinator = AceBase::new(config, |now| now);
+    let mut coordinator = ClusterCoordinator::new(config, |now| now);
     for peer in [MASTER, HOLDER, WAITER] {
         coordinator.joined(peer, 0, &mut Vec::new());
     }
@@ -45,7 +45,7 @@ fn crowd() -> AceBase {
     coordinator
 }
 
-fn say(coordinator: &mut AceBase, from: &str, to: &str, text: &Bytes, now: Millis) -> Vec<Action> {
+fn say(coordinator: &mut ClusterCoordinator, from: &str, to: &str, text: &Bytes, now: Millis) -> Vec<Action> {
     let mut actions = Vec::new();
     coordinator.received(from, Address::Peer(to), text, now, &mut actions);
     actions

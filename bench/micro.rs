@@ -6,7 +6,7 @@ use std::{hint::black_box, io::IoSlice, sync::Arc, time::Duration};
 
 use acebase_ipc_server::{
     clock::SystemClock,
-    coordination::{AceBase, CoordinationConfig},
+    coordination::{ClusterCoordinator, CoordinationConfig},
     hub::{
         Hub, Outbox, PeerHandle, Settings,
         coordinator::Coordinator,
@@ -54,7 +54,7 @@ fn hub(coordinated: bool) -> Hub {
         max_payload: 16_384,
         download_large: false,
         coordinators: coordinated.then(|| -> Box<dyn Fn() -> Box<dyn Coordinator> + Send + Sync> {
-            Box::new(|| Box::new(AceBase::new(CoordinationConfig::default(), |now| now)))
+            Box::new(|| Box::new(ClusterCoordinator::new(CoordinationConfig::default(), |now| now)))
         }),
     };
     Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}))

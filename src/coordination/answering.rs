@@ -9,19 +9,20 @@ use std::fmt::Display;
 use bytes::Bytes;
 
 use super::{
-    AceBase,
+    ClusterCoordinator,
     bounds::Usage,
-    etiquette::Offence,
     message::{self, Answer, Ask, Grant, HUB, MASTER, Wanted},
-    requests::{By, Pending, Seq},
+    offence::Offence,
+    requests::{By, Pending},
     trial::QUESTION,
+    waiting::Seq,
 };
 use crate::hub::coordinator::{Action, Address, Loss, Millis, Verdict};
 
 /// What the ids of releases begin with by which the hub makes sure of a worker's release.
 const CONFIRM: &str = "confirm-";
 
-impl AceBase {
+impl ClusterCoordinator {
     /// The master answers a worker, or the hub itself.
     pub(super) fn answered(
         &mut self,

@@ -11,14 +11,14 @@
 use bytes::Bytes;
 
 use super::{
-    AceBase,
+    ClusterCoordinator,
     bounds::Usage,
+    fences::Key,
     fences::OpenTo,
-    introductions::note,
-    locks::Key,
     message::{self, Ask, MASTER, Request},
-    requests::{By, Pending, Seq, State},
-    waiting::{Patience, Place},
+    notes::note,
+    requests::{By, Pending, State},
+    waiting::{Patience, Place, Seq},
 };
 use crate::hub::coordinator::{Action, Millis, NoteKind, Verdict};
 
@@ -44,7 +44,7 @@ enum Belief {
     NobodyHasIt,
 }
 
-impl AceBase {
+impl ClusterCoordinator {
     /// A worker asks the master for something.
     pub(super) fn asked(
         &mut self,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::etiquette::Offence;
+use super::offence::Offence;
 use crate::hub::coordinator::{Millis, Note, NoteKind};
 
 /// Least time between two complaints about one peer, in milliseconds.

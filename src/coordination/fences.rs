@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::locks::Key;
 use crate::hub::coordinator::Millis;
+
+/// A row's place in the order of granting.
+pub(super) type Key = u64;
 
 /// Whom locks of former masters let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

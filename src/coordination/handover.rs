@@ -7,14 +7,14 @@
 use bytes::Bytes;
 
 use super::{
-    AceBase,
+    ClusterCoordinator,
     asking::GONE_WITH_MASTER,
-    introductions::note,
     master::{Identity, Presence},
     message::{self, Ask, MASTER},
-    requests::{By, Pending, Seq},
+    notes::note,
+    requests::{By, Pending},
     trial::MAX_STRIKES,
-    waiting::Place,
+    waiting::{Place, Seq},
 };
 use crate::hub::coordinator::{Action, Millis, NoteKind};
 
@@ -35,7 +35,7 @@ enum End {
     Sudden,
 }
 
-impl AceBase {
+impl ClusterCoordinator {
     /// A process takes the master's place; none has it.
     pub(super) fn master_arrives(&mut self, now: Millis, out: &mut Vec<Action>) {
         let marks = self.master.begin();

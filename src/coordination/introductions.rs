@@ -10,13 +10,14 @@
 //! ```
 
 use super::{
-    AceBase,
+    ClusterCoordinator,
     message::{self, MASTER, Message},
+    notes::note,
     sessions::Standing,
 };
 use crate::hub::coordinator::{Action, Millis, NoteKind, Verdict};
 
-impl AceBase {
+impl ClusterCoordinator {
     /// A peer is known as AceBase's from now on.
     pub(super) fn recognise(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
         self.sessions.set_standing(peer, Standing::AceBase);
@@ -122,9 +123,4 @@ impl AceBase {
             }
         }
     }
-}
-
-/// Writes down something that the server's owner may want to see.
-pub(super) fn note(out: &mut Vec<Action>, kind: NoteKind, peer: &str, detail: String) {
-    out.push(Action::Note(crate::hub::coordinator::Note { kind, peer: peer.to_owned(), detail }));
 }

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     bounds::Usage,
-    fences::{Fences, OpenTo},
+    fences::{Fences, Key, OpenTo},
     message::{Grant, Wanted},
     timers::Timers,
 };
@@ -34,9 +34,6 @@ const FENCE_LIMIT_MS: u64 = 120_000;
 /// The longest time after its grant that a lock is believed to count, in milliseconds. Thirty times AceBase's default lock
 /// timeout; a later expiry tells of clocks that differ, and must not keep a database locked for as much.
 const LONGEST_LOCK_MS: u64 = 60 * 60 * 1_000;
-
-/// A row's place in the order of granting.
-pub(super) type Key = u64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holder {

@@ -23,11 +23,13 @@ mod asking;
 mod bounds;
 mod complaints;
 mod config;
+mod coordinator;
 mod deletions;
 mod etiquette;
 mod farewells;
 mod fences;
 mod handover;
+mod index_ends;
 mod indexing;
 mod introductions;
 mod locks;
@@ -36,6 +38,8 @@ pub mod message;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
 mod newcomers;
+mod notes;
+mod offence;
 mod orphans;
 mod requests;
 #[cfg(any(test, feature = "model"))]
@@ -44,6 +48,7 @@ mod sessions;
 mod settled;
 mod succession;
 mod survivors;
+mod suspects;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -56,25 +61,16 @@ pub use self::config::{
     CoordinationConfig, DEFAULT_MASTER_TIMEOUT_MS, DEFAULT_MASTER_WARM_UP_MS, DEFAULT_MAX_REQUEST_BYTES,
     DEFAULT_MAX_REQUESTS, DEFAULT_RELEASE_LOCKS_AFTER_MS, DEFAULT_RESUME_WINDOW_MS,
 };
+pub use self::coordinator::ClusterCoordinator;
 use self::{
-    absences::Absences,
-    bounds::Bounds,
-    complaints::Complaints,
-    deletions::Deletions,
-    farewells::Farewells,
-    indexing::Indexing,
-    introductions::note,
-    locks::LockTable,
-    master::{Master, Presence},
+    master::Presence,
     message::{Ask, MASTER, Message, Said},
-    requests::{Pending, Requests},
-    sessions::{Sessions, Standing},
-    succession::Succession,
-    survivors::Survivors,
+    notes::note,
+    requests::Pending,
+    sessions::Standing,
     trial::Trial,
     waiting::Place,
 };
-use crate::clock::WallClock;
 use crate::hub::coordinator::{
     Action, Address, Coordinator, Entry, Fate, Incumbent, Lock, LockState, Loss, Millis, NoteKind, Return, Role,
     Status, Ticket, Verdict,
@@ -83,47 +79,7 @@ use crate::hub::coordinator::{
 /// Why some ids are refused.
 const OWN_IDS: &str = "Ids that begin with \"acebase-ipc-server\" are the server's own: choose another";
 
-/// Coordinates the AceBase peers of one database. See the module's description.
-#[derive(Debug)]
-pub struct AceBase {
-    config: CoordinationConfig,
-    sessions: Sessions,
-    absences: Absences,
-    requests: Requests,
-    bounds: Bounds,
-    /// The request, of those that may have ended a master, that the present one is living through.
-    trial: Option<Trial>,
-    indexing: Indexing,
-    locks: LockTable,
-    master: Master,
-    succession: Succession,
-    farewells: Farewells,
-    survivors: Survivors,
-    deletions: Deletions,
-    complaints: Complaints,
-}
-
-impl AceBase {
-    /// A coordinator that has seen nothing yet. `wall_clock` tells its run from others, and what masters mean by their times.
-    pub fn new(config: CoordinationConfig, wall_clock: WallClock) -> Self {
-        Self {
-            sessions: Sessions::new(),
-            absences: Absences::new(config.max_request_bytes),
-            requests: Requests::new(),
-            bounds: Bounds::new(&config),
-            trial: None,
-            indexing: Indexing::default(),
-            locks: LockTable::new(wall_clock),
-            master: Master::new(wall_clock(0)),
-            succession: Succession::default(),
-            farewells: Farewells::new(),
-            survivors: Survivors::default(),
-            deletions: Deletions::default(),
-            complaints: Complaints::default(),
-            config,
-        }
-    }
-
+impl ClusterCoordinator {
     fn resume(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
         self.sessions.restore(peer);
         note(out, NoteKind::SessionResumed, peer, format!("{peer} is back, and its session goes on"));
@@ -177,7 +133,7 @@ impl AceBase {
     }
 }
 
-impl Coordinator for AceBase {
+impl Coordinator for ClusterCoordinator {
     fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, now: Millis, out: &mut Vec<Action>) -> Entry {
         match peer {
             MASTER => self.admit_master(ticket, other, now, out),

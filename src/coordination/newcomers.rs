@@ -2,9 +2,9 @@
 //! states.
 
 use super::{
-    AceBase,
-    introductions::note,
+    ClusterCoordinator,
     message::{self, Ask, Grant, MASTER},
+    notes::note,
     succession::Word,
 };
 use crate::hub::coordinator::{Action, Decision, Entry, Incumbent, Millis, NoteKind, Ticket};
@@ -21,7 +21,7 @@ const CONTEST_ADVICE: &str = "A second process with role \"master\" was refused,
      and alive, and two of them would damage the files. Give exactly one process role \"master\", or stop the old one before \
      the new one starts";
 
-impl AceBase {
+impl ClusterCoordinator {
     /// May a process come in as the master?
     pub(super) fn admit_master(
         &mut self,

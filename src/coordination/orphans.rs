@@ -4,10 +4,10 @@
 //! otherwise may be writing still, cut off: its locks are left to AceBase's own timeout. Either way its requests are given up,
 //! and locks that are granted to it too late are released, for it has never heard of them.
 
-use super::{AceBase, absences::Absence, introductions::note, locks::Key, message::Ask, requests::By};
+use super::{ClusterCoordinator, absences::Absence, fences::Key, message::Ask, notes::note, requests::By};
 use crate::hub::coordinator::{Action, LockState, Loss, Millis, NoteKind};
 
-impl AceBase {
+impl ClusterCoordinator {
     /// Deals with the workers that have been away for too long.
     pub(super) fn forget_overdue_workers(&mut self, now: Millis, out: &mut Vec<Action>) {
         while let Some((worker, absence)) = self.absences.take_due(now) {

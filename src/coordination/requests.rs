@@ -25,12 +25,9 @@ use super::{
     message::Ask,
     settled::Settled,
     timers::Timers,
-    waiting::{Place, Waiting},
+    waiting::{Place, Seq, Waiting},
 };
 use crate::hub::coordinator::Millis;
-
-/// A request's place in the order of arrival.
-pub(super) type Seq = u64;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {

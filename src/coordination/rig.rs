@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::{AceBase, CoordinationConfig, message::MASTER};
+use super::{ClusterCoordinator, CoordinationConfig, message::MASTER};
 use crate::hub::coordinator::{
     Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Millis, Note, Return, Ticket, Verdict,
 };
@@ -26,7 +26,7 @@ struct Mailbox {
 /// See the module's description.
 #[derive(Debug)]
 pub(super) struct Rig {
-    pub(super) coordinator: AceBase,
+    pub(super) coordinator: ClusterCoordinator,
     pub(super) now: Millis,
     pub(super) notes: Vec<Note>,
     /// How many masters there have been, as the coordinator sees it.
@@ -44,7 +44,7 @@ pub(super) struct Rig {
 impl Rig {
     pub(super) fn new(config: CoordinationConfig) -> Self {
         Self {
-            coordinator: AceBase::new(config, |now| EPOCH_MS + now),
+            coordinator: ClusterCoordinator::new(config, |now| EPOCH_MS + now),
             now: 0,
             notes: Vec::new(),
             master_identity: 0,

@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::requests::Seq;
+/// A request's place in the order of arrival.
+pub(super) type Seq = u64;
 
 /// What a request waits for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::MAX_DATABASES;
+use super::tally::MAX_DATABASES;
 use crate::hub::{DatabaseFigures, Traffic};
 
 /// Samples that are kept: one a second, five minutes. AceBase's own lock timeout is two.

@@ -300,7 +300,7 @@ mod tests {
         Settings,
         event::{Deaf, Event, Observer},
     };
-    use crate::observe::tests::refusal;
+    use crate::observe::watch::tests::refusal;
 
     fn scraped(watch: &Watch) -> String {
         let settings = Settings { max_queue: 1_000, max_payload: 100, download_large: false, coordinators: None };

@@ -5,11 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use super::MAX_DATABASES;
 use crate::hub::{DatabaseFigures, event::Event};
 
 /// The name that databases beyond the bound are counted under. No client can use it: names of databases are not empty.
 pub(super) const OTHERS: &str = "";
+
+/// Databases that are counted and remembered by name, each. Their names come from clients, so there must be a bound; a hub
+/// serves a few. Those beyond it are counted together.
+pub(super) const MAX_DATABASES: usize = 64;
 
 /// How often, by one word: a reason, a kind, a code. The words are the program's own, so that there are few.
 pub(super) type ByWord = BTreeMap<&'static str, u64>;
@@ -81,7 +84,7 @@ fn count(by_word: &mut ByWord, word: &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::tests::refusal;
+    use crate::observe::watch::tests::refusal;
 
     fn connect(db: &str) -> Event {
         Event::Connect { db: db.into(), id: "peer".into() }

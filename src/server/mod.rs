@@ -29,7 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::{self, SystemClock},
-    coordination::{AceBase, CoordinationConfig},
+    coordination::{ClusterCoordinator, CoordinationConfig},
     guard::{describe, guard_vital},
     http::{self, access::Access, remote::Proxies},
     hub::{
@@ -292,9 +292,9 @@ fn new_hub(config: &Config, observer: Arc<dyn Observer>, alarm: Arc<Notify>) -> 
 fn coordinators(config: &CoordinationConfig) -> Option<CoordinatorFactory> {
     let config = config.clone();
     let wall_clock = |_| clock::unix_millis();
-    config
-        .is_on()
-        .then(|| -> CoordinatorFactory { Box::new(move || Box::new(AceBase::new(config.clone(), wall_clock))) })
+    config.is_on().then(|| -> CoordinatorFactory {
+        Box::new(move || Box::new(ClusterCoordinator::new(config.clone(), wall_clock)))
+    })
 }
 
 /// Serves the listeners until `shutdown` is cancelled, then ends everything in order.

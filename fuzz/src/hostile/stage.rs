@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use acebase_ipc_server::{
     clock::{Millis, WallClock},
-    coordination::{AceBase, CoordinationConfig, message::MASTER},
+    coordination::{ClusterCoordinator, CoordinationConfig, message::MASTER},
     hub::coordinator::{
         Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Return, Role, Ticket, Verdict,
     },
@@ -48,7 +48,7 @@ struct Mailbox {
 
 /// See the module's description.
 pub(super) struct Stage {
-    coordinator: AceBase,
+    coordinator: ClusterCoordinator,
     config: CoordinationConfig,
     now: Millis,
     /// Those with a session.
@@ -68,7 +68,7 @@ impl Stage {
     pub(super) fn new(config: CoordinationConfig, clock: WallClock) -> Self {
         let processes = IDS.iter().map(|id| (*id, Process::new(id))).collect();
         Self {
-            coordinator: AceBase::new(config.clone(), clock),
+            coordinator: ClusterCoordinator::new(config.clone(), clock),
             config,
             now: BEGIN_MS,
             peers: BTreeMap::new(),

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use acebase_ipc_server::{
     clock::{SystemClock, unix_millis},
-    coordination::{AceBase, CoordinationConfig},
+    coordination::{ClusterCoordinator, CoordinationConfig},
     hub::{
         CoordinatorFactory, Hub, PeerHandle, Settings,
         coordinator::{Coordinator, Loss},
@@ -66,7 +66,7 @@ impl World {
         let max_queue = input.pick(&[1 << 20, 1_000, 10_000]);
         let config = CoordinationConfig { introductions: input.flag(), ..Default::default() };
         let fetches = input.flag();
-        let make = move || Box::new(AceBase::new(config.clone(), |_| unix_millis())) as Box<dyn Coordinator>;
+        let make = move || Box::new(ClusterCoordinator::new(config.clone(), |_| unix_millis())) as Box<dyn Coordinator>;
         let settings = Settings {
             max_queue,
             max_payload: MAX_PAYLOAD,

@@ -132,7 +132,7 @@ pub(super) fn read(text: &[u8]) -> Reading<'_> {
 }
 
 fn known_kind(kind: &str) -> Option<&'static str> {
-    super::KINDS.into_iter().find(|known| *known == kind)
+    super::words::KINDS.into_iter().find(|known| *known == kind)
 }
 
 impl<'a> Head<'a> {

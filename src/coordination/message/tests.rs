@@ -147,7 +147,7 @@ fn what_clients_cannot_take_is_told_from_what_they_can() {
     assert_eq!(fault(r#"{"type":"hello"}"#), Fault::Sender);
     assert_eq!(fault(r#"{"type":"hello","from":7}"#), Fault::Sender);
     for data in ["null", "7", "[]", r#"["a",7]"#, r#""text""#, r#"{"path":"a","path":"b"}"#] {
-        for kind in &KINDS[..8] {
+        for kind in &words::KINDS[..8] {
             if *kind != "unlock-result" {
                 assert_eq!(fault(&with_data(kind, data)), Fault::Data, "{kind} {data}");
             }

@@ -9,7 +9,7 @@ use std::{
 use super::workshop::{connect, hub, say, settings};
 use crate::{
     clock::unix_millis,
-    coordination::{AceBase, CoordinationConfig},
+    coordination::{ClusterCoordinator, CoordinationConfig},
     hub::{Admission, Hub, Place, Refused, Settings, coordinator::Decision},
     protocol::close::CloseReason,
 };
@@ -22,7 +22,7 @@ const LONG: Duration = Duration::from_millis(600);
 
 fn coordinated() -> Settings {
     let make = || -> Box<dyn crate::hub::coordinator::Coordinator> {
-        Box::new(AceBase::new(CoordinationConfig::default(), |_| unix_millis()))
+        Box::new(ClusterCoordinator::new(CoordinationConfig::default(), |_| unix_millis()))
     };
     Settings { coordinators: Some(Box::new(make)), ..settings() }
 }

@@ -1,0 +1,50 @@
+//! What the coordinator of one database has in mind. What it does about it is in the files that are named for it.
+
+use super::{
+    absences::Absences, bounds::Bounds, complaints::Complaints, config::CoordinationConfig, deletions::Deletions,
+    farewells::Farewells, indexing::Indexing, locks::LockTable, master::Master, requests::Requests, sessions::Sessions,
+    succession::Succession, survivors::Survivors, trial::Trial,
+};
+use crate::clock::WallClock;
+
+/// Coordinates the AceBase peers of one database.
+#[derive(Debug)]
+pub struct ClusterCoordinator {
+    pub(super) config: CoordinationConfig,
+    pub(super) sessions: Sessions,
+    pub(super) absences: Absences,
+    pub(super) requests: Requests,
+    pub(super) bounds: Bounds,
+    /// The request, of those that may have ended a master, that the present one is living through.
+    pub(super) trial: Option<Trial>,
+    pub(super) indexing: Indexing,
+    pub(super) locks: LockTable,
+    pub(super) master: Master,
+    pub(super) succession: Succession,
+    pub(super) farewells: Farewells,
+    pub(super) survivors: Survivors,
+    pub(super) deletions: Deletions,
+    pub(super) complaints: Complaints,
+}
+
+impl ClusterCoordinator {
+    /// A coordinator that has seen nothing yet. `wall_clock` tells its run from others, and what masters mean by their times.
+    pub fn new(config: CoordinationConfig, wall_clock: WallClock) -> Self {
+        Self {
+            sessions: Sessions::new(),
+            absences: Absences::new(config.max_request_bytes),
+            requests: Requests::new(),
+            bounds: Bounds::new(&config),
+            trial: None,
+            indexing: Indexing::default(),
+            locks: LockTable::new(wall_clock),
+            master: Master::new(wall_clock(0)),
+            succession: Succession::default(),
+            farewells: Farewells::new(),
+            survivors: Survivors::default(),
+            deletions: Deletions::default(),
+            complaints: Complaints::default(),
+            config,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Indexes that are gone: who deletes one tells all others, and a published client that has no such index would end.
+//!
+//! Every process reads all indexes when it opens the database, and is told of new ones; so whether there is one, the master can
+//! say: it is asked to update the index for a change that is none, which only fails with "not found" where it has no such index. The
+//! news is kept until it has answered. What the master itself tells needs no asking.
+//!
+//! Each process hears it once: not who has told it, and not again before the master has told of a new index by that name.
+
+use bytes::Bytes;
+
+use super::{
+    ClusterCoordinator,
+    deletions::News,
+    message::{self, MASTER},
+    offence::Offence,
+};
+use crate::hub::coordinator::{Action, Address, Millis, Verdict};
+
+/// What the ids of such questions begin with.
+const QUESTION: &str = "index-";
+
+/// News that wait for a master's answer at most: indexes are deleted by hand.
+const MAX_WAITING: usize = 64;
+
+/// How long a master may take to answer, in milliseconds. It answers at once, unless it is gone.
+const PATIENCE_MS: u64 = 60_000;
+
+impl ClusterCoordinator {
+    /// A peer tells that an index is gone.
+    pub(super) fn heard_of_deletion(
+        &mut self,
+        from: &str,
+        file_name: &str,
+        text: &Bytes,
+        now: Millis,
+        out: &mut Vec<Action>,
+    ) -> Verdict {
+        if self.deletions.note(from, file_name).is_known {
+            return Verdict::Taken;
+        }
+        if from == MASTER {
+            self.tell_of_deletion(file_name, text, out);
+            return Verdict::Taken;
+        }
+        self.deletions.waiting.retain(|_, news| now.saturating_sub(news.since) < PATIENCE_MS);
+        if !self.master.is_present() || self.deletions.waiting.len() >= MAX_WAITING {
+            return self.keep_back(from, Address::Others, text, &Offence::NoMasterKnows, now, out);
+        }
+        let (number, file_name) = (self.master.next_number(), file_name.to_owned());
+        let question = message::index_question(&format!("{QUESTION}{number}"), &file_name);
+        out.push(Action::Post { to: MASTER.to_owned(), text: question });
+        let text = Bytes::copy_from_slice(text);
+        self.deletions.waiting.insert(number, News { from: from.to_owned(), file_name, text, since: now });
+        Verdict::Taken
+    }
+
+    /// The master has answered the hub: whether it has an index, perhaps.
+    pub(super) fn heard_about_index(&mut self, id: &str, is_unknown: bool, now: Millis, out: &mut Vec<Action>) {
+        let number = id.strip_prefix(QUESTION).and_then(|number| number.parse::<u64>().ok());
+        let Some(news) = number.and_then(|number| self.deletions.waiting.remove(&number)) else { return };
+        if !is_unknown {
+            return self.tell_of_deletion(&news.file_name, &news.text, out);
+        }
+        if self.deletions.gone.get(&news.file_name).is_some_and(|gone| !gone.is_known) {
+            self.deletions.gone.remove(&news.file_name);
+            self.complain(&news.from, &Offence::UnknownIndex, now, out);
+        }
+    }
+
+    /// The master tells of an index that is new, or new once more.
+    pub(super) fn heard_of_index(&mut self, file_name: &str) {
+        self.deletions.gone.remove(file_name);
+    }
+
+    fn tell_of_deletion(&mut self, file_name: &str, text: &Bytes, out: &mut Vec<Action>) {
+        let Some(gone) = self.deletions.gone.get_mut(file_name).filter(|gone| !gone.is_known) else { return };
+        gone.is_known = true;
+        let others = self.sessions.all().filter(|peer| !gone.told_by.contains(*peer));
+        out.extend(others.map(|other| Action::Post { to: other.to_owned(), text: text.clone() }));
+    }
+}

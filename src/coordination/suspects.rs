@@ -1,0 +1,91 @@
+//! Requests that were with a master when it ended may have ended it: by an error that nobody catches, by taking all memory, by
+//! never coming to an end. The next master is given them one at a time, so that it shows which of them is to blame.
+//!
+//! ```text
+//!   with a master that ended ──> suspect ── its turn ──> on trial ──┬── answered, or the master lives on: the next
+//!                                   ^                               │   one's turn
+//!                                   │                               └── the master ends: no third one gets it
+//!                                   └── the master ends later, but has lived through it
+//! ```
+//!
+//! A suspect must not keep the others waiting for its answer: a lock may be waited for until others that are suspected too have
+//! gone on. A master handles what it reads in order, so one that answers what it was asked after the request has lived through
+//! it. That is proof for a lock, which it only puts into its queue; for all else it is enough to go on with the next.
+//! What is not suspected is given to the master meanwhile, as ever.
+
+use super::{
+    ClusterCoordinator,
+    asking::Whereabouts,
+    message::{Ask, NO_SUCH_LOCK},
+    requests::Pending,
+    trial::{QUESTION, Trial},
+    waiting::{Place, Seq},
+};
+use crate::hub::coordinator::{Action, Millis};
+
+/// How long a master is given to answer a suspect other than for a lock before the next one's turn, in milliseconds: it answers
+/// at once, unless it creates an index.
+const PATIENCE_MS: u64 = 2_000;
+
+impl Pending {
+    /// It was with a master when that ended.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.strikes > 0
+    }
+}
+
+impl ClusterCoordinator {
+    /// A suspect has been given to the master.
+    pub(super) fn begin_trial(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) {
+        let Some(pending) = self.requests.get(seq) else { return };
+        let patience = if matches!(pending.ask, Ask::Lock(_)) { 0 } else { PATIENCE_MS };
+        self.trial = Some(Trial { seq, ask_at: Some(now + patience), question: None });
+        self.question_master(now, out);
+    }
+
+    /// Asks the master whether it lives, if it is time.
+    pub(super) fn question_master(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let Some(trial) = &mut self.trial else { return };
+        // One that is away is asked when it is back.
+        if trial.ask_at.take_if(|at| *at <= now).is_none() || !self.master.is_present() {
+            return;
+        }
+        let question = format!("{QUESTION}{}", self.master.next_number());
+        trial.question = Some(question.clone());
+        self.post_release(&question, NO_SUCH_LOCK, out);
+    }
+
+    /// The master has answered such a question.
+    pub(super) fn master_lives(&mut self, question: &str, now: Millis, out: &mut Vec<Action>) {
+        let Some(trial) = self.trial.take_if(|trial| trial.question.as_deref() == Some(question)) else { return };
+        let is_for_lock = self.requests.get(trial.seq).is_some_and(|pending| matches!(pending.ask, Ask::Lock(_)));
+        if is_for_lock {
+            self.requests.survived(trial.seq);
+        }
+        self.next_turns(now, out);
+    }
+
+    /// The same master is back, and may have answered in vain.
+    pub(super) fn trial_resumes(&mut self, now: Millis, out: &mut Vec<Action>) {
+        let seq = self.trial.as_ref().map(|trial| trial.seq);
+        if let Some(seq) = seq.filter(|seq| self.is_delivered(*seq)) {
+            self.begin_trial(seq, now, out);
+        }
+    }
+
+    /// Whose turn it is goes to the master: of those that create indexes, and of the suspects.
+    pub(super) fn next_turns(&mut self, now: Millis, out: &mut Vec<Action>) {
+        if !self.master.is_present() {
+            return;
+        }
+        let is_over = |trial: &mut Trial| !self.requests.get(trial.seq).is_some_and(Pending::is_delivered);
+        self.trial.take_if(is_over);
+        for place in [Place::Index, Place::Trial] {
+            while let Some(seq) = self.requests.waiting().first_at(&place) {
+                if self.look_again(seq, now, out) == Whereabouts::Same {
+                    break;
+                }
+            }
+        }
+    }
+}
