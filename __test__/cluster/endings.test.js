@@ -64,7 +64,8 @@ describe('processes that have closed their database', () => {
   test('acebase-server ends on SIGINT, master and worker', async (t) => {
     const { folder, hubPort, edit } = await copyExample(t, 'pm2-app-master');
     const hub = await startHub(t, { port: hubPort });
-    edit('start-db-server.js', /port: \d+, storage/g, 'port: Number(process.env.HTTP_PORT), storage');
+    const isEdited = edit('start-db-server.js', /port: \d+, ipc/g, 'port: Number(process.env.HTTP_PORT), ipc');
+    assert.ok(isEdited, 'the example is as this test knows it');
     const start = async (instance) => {
       const port = await freePort();
       // It finds its database in the folder where it runs.

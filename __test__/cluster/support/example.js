@@ -31,7 +31,7 @@ const PACKAGES = {
  * Copies an example.
  * @param {import('node:test').TestContext} t The copy goes with this test.
  * @param {string} name Of its folder.
- * @returns {Promise<{ folder: string, hubPort: number, httpPort: number, edit: (file: string, from: string | RegExp, to: string) => void }>}
+ * @returns {Promise<{ folder: string, hubPort: number, httpPort: number, edit: (file: string, from: string | RegExp, to: string) => boolean }>} `edit` tells whether there was something to replace.
  */
 async function copyExample(t, name) {
   const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-example-'));
@@ -44,7 +44,9 @@ async function copyExample(t, name) {
   const [hubPort, httpPort] = await Promise.all([freePort(), freePort()]);
   const edit = (file, from, to) => {
     const place = path.join(folder, file);
-    writeFileSync(place, readFileSync(place, 'utf8').replaceAll(from, to));
+    const text = readFileSync(place, 'utf8');
+    writeFileSync(place, text.replaceAll(from, to));
+    return text.replaceAll(from, to) !== text;
   };
   for (const script of readdirSync(folder).filter((file) => file.endsWith('.js'))) {
     edit(script, '9163', String(hubPort));

@@ -31,5 +31,5 @@ serve({
   clients: (dbname) => server.getClients(dbname).map((client) => client.id),
   locks: (dbname) => server.locks(dbname),
   /** What the server does for a database. */
-  status: (dbname) => server.status().databases.find((database) => database.dbname === dbname),
+  status: (dbname) => server.status().databases.find((database) => database.name === dbname),
 });
