@@ -170,6 +170,15 @@ test('a database that does not come under its name, or cannot be posted to, is a
   assert.equal(doubtOf('données_data'), undefined);
 });
 
+test('tokens of a database that are no list are told by its name, and not shown', () => {
+  const read = () => readConfig({ databaseTokens: { other_data: [], mydb_data: 'secret' } });
+  assert.throws(read, {
+    message:
+      'AceBaseIPCServer: option "databaseTokens" must be an object of arrays of non-empty strings, ' +
+      'but "mydb_data" has another value: write ["…"]',
+  });
+});
+
 test('that nobody can connect is a doubt', () => {
   const isDoubted = (config) => readConfig(config).doubts.some(({ message }) => /nobody can connect/.test(message));
   assert.ok(isDoubted({ databaseTokens: {} }));

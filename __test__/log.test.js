@@ -7,6 +7,8 @@ const { test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { AceBaseIPCServer } = require('../index.js');
+const { EventLog } = require('../lib/server/event-log.js');
+const { MAX_LINES, PERIOD } = require('../lib/server/line-throttle.js');
 const { Log } = require('../lib/server/log.js');
 const { join, refusal } = require('./support/peer.js');
 const { runScript } = require('./support/process.js');
@@ -164,4 +166,25 @@ test('a logger without all methods is refused', () => {
     () => new AceBaseIPCServer({ logLevel: 'verbose' }),
     /'silent' or 'error' or 'warn' or 'info' or 'debug'/,
   );
+});
+
+test('a crowd that comes and goes does not fill the log, which tells how many lines were left out', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const logger = memory();
+  const log = new EventLog(new Log({ logger }));
+  const crowd = Array.from({ length: 5 * MAX_LINES }, (_, number) => ({ type: 'connect', db: 'db', id: `${number}` }));
+  for (const event of crowd) {
+    log.write(event);
+  }
+  log.write({ type: 'warning', code: 'slow-peer', message: 'slow' });
+  assert.equal(logger.lines.length, MAX_LINES + 1, 'warnings are written all the same');
+  t.mock.timers.tick(PERIOD);
+  const [level, message, details] = logger.lines.at(-1);
+  assert.equal(
+    `${level} ${message}`,
+    `info ${4 * MAX_LINES} more lines of the kind "connect" were left out within 10 s`,
+  );
+  assert.deepEqual(details, { event: 'left-out', kind: 'connect', leftOut: 4 * MAX_LINES });
+  log.write(crowd[0]);
+  assert.match(logger.lines.at(-1)[1], /has joined/, 'a new period begins');
 });

@@ -91,7 +91,8 @@ test('a token is needed where there is one, and is never shown', async (t) => {
   ]) {
     const { code, stdout, stderr } = await status(t, server, args, env);
     assert.deepEqual([code, stdout], [1, '']);
-    assert.equal(stderr, `acebase-ipc-server: http://127.0.0.1:${server.port} ${said}\n`);
+    const advice = 'Set TOKEN; with the token of one database, say which: db=NAME';
+    assert.equal(stderr, `acebase-ipc-server: http://127.0.0.1:${server.port} ${said}. ${advice}\n`);
   }
   assert.equal((await status(t, server, ['token=hunter2'])).code, 0);
   assert.equal((await status(t, server, [], { TOKEN: 'hunter2' })).code, 0);

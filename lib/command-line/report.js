@@ -86,7 +86,10 @@ function whyNot(error) {
 
 function read(status, body, origin, token) {
   if (status === 401) {
-    throw new NoReport(`${origin} does not take ${token ? 'this token' : 'requests without a token'}`);
+    const what = token ? 'this token' : 'requests without a token';
+    throw new NoReport(
+      `${origin} does not take ${what}. Set TOKEN; with the token of one database, say which: db=NAME`,
+    );
   }
   const report = status === 200 ? parse(body) : undefined;
   if (!report?.server || !Array.isArray(report.databases)) {

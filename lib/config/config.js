@@ -109,7 +109,7 @@ function readOptions(config, table, prefix, alsoKnown = []) {
       continue;
     }
     if (!option.kind.accepts(value)) {
-      throw invalid(`${prefix}${option.name}`, option.kind.expected, value, option.secret);
+      throw invalid(`${prefix}${option.name}`, option.kind.expected, value, option.secret, option.kind.fault?.(value));
     }
     values[option.name] = value;
     const doubt = option.kind.doubt?.(value);
@@ -199,8 +199,8 @@ function doubtDatabase(name, mayPost) {
 }
 
 /** `option`: its name; empty for the configuration as a whole. */
-function invalid(option, expected, value, secret = false) {
-  const problem = `must be ${expected}, but is ${describe(value, secret)}`;
+function invalid(option, expected, value, secret = false, fault = `is ${describe(value, secret)}`) {
+  const problem = `must be ${expected}, but ${fault}`;
   const error = new TypeError(`AceBaseIPCServer: ${option ? `option "${option}"` : 'the configuration'} ${problem}`);
   return Object.assign(error, { option, problem });
 }

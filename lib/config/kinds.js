@@ -24,6 +24,7 @@ const NO = ['0', 'false', 'no', 'off'];
  * @property {string} [written] The same for a text, where that differs.
  * @property {(value: unknown) => boolean} accepts Whether a JavaScript value is one of this kind.
  * @property {(text: string) => unknown} read The value that a text stands for; `undefined` if none.
+ * @property {(value: any) => string | undefined} [fault] What is wrong with a value that is not accepted, where more can be said than its type.
  * @property {(value: any) => string | undefined} [doubt] What is odd about an accepted value, if anything.
  */
 
@@ -137,6 +138,10 @@ function listsByName() {
     expected: 'an object of arrays of non-empty strings',
     written: 'JSON such as {"name":["a","b"]}',
     accepts: (value) => isRecord(value) && Object.values(value).every(isListOfTexts),
+    fault(value) {
+      const [name] = Object.entries(isRecord(value) ? value : {}).find(([, item]) => !isListOfTexts(item)) ?? [];
+      return name === undefined ? undefined : `${JSON.stringify(name)} has another value: write ["…"]`;
+    },
     read(written) {
       try {
         return JSON.parse(written);

@@ -2,6 +2,8 @@
 
 // What the log says of each of the addon's events, and which of them must be produced for it.
 
+const { LineThrottle, PERIOD } = require('./line-throttle.js');
+
 /** Events that the addon only produces when asked, and the level from which the log has lines of them. */
 const ON_DEMAND_LEVELS = {
   connect: 'info',
@@ -16,15 +18,35 @@ function logNeeds(log, name) {
   return name in ON_DEMAND_LEVELS && log.isOn(ON_DEMAND_LEVELS[name]);
 }
 
-/**
- * Writes the line of an event, if it has one at the log's level.
- * @param {import('./log.js').Log} log
- * @param {import('../../native.js').NativeEvent} event
- */
-function logEvent(log, event) {
-  const line = describe(event);
-  if (line) {
-    log.write(line.level, line.message, line.details);
+/** Events that any client can cause as often as it likes. Refusals are told now and then by the addon already. */
+const OF_CLIENTS = ['connect', 'disconnect', 'coordination'];
+
+/** The lines of a server's events. */
+class EventLog {
+  #log;
+  #throttle = new LineThrottle((kind, leftOut) => {
+    const message = `${leftOut} more lines of the kind "${kind}" were left out within ${PERIOD / 1000} s`;
+    this.#log.write('info', message, { event: 'left-out', kind, leftOut });
+  });
+
+  /** @param {import('./log.js').Log} log */
+  constructor(log) {
+    this.#log = log;
+  }
+
+  /**
+   * Writes the line of an event, if it has one at the log's level.
+   * @param {import('../../native.js').NativeEvent} event
+   */
+  write(event) {
+    const line = describe(event);
+    if (line && this.#log.isOn(line.level) && this.#isAllowed(event)) {
+      this.#log.write(line.level, line.message, line.details);
+    }
+  }
+
+  #isAllowed({ type, code }) {
+    return !OF_CLIENTS.includes(type) || this.#throttle.allows(code ?? type);
   }
 }
 
@@ -73,4 +95,4 @@ function info(message, details) {
   return { level: 'info', message, details };
 }
 
-module.exports = { logEvent, logNeeds };
+module.exports = { EventLog, logNeeds };

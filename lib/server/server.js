@@ -6,7 +6,7 @@ const { EventEmitter } = require('node:events');
 
 const { AceBaseIPCClient } = require('./client.js');
 const { readConfig, toAddon } = require('../config/config.js');
-const { logEvent, logNeeds } = require('./event-log.js');
+const { EventLog, logNeeds } = require('./event-log.js');
 const { mustBeTaken } = require('./failed-start.js');
 const { keeperLaunch } = require('./keep-port.js');
 const { Log } = require('./log.js');
@@ -29,6 +29,7 @@ class AceBaseIPCServer extends EventEmitter {
   /** The options that were given. */
   #options;
   #log;
+  #eventLog;
   /** The running server; `undefined` before `start()` and after `stop()`. */
   #native;
   /** Settles when the last start() or stop() is done: they take place one after the other, in the order of the calls. */
@@ -42,6 +43,7 @@ class AceBaseIPCServer extends EventEmitter {
     const { options, doubts } = readConfig(config);
     this.#options = options;
     this.#log = new Log(options);
+    this.#eventLog = new EventLog(this.#log);
     this.#followListeners();
     // Later, so that whoever made this server has had time to listen.
     process.nextTick(() => {
@@ -214,7 +216,7 @@ class AceBaseIPCServer extends EventEmitter {
   #tellAll(events) {
     for (const event of events.map(readable)) {
       guarded(() => {
-        logEvent(this.#log, event);
+        this.#eventLog.write(event);
         this.#dispatch(event);
       });
     }
