@@ -309,6 +309,7 @@ describe('clients', () => {
     assert.equal(database.name, 'mydb_data');
     assert.deepEqual(database.peers.map(({ id }) => id).sort(), ['[master]', 'peer-1']);
     assert.deepEqual([database.masterPresent, database.heldRequests, database.locks], [true, 0, []]);
+    assert.deepEqual([database.peersLeftOut, database.locksLeftOut], [0, 0]);
   });
 });
 

@@ -50,8 +50,8 @@ impl PeerHandle {
         }
     }
 
-    /// Routes as many of the messages, in order, as one turn may do; one at least. Those of a peer that has left are dropped.
-    /// Gives what it has cost, in bytes that are copied: as much time as that would take.
+    /// Routes as many of the messages, in order, as one turn may do; one at least. Those of a peer that has left are
+    /// dropped. Gives what it has cost, in bytes that are copied: as much time as that would take.
     pub fn receive_some(&self, messages: &mut impl Iterator<Item = Text>) -> usize {
         let mut cost = 0;
         self.database.turn(|turn| {

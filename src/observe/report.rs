@@ -24,8 +24,8 @@ use crate::{
     clock,
 };
 
-/// Peers and locks of a database that a report lists at most, each: a few hundred kilobytes, which are written in some milliseconds.
-/// How many it leaves out it says; `getClients()` and `locks()` have all.
+/// Peers and locks of a database that a report lists at most, each: a few hundred kilobytes, which are written in some
+/// milliseconds. How many it leaves out it says; `getClients()` and `locks()` have all.
 pub const MAX_ROWS: usize = 1_000;
 
 /// What somebody wants to know.

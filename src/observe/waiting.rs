@@ -7,8 +7,8 @@ use crate::hub::coordinator::{Lock, LockState};
 /// Blockers that are named for one waiting lock; a write may wait for every reader there is.
 pub(super) const MAX_BLOCKERS: usize = 8;
 
-/// The granted locks of a table, by transaction. Made in one pass, so that a long table does not have to be searched for each of its
-/// waiting locks.
+/// The granted locks of a table, by transaction. Made in one pass, so that a long table does not have to be searched
+/// for each of its waiting locks.
 #[derive(Default)]
 pub(super) struct Granted<'a> {
     transactions: Vec<Transaction<'a>>,
@@ -58,8 +58,8 @@ impl<'a> Granted<'a> {
         }
     }
 
-    /// The locks that keep one from being granted: of another transaction, and either of the two writes. AceBase grants one write at
-    /// a time in the whole database, so paths make no difference. Nothing keeps a lock that does not wait.
+    /// The locks that keep one from being granted: of another transaction, and either of the two writes. AceBase grants
+    /// one write at a time in the whole database, so paths make no difference. Nothing keeps a lock that does not wait.
     pub(super) fn blockers(&self, waiting: &Lock) -> Blockers<'a> {
         if waiting.state != LockState::Waiting {
             return Blockers::default();

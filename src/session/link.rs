@@ -29,8 +29,8 @@ use crate::{
     protocol::close::CloseReason,
 };
 
-/// Bytes written to one connection before others get a turn: one write, or with TLS two. Whoever puts mail into many outboxes
-/// writes as much to each of them.
+/// Bytes written to one connection before others get a turn: one write, or with TLS two. Whoever puts mail into many
+/// outboxes writes as much to each of them.
 const BYTES_PER_TURN: usize = 128 * 1024;
 
 /// See the module's description.

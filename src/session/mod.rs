@@ -47,8 +47,8 @@ const READ_LEN: usize = 128 * 1024;
 /// Reads of one session before others get a turn, as long as they cost less than [`COST_PER_POLL`].
 const READS_PER_POLL: usize = 4;
 
-/// What a session may do before others get a turn, in bytes that are copied: a fraction of a millisecond's work. A turn of the hub
-/// that costs more is not cut short, but nothing follows it.
+/// What a session may do before others get a turn, in bytes that are copied: a fraction of a millisecond's work. A turn
+/// of the hub that costs more is not cut short, but nothing follows it.
 const COST_PER_POLL: usize = 512 * 1024;
 
 /// What decrypting and decoding a byte costs, in bytes that are copied.
@@ -172,8 +172,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Routes what came with the upgrade request: what HTTP has read, then what TLS has decrypted and HTTP has not read. No
-    /// socket will say that it is there.
+    /// Routes what came with the upgrade request: what HTTP has read, then what TLS has decrypted and HTTP has not
+    /// read. No socket will say that it is there.
     fn take_over(&mut self, read_ahead: &[u8]) -> Option<Ending> {
         let mut ahead = read_ahead.to_vec();
         let plain = self.link.decrypt(&[]);
@@ -359,8 +359,8 @@ impl Session {
     }
 }
 
-/// Has the task polled again when all others that can run have run, and when the runtime has looked for what has arrived. A plain
-/// wake would let it run some sixty times before somebody else's message is seen.
+/// Has the task polled again when all others that can run have run, and when the runtime has looked for what has
+/// arrived. A plain wake would let it run some sixty times before somebody else's message is seen.
 fn let_others_go_first(cx: &mut Context<'_>) {
     let _ = pin!(yield_now()).poll(cx);
 }

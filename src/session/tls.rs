@@ -72,8 +72,8 @@ impl Tls {
         }
     }
 
-    /// Decrypts what the socket gave, after what was left when the connection was taken over. What has to be answered waits
-    /// for [`Tls::write`].
+    /// Decrypts what the socket gave, after what was left when the connection was taken over. What has to be answered
+    /// waits for [`Tls::write`].
     pub fn decrypt(&mut self, mut cipher: &[u8]) -> Plain {
         let mut plain = Plain { bytes: Vec::with_capacity(cipher.len()), outlook: Outlook::More };
         loop {

@@ -19,12 +19,12 @@ use stage::{LISTENER, Stage};
 const HERE: &str = "connect:speaker";
 const GONE: &str = "disconnect:speaker";
 
-/// Any texts and any bytes in TLS, new keys, the end of TLS, and any bytes between, in and behind its records. Some of it
-/// comes with the upgrade, and is read by HTTP or not; the rest in any pieces.
+/// Any texts and any bytes in TLS, new keys, the end of TLS, and any bytes between, in and behind its records. Some of
+/// it comes with the upgrade, and is read by HTTP or not; the rest in any pieces.
 ///
 /// - The session comes to rest, whatever it is sent.
-/// - Others hear what was said before TLS ended or broke, in order, each text once, and nothing of what follows. The pieces do
-///   not matter, and nothing waits for more to come.
+/// - Others hear what was said before TLS ended or broke, in order, each text once, and nothing of what follows. The
+///   pieces do not matter, and nothing waits for more to come.
 /// - The session ends when TLS ends, when what is said ends it, and when the socket does.
 pub fn tls_session(data: &[u8]) {
     let mut input = Input::new(data);

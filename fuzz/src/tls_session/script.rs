@@ -9,6 +9,9 @@ use crate::input::Input;
 /// Bytes of plain text in one run, so that runs are short.
 const MAX_BYTES: usize = 300_000;
 
+/// New keys in one run: rustls suspects a peer that sends more of them in a row.
+const MAX_NEW_KEYS: usize = 30;
+
 /// Bytes of a record's header, which tells its length.
 const RECORD_HEADER: usize = 5;
 
@@ -29,13 +32,14 @@ pub struct Script {
     /// The plain text that the server must find in it.
     pub plain: Vec<u8>,
     pub stream: Stream,
+    new_keys: usize,
     client: ClientConnection,
 }
 
 impl Script {
     pub fn write(mut client: ClientConnection, input: &mut Input<'_>) -> Self {
         client.set_buffer_limit(None);
-        let mut script = Self { cipher: Vec::new(), plain: Vec::new(), stream: Stream::Open, client };
+        let mut script = Self { cipher: Vec::new(), plain: Vec::new(), stream: Stream::Open, new_keys: 0, client };
         let mut bytes = 0;
         while !input.is_empty() && bytes < MAX_BYTES {
             bytes += script.step(input);
@@ -65,9 +69,7 @@ impl Script {
                 self.derail(&bytes.repeat(times))
             }
             6 => {
-                // TLS 1.2 has none.
-                let _ = self.client.refresh_traffic_keys();
-                self.record();
+                self.renew_keys();
                 0
             }
             _ => self.say_spoilt(input),
@@ -82,6 +84,15 @@ impl Script {
             self.plain.extend_from_slice(plain);
         }
         plain.len()
+    }
+
+    fn renew_keys(&mut self) {
+        self.new_keys += 1;
+        if self.new_keys <= MAX_NEW_KEYS {
+            // TLS 1.2 has none.
+            let _ = self.client.refresh_traffic_keys();
+            self.record();
+        }
     }
 
     fn record(&mut self) {

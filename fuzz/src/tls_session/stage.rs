@@ -104,7 +104,8 @@ impl Stage {
         }
     }
 
-    /// A session begins. `ahead` has come with the upgrade request; of its plain text, HTTP has read so many bytes at most.
+    /// A session begins. `ahead` has come with the upgrade request; of its plain text, HTTP has read so many bytes at
+    /// most.
     pub fn begin(mut tls: ServerConnection, ahead: &[u8], read_by_http: usize, limits: Limits) -> Self {
         let (read_ahead, behind) = upgrade(&mut tls, ahead, read_by_http);
         let runtime = Builder::new_current_thread().enable_all().build().expect("there is no runtime");
@@ -224,8 +225,8 @@ impl Drop for Stage {
     }
 }
 
-/// What HTTP reads of what has come, and how many bytes of it are left in the socket: it reads on when it has taken the plain
-/// text that there is.
+/// What HTTP reads of what has come, and how many bytes of it are left in the socket: it reads on when it has taken the
+/// plain text that there is.
 fn upgrade(tls: &mut ServerConnection, mut ahead: &[u8], read_by_http: usize) -> (Vec<u8>, usize) {
     let mut read = Vec::new();
     loop {

@@ -1,7 +1,7 @@
 use super::workshop::{connect, hub, say, settings};
 use crate::{
     hub::{Settings, coordinator::Loss, transport::Transport},
-    protocol::close::CloseReason,
+    protocol::{Text, close::CloseReason},
 };
 
 #[test]
@@ -42,6 +42,29 @@ fn the_order_of_sending_is_the_order_of_receiving() {
     let large = "x".repeat(5_000);
     say(&anna, &["1", "to:berta;2", &large, &format!("to:berta;{large}"), "3", "to:berta;4"]);
     assert_eq!(b.news(), ["1", "2", &large, &large, "3", "4"]);
+}
+
+/// Each text to all is work for each receiver; what one turn leaves comes with the next, in order.
+#[test]
+fn a_turn_ends_where_its_messages_are_much_work() {
+    let (hub, _) = hub(settings());
+    let (anna, _) = connect(&hub, "db", "anna!");
+    let crowd: Vec<_> = (0..300).map(|number| connect(&hub, "db", &format!("peer{number}"))).collect();
+    let texts: Vec<_> = (0..600).map(|number| format!("{}{number}", ["", "to:nobody;"][number % 2])).collect();
+    let mut waiting = texts.iter().map(|text| Text::from(text.as_str()));
+    anna.receive_some(&mut waiting);
+    assert!((100..599).contains(&waiting.len()), "{} of 600 are left", waiting.len());
+    anna.receive_some(&mut waiting);
+    assert!(waiting.len() < 500, "{} of 600 are left", waiting.len());
+    anna.receive(waiting);
+    let expected: Vec<_> = texts.iter().step_by(2).cloned().collect();
+    assert_eq!(crowd[299].1.news(), expected);
+
+    // Of a peer that has left, nothing waits for another turn.
+    anna.lost(Loss::Closed);
+    let mut waiting = texts.iter().map(|text| Text::from(text.as_str()));
+    anna.receive_some(&mut waiting);
+    assert_eq!(waiting.len(), 0);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Whatever somebody sends, the server's thread is soon there for the others.
 //!
-//! A bystander in another database asks for an answer again and again. What counts is not the time that it waits, which is the
-//! machine's too, but the processor time that the server's only thread takes from its question to its answer: work that it had
-//! to wait for.
+//! A bystander in another database asks for an answer again and again. What counts is not the time that it waits, which
+//! is the machine's too, but the processor time that the server's only thread takes from its question to its answer:
+//! work that it had to wait for.
 
 mod attacks;
 
@@ -20,8 +20,8 @@ use super::*;
 use crate::hub::event::{Event, Observer};
 use attacks::Attack;
 
-/// Most work of the server's thread until the bystander is served. A cluster's processes give up after 10 s of silence, and
-/// nobody feels this.
+/// Most work of the server's thread until the bystander is served. A cluster's processes give up after 10 s of silence,
+/// and nobody feels this.
 const LONGEST_TURN: Duration = Duration::from_millis(100);
 
 /// A bystander that has waited so long for an answer will get none.
