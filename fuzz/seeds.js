@@ -183,6 +183,34 @@ function hostile() {
       '{"type":"hello","from":"plain"}\n',
     ),
     'odd-data': bytes(usual, three, [3, 1, 0, 0, 0, 0, 1, 1, 2], '{"path":7}\n', [3, 1, 0, 0, 0, 0, 1, 1, 2], '[[[[\n'),
+    // The worker 1 has a lock; the worker 2 asks for its release, by `1` and by `1.0`.
+    'anothers-lock': bytes(
+      usual,
+      three,
+      send(1, 0, 0, 1, lock(0, 1)),
+      send(0, 1, 4, 1, lock(0, 1)),
+      [3, 2, 0, 6, 1, 0, 3, 1, 0, 0],
+      [3, 2, 0, 6, 1, 0, 4, 1, 1, 0],
+    ),
+    'indexes-gone': bytes(
+      usual,
+      three,
+      [1, 2].flatMap((from) => [3, from, 5, 6, 10, 0, 0, 1, 5, 0, 0, 0, 0, 0]),
+    ),
+    'fitting-data': bytes(
+      usual,
+      three,
+      [3, 1, 0, 6, 3, 0, 1, 1, 1, 0, 0, 2, 0, 0, 1],
+      [3, 1, 5, 6, 11, 0, 1, 1, 0, 0, 0, 2, 0, 0],
+      [3, 1, 5, 6, 9, 0, 1, 1, 0, 2, 0, 0, 0, 0],
+    ),
+    'words-of-the-hub': bytes(
+      usual,
+      three,
+      ...['disconnect:[master]', 'welcome:{', 'pong', '{', '{"type":"event","from":"x"}'].map((text) =>
+        bytes([3, 1, 5, 7], `${text}\n`),
+      ),
+    ),
   };
 }
 

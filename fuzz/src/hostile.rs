@@ -78,23 +78,39 @@ pub fn hostile(data: &[u8]) {
     stage.clear();
 }
 
-/// A message: of AceBase's form with odd contents, or any text.
+/// A message: of AceBase's form with odd contents, with contents for its type, or any text.
 fn message(input: &mut Input<'_>, sender: &str) -> Bytes {
-    if input.below(8) == 7 {
+    let form = input.below(8);
+    if form == 7 {
         return Bytes::from(input::text(input.until(b'\n')));
     }
     let kind = input.pick(&TYPES);
     let from = if input.below(8) == 7 { input.pick(&IDS) } else { sender };
     let (id, ok) = (input.below(6), input.below(4) > 0);
-    let data = match input.below(8) {
+    let data = if form == 6 { fitting(kind, input) } else { any(input) };
+    Bytes::from(format!(r#"{{"type":"{kind}","id":"{id}","from":"{from}","to":"[master]","ok":{ok},"data":{data}}}"#))
+}
+
+fn any(input: &mut Input<'_>) -> String {
+    match input.below(6) {
         0 => String::from("null"),
-        6 => told(input),
-        7 => asked(input),
         1 => format!(r#"{{"type":"{}"}}"#, input.pick(&["kit.add", "fst.release", "fst.allocate", "index.create"])),
         2 => input::text(input.until(b'\n')),
         _ => lock(input),
-    };
-    Bytes::from(format!(r#"{{"type":"{kind}","id":"{id}","from":"{from}","to":"[master]","ok":{ok},"data":{data}}}"#))
+    }
+}
+
+fn fitting(kind: &str, input: &mut Input<'_>) -> String {
+    match kind {
+        "request" | "result" => asked(input),
+        "unlock-request" | "move-lock-request" => {
+            let id = input.pick(&["1", "1.0", "2", "2e0", "3", "\"1\"", "[1]", "01"]);
+            let target = input.pick(&["parent", "child", ""]);
+            format!(r#"{{"id":{id},"move_to":"{target}"}}"#)
+        }
+        "lock-request" | "lock-result" | "unlock-result" => lock(input),
+        _ => told(input),
+    }
 }
 
 /// What events, subscriptions and notifications have: usual, and odd.
@@ -139,13 +155,10 @@ fn asked(input: &mut Input<'_>) -> String {
 }
 
 fn lock(input: &mut Input<'_>) -> String {
-    let id = input.pick(&["1", "2", "3", "0", "18446744073709551615", "-1", "1.5", "null", "1.0", "2e0"]);
+    let id = input.pick(&["1", "2", "3", "0", "18446744073709551615", "-1", "1.5", "null"]);
     let path = input.pick(&["a", "a/b", "a/b[3]", "", "c"]);
     let tid = input.pick(&["\"t1\"", "\"t2\"", "3", "null"]);
     let expires = input.pick(&["1700000040000", "1700000000001", "0", "-5", "1e300", "null"]);
     let write = input.flag();
-    let target = input.pick(&["parent", "child"]);
-    format!(
-        r#"{{"id":{id},"path":"{path}","tid":{tid},"write":{write},"expires":{expires},"comment":"c","move_to":"{target}"}}"#
-    )
+    format!(r#"{{"id":{id},"path":"{path}","tid":{tid},"write":{write},"expires":{expires},"comment":"c"}}"#)
 }
