@@ -290,6 +290,30 @@ test('a worker survives a master that answers twice, or what nobody asked', asyn
   cluster.assertAlive([master]);
 });
 
+test('an index that one process deletes is gone for all, which live on', async (t) => {
+  const { cluster, master, workers } = await startCluster(t, { workers: 2 });
+  const everybody = [master, ...workers];
+  const all = (condition) => async () => {
+    const known = await Promise.all(everybody.map((process) => process.call('indexes')));
+    return known.every(condition);
+  };
+  await workers[0].call('set', 'people/ann', { name: 'Ann' });
+  const [fileName] = await workers[0].call('createIndex', 'people', 'name');
+  await until(
+    'the index',
+    PATIENCE,
+    all((names) => names.length === 1),
+  );
+  await workers[1].call('deleteIndex', fileName);
+  await until(
+    'the end of the index',
+    PATIENCE,
+    all((names) => names.length === 0),
+  );
+  await workers[0].callWithin(PATIENCE, 'set', 'people/bob', { name: 'Bob' });
+  cluster.assertAlive();
+});
+
 /** The next request for a lock that a master hears. */
 async function nextRequest(master) {
   const text = await master.next();

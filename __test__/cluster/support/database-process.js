@@ -62,6 +62,9 @@ serve({
     const found = await db.query(path).filter(key, '==', value).get();
     return found.map((snapshot) => snapshot.key);
   },
+  /** The names of the indexes that this process knows. */
+  indexes: async () => (await db.indexes.get()).map((index) => index.fileName),
+  deleteIndex: (fileName) => db.indexes.delete(fileName),
 
   /** Subscribes; what happened before is of no interest. */
   watch(path, event) {
