@@ -1,4 +1,4 @@
-//! The router of `acebase-ipc-server`: a message hub for AceBase clusters.
+//! The router of `acebase-ipc-server`: a message hub for AceBase clusters. `docs/architecture.md` is its map.
 pub mod acebase;
 pub mod clock;
 pub mod coordination;
