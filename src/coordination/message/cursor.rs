@@ -21,7 +21,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 /// The highest bit of each byte of a word.
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// A place in a text.
+/// What is left of a text. It is handed on by value, so that it stays in the processor's registers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
     rest: &'a [u8],
@@ -32,91 +32,118 @@ impl<'a> Cursor<'a> {
         Self { rest: text }
     }
 
-    /// Goes on behind these bytes, if they are next.
-    #[inline]
-    pub(super) fn eat(&mut self, bytes: &[u8]) -> Option<()> {
-        self.rest = self.rest.strip_prefix(bytes)?;
-        Some(())
+    /// Goes on behind these bytes, if they are next. Their number is known to the compiler, which then compares them at once.
+    #[inline(always)]
+    pub(super) fn eat<const N: usize>(self, bytes: &[u8; N]) -> Option<Self> {
+        let (next, rest) = self.rest.split_first_chunk::<N>()?;
+        (next == bytes).then_some(Self { rest })
     }
 
-    /// Goes on behind these bytes, if they are next. `true`: they were.
+    /// Goes on behind these bytes of any number, if they are next.
     #[inline]
-    pub(super) fn has(&mut self, bytes: &[u8]) -> bool {
-        self.eat(bytes).is_some()
+    pub(super) fn eat_all(self, bytes: &[u8]) -> Option<Self> {
+        Some(Self { rest: self.rest.strip_prefix(bytes)? })
+    }
+
+    /// Goes on behind a member that may be there, with any value.
+    #[inline(always)]
+    pub(super) fn optional<const N: usize>(self, name: &[u8; N]) -> Option<Self> {
+        match self.eat(name) {
+            Some(behind) => behind.value(),
+            None => Some(self),
+        }
     }
 
     /// These bytes are all that is left.
-    #[inline]
-    pub(super) fn ends_with(&self, bytes: &[u8]) -> Option<()> {
+    #[inline(always)]
+    pub(super) fn ends_with<const N: usize>(self, bytes: &[u8; N]) -> Option<()> {
         (self.rest == bytes).then_some(())
     }
 
-    /// The rest of a string without escapes, behind its opening quote.
+    /// The rest of a string without escapes, behind its opening quote; and what follows.
     #[inline(always)]
-    pub(super) fn plain(&mut self) -> Option<&'a [u8]> {
-        let end = special(self.rest)?;
-        let (text, rest) = self.rest.split_at(end);
-        self.rest = rest.strip_prefix(b"\"")?;
-        Some(text)
+    pub(super) fn plain(self) -> Option<(&'a [u8], Self)> {
+        let (text, rest) = self.rest.split_at(special(self.rest)?);
+        let behind = Self { rest }.eat(b"\"")?;
+        Some((text, behind))
     }
 
-    /// The rest of any string, behind its opening quote.
+    /// Goes on behind the rest of a string without escapes that most often has so many words of bytes. Where it has, what
+    /// follows need not wait until its end is found.
     #[inline(always)]
-    pub(super) fn string(&mut self) -> Option<()> {
+    pub(super) fn plain_of_about<const WORDS: usize>(self) -> Option<Self> {
+        let (words, _) = self.rest.as_chunks::<LANES>();
+        if let Some(words) = words.first_chunk::<WORDS>()
+            && words.iter().all(|word| marks(*word) == 0)
+            && let Some(rest) = self.rest.get(WORDS * LANES..)
+            && let Some(behind) = (Self { rest }).eat(b"\"")
+        {
+            return Some(behind);
+        }
+        self.plain().map(|(_, behind)| behind)
+    }
+
+    /// Goes on behind the rest of any string, behind its opening quote.
+    #[inline(always)]
+    pub(super) fn string(self) -> Option<Self> {
+        let rest = self.rest.get(special(self.rest)?..)?;
+        match (Self { rest }).next()? {
+            (b'"', behind) => Some(behind),
+            (b'\\', behind) => behind.string_behind_backslash(),
+            _ => None,
+        }
+    }
+
+    fn string_behind_backslash(self) -> Option<Self> {
+        let mut cursor = self.escape()?;
         loop {
-            let at = special(self.rest)?;
-            let found = *self.rest.get(at)?;
-            self.rest = self.rest.get(at + 1..)?;
-            match found {
-                b'"' => return Some(()),
-                b'\\' => self.escape()?,
+            let rest = cursor.rest.get(special(cursor.rest)?..)?;
+            match (Self { rest }).next()? {
+                (b'"', behind) => return Some(behind),
+                (b'\\', behind) => cursor = behind.escape()?,
                 _ => return None,
             }
         }
     }
 
-    fn escape(&mut self) -> Option<()> {
-        let (kind, rest) = self.rest.split_first()?;
-        self.rest = rest;
-        match kind {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
-            b'u' => {
-                let (digits, rest) = self.rest.split_first_chunk::<4>()?;
-                self.rest = rest;
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(())
+    fn escape(self) -> Option<Self> {
+        match self.next()? {
+            (b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', behind) => Some(behind),
+            (b'u', behind) => {
+                let (digits, rest) = behind.rest.split_first_chunk::<4>()?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(Self { rest })
             }
             _ => None,
         }
     }
 
-    /// A whole number as JavaScript writes it: digits without leading zeros, and not beyond [`MAX_SAFE_INTEGER`]. What
-    /// follows must not be part of a number; the caller sees to that by what it expects next.
-    pub(super) fn whole(&mut self) -> Option<u64> {
-        let count = digits(self.rest);
-        let (number, rest) = self.rest.split_at(count);
-        self.rest = rest;
-        whole(number)
+    /// A whole number as JavaScript writes it: digits without leading zeros, and not beyond [`MAX_SAFE_INTEGER`]; and what follows,
+    /// which must not be part of a number: the caller sees to that by what it expects next.
+    pub(super) fn whole(self) -> Option<(u64, Self)> {
+        let (number, rest) = self.rest.split_at(digits(self.rest));
+        Some((whole(number)?, Self { rest }))
     }
 
-    /// Any value.
+    /// The next byte, and what follows.
+    #[inline(always)]
+    fn next(self) -> Option<(u8, Self)> {
+        let (next, rest) = self.rest.split_first()?;
+        Some((*next, Self { rest }))
+    }
+
+    /// Goes on behind any value.
     #[inline]
-    pub(super) fn value(&mut self) -> Option<()> {
-        match self.rest.first()? {
-            b'"' => {
-                self.rest = &self.rest[1..];
-                self.string()
-            }
-            b'{' | b'[' => self.nested(),
+    pub(super) fn value(self) -> Option<Self> {
+        match self.next()? {
+            (b'"', behind) => behind.string(),
+            (b'{' | b'[', _) => self.nested(),
             _ => self.scalar(),
         }
     }
 
-    fn scalar(&mut self) -> Option<()> {
+    /// Goes on behind a value that is no string and has no parts.
+    fn scalar(self) -> Option<Self> {
         match self.rest.first()? {
-            b'"' => {
-                self.rest = &self.rest[1..];
-                self.string()
-            }
             b't' => self.eat(b"true"),
             b'f' => self.eat(b"false"),
             b'n' => self.eat(b"null"),
@@ -124,76 +151,111 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn number(&mut self) -> Option<()> {
-        self.has(b"-");
-        if !self.has(b"0") {
-            self.digits()?;
+    fn number(self) -> Option<Self> {
+        let positive = self.eat(b"-").unwrap_or(self);
+        let mut cursor = match positive.eat(b"0") {
+            Some(behind) => behind,
+            None => positive.digits()?,
+        };
+        if let Some(fraction) = cursor.eat(b".") {
+            cursor = fraction.digits()?;
         }
-        if self.has(b".") {
-            self.digits()?;
+        if let Some(exponent) = cursor.eat(b"e").or_else(|| cursor.eat(b"E")) {
+            let signed = exponent.eat(b"+").or_else(|| exponent.eat(b"-"));
+            cursor = signed.unwrap_or(exponent).digits()?;
         }
-        if self.has(b"e") || self.has(b"E") {
-            if !self.has(b"+") {
-                self.has(b"-");
+        Some(cursor)
+    }
+
+    fn digits(self) -> Option<Self> {
+        let count = digits(self.rest);
+        let rest = self.rest.get(count..)?;
+        (count > 0).then_some(Self { rest })
+    }
+
+    /// Goes on behind an object or an array, with what is in it.
+    fn nested(self) -> Option<Self> {
+        let (mut cursor, mut open) = (self, Levels::default());
+        loop {
+            match cursor.next()? {
+                (b'"', behind) => cursor = behind.string()?,
+                (b'{', behind) => match behind.eat(b"}") {
+                    Some(empty) => cursor = empty,
+                    None => {
+                        open.enter_object()?;
+                        cursor = behind.name()?;
+                        continue;
+                    }
+                },
+                (b'[', behind) => match behind.eat(b"]") {
+                    Some(empty) => cursor = empty,
+                    None => {
+                        open.enter_array()?;
+                        cursor = behind;
+                        continue;
+                    }
+                },
+                _ => cursor = cursor.scalar()?,
             }
-            self.digits()?;
+            // A value has ended, and others with it perhaps.
+            loop {
+                if open.is_empty() {
+                    return Some(cursor);
+                }
+                let (next, behind) = cursor.next()?;
+                cursor = behind;
+                match (next, open.in_object()) {
+                    (b',', true) => {
+                        cursor = cursor.name()?;
+                        break;
+                    }
+                    (b',', false) => break,
+                    (b'}', true) | (b']', false) => open.leave(),
+                    _ => return None,
+                }
+            }
         }
+    }
+
+    /// Goes on behind the name of a member and its colon.
+    #[inline(always)]
+    fn name(self) -> Option<Self> {
+        self.eat(b"\"")?.string()?.eat(b":")
+    }
+}
+
+/// The objects and arrays that are open: a bit for each, 1 for an object.
+#[derive(Default)]
+struct Levels {
+    bits: u64,
+    depth: u32,
+}
+
+impl Levels {
+    fn enter_object(&mut self) -> Option<()> {
+        self.enter_array()?;
+        self.bits |= 1;
         Some(())
     }
 
-    fn digits(&mut self) -> Option<()> {
-        let count = digits(self.rest);
-        self.rest = &self.rest[count..];
-        (count > 0).then_some(())
+    /// `None`: it is too deep.
+    fn enter_array(&mut self) -> Option<()> {
+        self.bits <<= 1;
+        self.depth += 1;
+        (self.depth <= MAX_DEPTH).then_some(())
     }
 
-    /// An object or an array, with a bit for each level that is open: 1 is an object.
-    fn nested(&mut self) -> Option<()> {
-        let (mut levels, mut depth) = (0u64, 0);
-        loop {
-            // A value begins.
-            if self.has(b"{") {
-                if !self.has(b"}") {
-                    (levels, depth) = (levels << 1 | 1, depth + 1);
-                    self.name()?;
-                    if depth > MAX_DEPTH {
-                        return None;
-                    }
-                    continue;
-                }
-            } else if self.has(b"[") {
-                if !self.has(b"]") {
-                    (levels, depth) = (levels << 1, depth + 1);
-                    if depth > MAX_DEPTH {
-                        return None;
-                    }
-                    continue;
-                }
-            } else {
-                self.scalar()?;
-            }
-            // It has ended, and others with it perhaps.
-            loop {
-                if depth == 0 {
-                    return Some(());
-                }
-                let in_object = levels & 1 == 1;
-                if self.has(b",") {
-                    if in_object {
-                        self.name()?;
-                    }
-                    break;
-                }
-                self.eat(if in_object { b"}" } else { b"]" })?;
-                (levels, depth) = (levels >> 1, depth - 1);
-            }
-        }
+    fn leave(&mut self) {
+        self.bits >>= 1;
+        self.depth -= 1;
     }
 
-    fn name(&mut self) -> Option<()> {
-        self.eat(b"\"")?;
-        self.string()?;
-        self.eat(b":")
+    fn in_object(&self) -> bool {
+        self.bits & 1 == 1
+    }
+
+    fn is_empty(&self) -> bool {
+        self.depth == 0
     }
 }
 
@@ -211,54 +273,72 @@ pub(super) fn whole(digits: &[u8]) -> Option<u64> {
     (number <= MAX_SAFE_INTEGER).then_some(number)
 }
 
-/// Where the first byte is that ends or interrupts a string: a quote, a backslash or a control character.
+/// Where the first byte is that ends or interrupts a string: a quote, a backslash or a control character. Most strings are short.
 #[inline(always)]
 fn special(text: &[u8]) -> Option<usize> {
-    let (pairs, rest) = text.as_chunks::<{ 2 * LANES }>();
-    for (number, pair) in pairs.iter().enumerate() {
-        let (words, _) = pair.as_chunks::<LANES>();
-        let [first, second] = [0, 1].map(|word: usize| words.get(word).map_or(0, |word| marks(*word)));
+    let Some((word, rest)) = text.split_first_chunk::<LANES>() else { return special_in_less(text) };
+    match marks(*word) {
+        0 => special_in_many(rest).map(|at| LANES + at),
+        marks => Some(lane(marks)),
+    }
+}
+
+/// As `special`, two words at a time.
+fn special_in_many(text: &[u8]) -> Option<usize> {
+    let mut rest = text;
+    while let Some((pair, behind)) = split_pair(rest) {
+        let [first, second] = pair.map(marks);
         if first | second != 0 {
             let lane = if first == 0 { LANES + lane(second) } else { lane(first) };
-            return Some(2 * LANES * number + lane);
+            return Some(text.len() - rest.len() + lane);
         }
+        rest = behind;
     }
     special_in_few(rest).map(|at| text.len() - rest.len() + at)
 }
 
+#[inline(always)]
+fn split_pair(text: &[u8]) -> Option<([[u8; LANES]; 2], &[u8])> {
+    let (first, rest) = text.split_first_chunk::<LANES>()?;
+    let (second, rest) = rest.split_first_chunk::<LANES>()?;
+    Some(([*first, *second], rest))
+}
+
+/// As `special`, in less than two words.
 fn special_in_few(text: &[u8]) -> Option<usize> {
-    let (words, rest) = text.as_chunks::<LANES>();
-    for (number, word) in words.iter().enumerate() {
-        let marks = marks(*word);
-        if marks != 0 {
-            return Some(LANES * number + lane(marks));
-        }
+    let Some((word, rest)) = text.split_first_chunk::<LANES>() else { return special_in_less(text) };
+    match marks(*word) {
+        0 => special_in_less(rest).map(|at| LANES + at),
+        marks => Some(lane(marks)),
     }
-    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    rest.iter().position(ends).map(|at| text.len() - rest.len() + at)
+}
+
+/// As `special`, byte by byte.
+fn special_in_less(text: &[u8]) -> Option<usize> {
+    text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
 }
 
 /// The first byte of a word that is marked.
-#[inline]
+#[inline(always)]
 fn lane(marks: u64) -> usize {
     marks.trailing_zeros() as usize / LANES
 }
 
 /// Marks the first special byte of a word, and of those behind it others perhaps too.
-#[inline]
+#[inline(always)]
 fn marks(word: [u8; LANES]) -> u64 {
     let word = u64::from_le_bytes(word);
     (zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c)) | below_space(word)) & HIGHS
 }
 
 /// Marks each byte that is zero; of those behind the first such byte, others perhaps too.
-#[inline]
+#[inline(always)]
 fn zeros(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word
 }
 
 /// Marks each byte that is below a space; of those behind the first such byte, others perhaps too.
-#[inline]
+#[inline(always)]
 fn below_space(word: u64) -> u64 {
     word.wrapping_sub(ONES * 0x20) & !word
 }
@@ -271,8 +351,7 @@ mod tests {
     use super::*;
 
     fn is_value(text: &str) -> bool {
-        let mut cursor = Cursor::new(text.as_bytes());
-        cursor.value().is_some() && cursor.rest.is_empty()
+        Cursor::new(text.as_bytes()).value().is_some_and(|cursor| cursor.rest.is_empty())
     }
 
     #[test]
@@ -341,10 +420,10 @@ mod tests {
     #[test]
     fn whole_numbers_are_those_that_javascript_tells_apart() {
         for (text, number) in [("0", Some(0)), ("9007199254740991", Some(MAX_SAFE_INTEGER)), ("7,", Some(7))] {
-            assert_eq!(Cursor::new(text.as_bytes()).whole(), number, "{text}");
+            assert_eq!(Cursor::new(text.as_bytes()).whole().map(|(number, _)| number), number, "{text}");
         }
         for text in ["", "-1", "01", "9007199254740992", "99999999999999999999", "x"] {
-            assert_eq!(Cursor::new(text.as_bytes()).whole(), None, "{text}");
+            assert!(Cursor::new(text.as_bytes()).whole().is_none(), "{text}");
         }
     }
 

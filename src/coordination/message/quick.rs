@@ -13,225 +13,172 @@ use super::{
     said::{Answer, Ask, Grant, Message, Request, Said, Wanted},
 };
 
+/// Words of eight bytes in an id that acebase-core generates.
+const ID_WORDS: usize = 3;
+
 /// Whether this is news of this peer in their usual form: most of what passes. The id must be one that JSON writes as it is.
 #[inline]
 pub(super) fn is_news(text: &[u8], from: &str) -> bool {
-    let mut cursor = Cursor::new(text);
-    let is_sender = |cursor: &mut Cursor<'_>| {
-        cursor.eat(from.as_bytes())?;
-        cursor.eat(b"\"")
-    };
-    let found = if cursor.has(br#"{"type":"notification","from":""#) {
-        is_sender(&mut cursor).and_then(|()| notification(cursor))
-    } else if cursor.has(br#"{"type":"event","from":""#) {
-        is_sender(&mut cursor).and_then(|()| event(cursor))
-    } else {
-        None
+    let text = Cursor::new(text);
+    let found = match text.eat(br#"{"type":"notification","from":""#) {
+        Some(cursor) => behind_id(cursor, from).and_then(notification),
+        None => text.eat(br#"{"type":"event","from":""#).and_then(|cursor| event(behind_id(cursor, from)?)),
     };
     found.is_some()
+}
+
+#[inline(always)]
+fn behind_id<'a>(cursor: Cursor<'a>, id: &str) -> Option<Cursor<'a>> {
+    cursor.eat_all(id.as_bytes())?.eat(b"\"")
 }
 
 /// Reads a message in its usual form. `None`: it must be read completely.
 #[inline]
 pub(super) fn read(text: &[u8]) -> Option<Said<'_>> {
-    let mut cursor = Cursor::new(text);
-    cursor.eat(br#"{"type":""#)?;
-    match cursor.plain()? {
-        b"notification" => news(cursor, notification),
-        b"event" => news(cursor, event),
-        b"lock-request" => request(cursor, lock),
-        b"unlock-request" => request(cursor, unlock),
-        b"lock-result" => answer(cursor, AnswerKind::Lock),
-        b"unlock-result" => answer(cursor, AnswerKind::Unlock),
+    let (kind, rest) = Cursor::new(text).eat(br#"{"type":""#)?.plain()?;
+    match kind {
+        b"notification" => news(rest, notification),
+        b"event" => news(rest, event),
+        b"lock-request" => request(rest, lock),
+        b"unlock-request" => request(rest, unlock),
+        b"lock-result" => answer(rest, AnswerKind::Lock),
+        b"unlock-result" => answer(rest, AnswerKind::Unlock),
         _ => None,
     }
 }
 
-fn news<'a>(mut cursor: Cursor<'a>, rest: impl FnOnce(Cursor<'a>) -> Option<()>) -> Option<Said<'a>> {
-    let from = named(&mut cursor, br#","from":""#)?;
-    rest(cursor)?;
-    Some(Said { from, message: Message::News })
+fn news<'a>(cursor: Cursor<'a>, told: impl FnOnce(Cursor<'a>) -> Option<()>) -> Option<Said<'a>> {
+    let (from, cursor) = cursor.eat(br#","from":""#)?.plain()?;
+    told(cursor)?;
+    Some(Said { from: Cow::Borrowed(from), message: Message::News })
 }
 
 /// The rest of an event, behind its sender.
 #[inline]
-fn event(mut cursor: Cursor<'_>) -> Option<()> {
-    if cursor.has(br#","to":""#) {
-        cursor.plain()?;
-    }
-    cursor.eat(br#","path":""#)?;
-    cursor.string()?;
-    cursor.eat(br#","event":""#)?;
-    cursor.plain()?;
-    cursor.eat(br#","data":{"path":""#)?;
-    cursor.string()?;
-    if cursor.has(br#","val":"#) {
-        cursor.value()?;
-    }
-    if cursor.has(br#","previous":"#) {
-        cursor.value()?;
-    }
-    if cursor.has(br#","context":{"#) && !cursor.has(b"}") {
-        rest_of_object(&mut cursor)?;
-    }
+fn event(cursor: Cursor<'_>) -> Option<()> {
+    let cursor = behind_addressee(cursor)?.eat(br#","path":""#)?.string()?;
+    let cursor = match cursor.eat(br#","event":"value","data":{"path":""#) {
+        Some(behind) => behind,
+        None => cursor.eat(br#","event":""#)?.string()?.eat(br#","data":{"path":""#)?,
+    };
+    let cursor = cursor.string()?.optional(br#","val":"#)?.optional(br#","previous":"#)?;
+    let cursor = match cursor.eat(br#","context":"#) {
+        // An object, and nothing else.
+        Some(context) => context.eat(b"{").and_then(|_| context.value())?,
+        None => cursor,
+    };
     cursor.ends_with(b"}}")
 }
 
-/// The rest of an object that is not empty, behind its brace.
-fn rest_of_object(cursor: &mut Cursor<'_>) -> Option<()> {
-    loop {
-        cursor.eat(b"\"")?;
-        cursor.string()?;
-        cursor.eat(b":")?;
-        cursor.value()?;
-        if !cursor.has(b",") {
-            return cursor.eat(b"}");
-        }
+/// Goes on behind `to`, if it is there.
+#[inline(always)]
+fn behind_addressee(cursor: Cursor<'_>) -> Option<Cursor<'_>> {
+    match cursor.eat(br#","to":""#) {
+        Some(addressee) => addressee.plain_of_about::<ID_WORDS>(),
+        None => Some(cursor),
     }
 }
 
 /// The rest of a notification, behind its sender.
 #[inline]
-fn notification(mut cursor: Cursor<'_>) -> Option<()> {
-    cursor.eat(br#","data":{"type":""#)?;
-    if cursor.has(br#"cache.invalidate","path":""#) {
-        invalidation(&mut cursor)?;
-    } else if cursor.has(br#"cache.update","info":{"path":""#) {
-        update(&mut cursor)?;
+fn notification(cursor: Cursor<'_>) -> Option<()> {
+    let cursor = cursor.eat(br#","data":{"type":""#)?;
+    let cursor = if let Some(path) = cursor.eat(br#"cache.invalidate","path":""#) {
+        path.string()?.optional(br#","recursive":"#)?.optional(br#","reason":"#)?
+    } else if let Some(path) = cursor.eat(br#"cache.update","info":{"path":""#) {
+        info(path)?
     } else {
-        cursor.eat(br#"root.update","address":{"path":"""#)?;
-        place(&mut cursor)?;
-    }
+        place(cursor.eat(br#"root.update","address":{"path":"""#)?)?
+    };
     cursor.ends_with(b"}}")
 }
 
-#[inline]
-fn invalidation(cursor: &mut Cursor<'_>) -> Option<()> {
-    cursor.string()?;
-    if cursor.has(br#","recursive":"#) {
-        cursor.value()?;
-    }
-    if cursor.has(br#","reason":"#) {
-        cursor.value()?;
-    }
-    Some(())
-}
-
-fn update(cursor: &mut Cursor<'_>) -> Option<()> {
-    cursor.string()?;
-    for value in [br#","type":"# as &[u8], br#","index":"#, br#","key":"#, br#","exists":"#] {
-        if cursor.has(value) {
-            cursor.value()?;
-        }
-    }
-    cursor.eat(br#","address":{"path":""#)?;
-    cursor.string()?;
-    place(cursor)?;
-    for value in [br#","value":"# as &[u8], br#","childCount":"#] {
-        if cursor.has(value) {
-            cursor.value()?;
-        }
-    }
-    cursor.eat(b"}")
+/// The rest of what is told of a node, from its path on.
+fn info(path: Cursor<'_>) -> Option<Cursor<'_>> {
+    let cursor = path.string()?.optional(br#","type":"#)?.optional(br#","index":"#)?;
+    let cursor = cursor.optional(br#","key":"#)?.optional(br#","exists":"#)?;
+    let cursor = place(cursor.eat(br#","address":{"path":""#)?.string()?)?;
+    cursor.optional(br#","value":"#)?.optional(br#","childCount":"#)?.eat(b"}")
 }
 
 /// The rest of an address, behind its path.
-fn place(cursor: &mut Cursor<'_>) -> Option<()> {
-    cursor.eat(br#","pageNr":"#)?;
-    let page = cursor.whole()?;
-    cursor.eat(br#","recordNr":"#)?;
-    let record = cursor.whole()?;
-    cursor.eat(b"}")?;
-    rules::is_place(page, record).then_some(())
+fn place(cursor: Cursor<'_>) -> Option<Cursor<'_>> {
+    let (page, cursor) = cursor.eat(br#","pageNr":"#)?.whole()?;
+    let (record, cursor) = cursor.eat(br#","recordNr":"#)?.whole()?;
+    rules::is_place(page, record).then_some(cursor.eat(b"}")?)
 }
 
-fn request<'a>(mut cursor: Cursor<'a>, ask: impl FnOnce(&mut Cursor<'a>) -> Option<Ask>) -> Option<Said<'a>> {
-    let id = named(&mut cursor, br#","id":""#).filter(|id| !id.is_empty())?;
-    let from = named(&mut cursor, br#","from":""#)?;
-    if cursor.has(br#","to":""#) {
-        cursor.plain()?;
-    }
-    cursor.eat(br#","data":{"#)?;
-    let ask = ask(&mut cursor)?;
+fn request<'a>(cursor: Cursor<'a>, ask: impl FnOnce(Cursor<'a>) -> Option<(Ask, Cursor<'a>)>) -> Option<Said<'a>> {
+    let (id, cursor) = cursor.eat(br#","id":""#)?.plain().filter(|(id, _)| !id.is_empty())?;
+    let (from, cursor) = cursor.eat(br#","from":""#)?.plain()?;
+    let (ask, cursor) = ask(behind_addressee(cursor)?.eat(br#","data":{"#)?)?;
     cursor.ends_with(b"}}")?;
-    Some(Said { from, message: Message::Request(Request { id: owned(&id)?, ask }) })
+    let request = Request { id: owned(id)?, ask };
+    Some(Said { from: Cow::Borrowed(from), message: Message::Request(request) })
 }
 
-fn lock(cursor: &mut Cursor<'_>) -> Option<Ask> {
-    cursor.eat(br#""path":""#)?;
-    let path = owned(cursor.plain()?)?;
-    let (tid, write) = transaction(cursor)?;
-    let comment = comment(cursor)?.unwrap_or_default();
-    Some(Ask::Lock(Wanted { path, tid, write, comment }))
+fn lock(cursor: Cursor<'_>) -> Option<(Ask, Cursor<'_>)> {
+    let (path, cursor) = cursor.eat(br#""path":""#)?.plain()?;
+    let (tid, write, cursor) = transaction(cursor)?;
+    let (comment, cursor) = comment(cursor)?;
+    let wanted = Wanted { path: owned(path)?, tid, write, comment: comment.unwrap_or_default() };
+    Some((Ask::Lock(wanted), cursor))
 }
 
 /// `tid` and `write`, in either order.
-fn transaction(cursor: &mut Cursor<'_>) -> Option<(String, bool)> {
-    let write_is_first = cursor.has(br#","write":"#);
-    if !write_is_first {
-        cursor.eat(br#","tid":""#)?;
-        let tid = owned(cursor.plain()?)?;
-        cursor.eat(br#","write":"#)?;
-        return Some((tid, flag(cursor)?));
+fn transaction(cursor: Cursor<'_>) -> Option<(String, bool, Cursor<'_>)> {
+    if let Some(cursor) = cursor.eat(br#","write":"#) {
+        let (write, cursor) = flag(cursor)?;
+        let (tid, cursor) = cursor.eat(br#","tid":""#)?.plain()?;
+        return Some((owned(tid)?, write, cursor));
     }
-    let write = flag(cursor)?;
-    cursor.eat(br#","tid":""#)?;
-    Some((owned(cursor.plain()?)?, write))
+    let (tid, cursor) = cursor.eat(br#","tid":""#)?.plain()?;
+    let (write, cursor) = flag(cursor.eat(br#","write":"#)?)?;
+    Some((owned(tid)?, write, cursor))
 }
 
-fn flag(cursor: &mut Cursor<'_>) -> Option<bool> {
-    if cursor.has(b"true") {
-        return Some(true);
+fn flag(cursor: Cursor<'_>) -> Option<(bool, Cursor<'_>)> {
+    match cursor.eat(b"true") {
+        Some(cursor) => Some((true, cursor)),
+        None => Some((false, cursor.eat(b"false")?)),
     }
-    cursor.eat(b"false")?;
-    Some(false)
 }
 
-/// The comment, if there is one. `None`: it must be read completely.
-fn comment(cursor: &mut Cursor<'_>) -> Option<Option<String>> {
-    if !cursor.has(br#","comment":""#) {
-        return Some(None);
-    }
-    Some(Some(owned(cursor.plain()?)?))
+/// The comment, if there is one.
+fn comment(cursor: Cursor<'_>) -> Option<(Option<String>, Cursor<'_>)> {
+    let Some(comment) = cursor.eat(br#","comment":""#) else { return Some((None, cursor)) };
+    let (comment, cursor) = comment.plain()?;
+    Some((Some(owned(comment)?), cursor))
 }
 
-fn unlock(cursor: &mut Cursor<'_>) -> Option<Ask> {
-    cursor.eat(br#""id":"#)?;
-    Some(Ask::Unlock { lock: cursor.whole()? })
+fn unlock(cursor: Cursor<'_>) -> Option<(Ask, Cursor<'_>)> {
+    let (lock, cursor) = cursor.eat(br#""id":"#)?.whole()?;
+    Some((Ask::Unlock { lock }, cursor))
 }
 
 /// An answer that all is well; reasons are rare.
-fn answer(mut cursor: Cursor<'_>, kind: AnswerKind) -> Option<Said<'_>> {
-    let id = named(&mut cursor, br#","id":""#).filter(|id| !id.is_empty())?;
-    let from = named(&mut cursor, br#","from":""#)?;
-    if cursor.has(br#","to":""#) {
-        cursor.plain()?;
-    }
-    cursor.eat(br#","ok":true,"data":{"id":"#)?;
-    let lock = cursor.whole()?;
-    let grant = match kind {
-        AnswerKind::Lock => Some(grant(&mut cursor, lock)?),
-        _ => None,
+fn answer(cursor: Cursor<'_>, kind: AnswerKind) -> Option<Said<'_>> {
+    let (id, cursor) = cursor.eat(br#","id":""#)?.plain().filter(|(id, _)| !id.is_empty())?;
+    let (from, cursor) = cursor.eat(br#","from":""#)?.plain()?;
+    let (lock, cursor) = behind_addressee(cursor)?.eat(br#","ok":true,"data":{"id":"#)?.whole()?;
+    let (grant, cursor) = match kind {
+        AnswerKind::Lock => grant(cursor, lock).map(|(grant, cursor)| (Some(grant), cursor))?,
+        _ => (None, cursor),
     };
     cursor.ends_with(b"}}")?;
-    let answer = Answer { id: owned(&id)?, kind, grant, suits_key: true, denies_index: false };
-    Some(Said { from, message: Message::Answer(answer) })
+    let answer = Answer { id: owned(id)?, kind, grant, suits_key: true, denies_index: false };
+    Some(Said { from: Cow::Borrowed(from), message: Message::Answer(answer) })
 }
 
-fn grant(cursor: &mut Cursor<'_>, id: u64) -> Option<Grant> {
-    cursor.eat(br#","path":""#)?;
-    let path = Some(owned(cursor.plain()?)?);
-    let (tid, write) = transaction(cursor)?;
-    let expires = if cursor.has(br#","expires":"#) { Some(cursor.whole()?) } else { None };
-    let comment = comment(cursor)?;
-    Some(Grant { id, path, tid: Some(tid), write, comment, expires })
-}
-
-/// A text without escapes, behind its name.
-#[inline]
-fn named<'a>(cursor: &mut Cursor<'a>, name: &[u8]) -> Option<Cow<'a, [u8]>> {
-    cursor.eat(name)?;
-    cursor.plain().map(Cow::Borrowed)
+fn grant(cursor: Cursor<'_>, id: u64) -> Option<(Grant, Cursor<'_>)> {
+    let (path, cursor) = cursor.eat(br#","path":""#)?.plain()?;
+    let (tid, write, cursor) = transaction(cursor)?;
+    let (expires, cursor) = match cursor.eat(br#","expires":"#) {
+        Some(expires) => expires.whole().map(|(expires, cursor)| (Some(expires), cursor))?,
+        None => (None, cursor),
+    };
+    let (comment, cursor) = comment(cursor)?;
+    Some((Grant { id, path: Some(owned(path)?), tid: Some(tid), write, comment, expires }, cursor))
 }
 
 fn owned(text: &[u8]) -> Option<String> {
