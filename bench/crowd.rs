@@ -3,8 +3,9 @@
 use std::hint::black_box;
 
 use acebase_ipc_server::{
+    clock::Millis,
     coordination::{ClusterCoordinator, CoordinationConfig},
-    hub::coordinator::{Action, Address, Coordinator, Loss, Millis},
+    hub::coordinator::{Action, Address, Coordinator, Loss},
 };
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};

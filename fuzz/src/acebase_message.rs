@@ -1,12 +1,12 @@
 //! AceBase's own messages: read as far as the hub needs, and written in AceBase's words.
 
 use acebase_ipc_server::{
+    acebase::{Lock, LockState},
     coordination::message::{
         Answer, Ask, Due, Grant, HUB, MASTER, Message, Reading, RefusalForm, Request, Said, Unsound, Wanted,
         disconnected, failed, granted, hello, index_question, invalidate_cache, is_acebase_id, is_usual, mark_hello,
         parent_path, read, read_completely, refused, unlock_request, unlocked,
     },
-    hub::coordinator::{Lock, LockState},
 };
 use bytes::Bytes;
 use serde_json::Value;

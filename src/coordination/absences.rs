@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::timers::Timers;
-use crate::hub::coordinator::{Loss, Millis};
+use crate::{clock::Millis, hub::coordinator::Loss};
 
 /// How many workers that this hub has never seen are waited for: more than there are connections.
 const MAX_STRANGERS: usize = 65_536;

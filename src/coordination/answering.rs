@@ -17,7 +17,10 @@ use super::{
     trial::QUESTION,
     waiting::Seq,
 };
-use crate::hub::coordinator::{Action, Address, Loss, Millis, Verdict};
+use crate::{
+    clock::Millis,
+    hub::coordinator::{Action, Address, Loss, Verdict},
+};
 
 /// What the ids of releases begin with by which the hub makes sure of a worker's release.
 const CONFIRM: &str = "confirm-";

@@ -13,14 +13,17 @@ use bytes::Bytes;
 use super::{
     ClusterCoordinator,
     bounds::Usage,
-    fences::Key,
-    fences::OpenTo,
+    fences::{Key, OpenTo},
     message::{self, Ask, MASTER, Request},
     notes::note,
     requests::{By, Pending, State},
     waiting::{Patience, Place, Seq},
 };
-use crate::hub::coordinator::{Action, Millis, NoteKind, Verdict};
+use crate::{
+    acebase::NoteKind,
+    clock::Millis,
+    hub::coordinator::{Action, Verdict},
+};
 
 /// Why a request past the bounds is refused.
 const TOO_MANY: &str = "Too many requests of this database wait for the AceBase master (acebase-ipc-server)";

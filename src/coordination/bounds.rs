@@ -6,7 +6,7 @@
 use std::ops::{Add, AddAssign, SubAssign};
 
 use super::config::CoordinationConfig;
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 /// What a request takes beside its text, in bytes: its row, its places in the indexes of the table, and what was read from its
 /// text. Measured: 580 with the master, 720 where it waits.

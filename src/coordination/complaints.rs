@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::offence::Offence;
-use crate::hub::coordinator::{Millis, Note, NoteKind};
+use crate::{
+    acebase::{Note, NoteKind},
+    clock::Millis,
+};
 
 /// Least time between two complaints about one peer, in milliseconds.
 const PERIOD_MS: u64 = 60_000;

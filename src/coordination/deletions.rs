@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 /// Indexes that are remembered as gone, or said to be; the one that was first spoken of is forgotten first.
 const MAX_GONE: usize = 1_024;

@@ -26,7 +26,10 @@ use super::{
     requests::By,
     sessions::Standing,
 };
-use crate::hub::coordinator::{Action, Address, Millis, Verdict};
+use crate::{
+    clock::Millis,
+    hub::coordinator::{Action, Address, Verdict},
+};
 
 impl ClusterCoordinator {
     /// Whether what a peer says must be read whose id is not of AceBase's form. Among plain clients nobody acts upon it.

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use super::timers::Timers;
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 /// For how long a peer that has said `bye` must be silent, in milliseconds: the published client tells the rest within
 /// a few turns of its event loop. Short beside the 1.6 s that pm2 gives a process to end.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 /// A row's place in the order of granting.
 pub(super) type Key = u64;

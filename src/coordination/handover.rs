@@ -16,7 +16,7 @@ use super::{
     trial::MAX_STRIKES,
     waiting::{Place, Seq},
 };
-use crate::hub::coordinator::{Action, Millis, NoteKind};
+use crate::{acebase::NoteKind, clock::Millis, hub::coordinator::Action};
 
 /// What is said of a master that did not answer.
 const SILENT: &str = "The connected AceBase master did not answer, and another process has its place now. The former one is refused, \

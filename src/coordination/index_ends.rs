@@ -14,7 +14,10 @@ use super::{
     message::{self, MASTER},
     offence::Offence,
 };
-use crate::hub::coordinator::{Action, Address, Millis, Verdict};
+use crate::{
+    clock::Millis,
+    hub::coordinator::{Action, Address, Verdict},
+};
 
 /// What the ids of such questions begin with.
 const QUESTION: &str = "index-";

@@ -1,7 +1,7 @@
 //! The index that the master is creating. A second request for the same index is answered before the first has written its file,
 //! and the worker that asked ends by not finding it; so the master gets one such request at a time, of whatever index.
 
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 /// A request for an index that a master has.
 #[derive(Debug)]

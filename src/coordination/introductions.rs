@@ -15,7 +15,11 @@ use super::{
     notes::note,
     sessions::Standing,
 };
-use crate::hub::coordinator::{Action, Millis, NoteKind, Verdict};
+use crate::{
+    acebase::NoteKind,
+    clock::Millis,
+    hub::coordinator::{Action, Verdict},
+};
 
 impl ClusterCoordinator {
     /// A peer is known as AceBase's from now on.

@@ -22,7 +22,7 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 
 use super::message::{self, HUB, NO_SUCH_LOCK};
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 /// How long a master may take to answer who it is, in milliseconds: the published client answers at once, unless it is busy.
 const IDENTIFY_TIMEOUT_MS: u64 = 3_000;

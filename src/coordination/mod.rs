@@ -55,13 +55,19 @@ mod timers;
 mod trial;
 mod waiting;
 
+use crate::{
+    acebase::{Lock, LockState, NoteKind, Role, Status},
+    clock::Millis,
+};
 use bytes::Bytes;
 
-pub use self::config::{
-    CoordinationConfig, DEFAULT_MASTER_TIMEOUT_MS, DEFAULT_MASTER_WARM_UP_MS, DEFAULT_MAX_REQUEST_BYTES,
-    DEFAULT_MAX_REQUESTS, DEFAULT_RELEASE_LOCKS_AFTER_MS, DEFAULT_RESUME_WINDOW_MS,
+pub use self::{
+    config::{
+        CoordinationConfig, DEFAULT_MASTER_TIMEOUT_MS, DEFAULT_MASTER_WARM_UP_MS, DEFAULT_MAX_REQUEST_BYTES,
+        DEFAULT_MAX_REQUESTS, DEFAULT_RELEASE_LOCKS_AFTER_MS, DEFAULT_RESUME_WINDOW_MS,
+    },
+    coordinator::ClusterCoordinator,
 };
-pub use self::coordinator::ClusterCoordinator;
 use self::{
     master::Presence,
     message::{Ask, MASTER, Message, Said},
@@ -71,10 +77,7 @@ use self::{
     trial::Trial,
     waiting::Place,
 };
-use crate::hub::coordinator::{
-    Action, Address, Coordinator, Entry, Fate, Incumbent, Lock, LockState, Loss, Millis, NoteKind, Return, Role,
-    Status, Ticket, Verdict,
-};
+use crate::hub::coordinator::{Action, Address, Coordinator, Entry, Fate, Incumbent, Loss, Return, Ticket, Verdict};
 
 /// Why some ids are refused.
 const OWN_IDS: &str = "Ids that begin with \"acebase-ipc-server\" are the server's own: choose another";

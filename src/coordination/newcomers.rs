@@ -7,7 +7,11 @@ use super::{
     notes::note,
     succession::Word,
 };
-use crate::hub::coordinator::{Action, Decision, Entry, Incumbent, Millis, NoteKind, Ticket};
+use crate::{
+    acebase::NoteKind,
+    clock::Millis,
+    hub::coordinator::{Action, Decision, Entry, Incumbent, Ticket},
+};
 
 /// What the ids of questions begin with by which the hub finds out whether the master is alive.
 const ALIVE: &str = "alive-";

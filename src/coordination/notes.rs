@@ -1,6 +1,9 @@
 //! Notes for the server's owner.
 
-use crate::hub::coordinator::{Action, Note, NoteKind};
+use crate::{
+    acebase::{Note, NoteKind},
+    hub::coordinator::Action,
+};
 
 /// Writes down something that the server's owner may want to see.
 pub(super) fn note(out: &mut Vec<Action>, kind: NoteKind, peer: &str, detail: String) {

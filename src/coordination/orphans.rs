@@ -5,7 +5,11 @@
 //! and locks that are granted to it too late are released, for it has never heard of them.
 
 use super::{ClusterCoordinator, absences::Absence, fences::Key, message::Ask, notes::note, requests::By};
-use crate::hub::coordinator::{Action, LockState, Loss, Millis, NoteKind};
+use crate::{
+    acebase::{LockState, NoteKind},
+    clock::Millis,
+    hub::coordinator::{Action, Loss},
+};
 
 impl ClusterCoordinator {
     /// Deals with the workers that have been away for too long.

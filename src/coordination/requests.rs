@@ -27,7 +27,7 @@ use super::{
     timers::Timers,
     waiting::{Place, Seq, Waiting},
 };
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {

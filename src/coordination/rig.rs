@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::{ClusterCoordinator, CoordinationConfig, message::MASTER};
-use crate::hub::coordinator::{
-    Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Millis, Note, Return, Ticket, Verdict,
+use crate::{
+    acebase::Note,
+    clock::Millis,
+    hub::coordinator::{Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Return, Ticket, Verdict},
 };
 
 /// Milliseconds since the Unix epoch when a rig's clock is 0.

@@ -15,7 +15,10 @@
 use std::collections::BTreeMap;
 
 use super::timers::Timers;
-use crate::hub::coordinator::{Fate, Loss, Millis};
+use crate::{
+    clock::Millis,
+    hub::coordinator::{Fate, Loss},
+};
 
 /// What is known of a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 /// How long a late answer is expected, in milliseconds: several times AceBase's lock timeout of 120 s, for a lock request
 /// may wait behind several locks that have to expire.

@@ -28,7 +28,7 @@
 
 use std::collections::VecDeque;
 
-use crate::hub::coordinator::{Millis, Ticket};
+use crate::{clock::Millis, hub::coordinator::Ticket};
 
 /// How long a master may take to show that it is alive, in milliseconds. The published client answers at once, unless
 /// it is busy; and a newcomer whose handshake is not answered for 5 s ends itself.

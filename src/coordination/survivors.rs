@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::message;
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 /// How long after its start the clients of a former run come, in milliseconds: ten seconds, and room for a busy machine.
 const COMING_MS: u64 = 30_000;

@@ -21,7 +21,7 @@ use super::{
     trial::{QUESTION, Trial},
     waiting::{Place, Seq},
 };
-use crate::hub::coordinator::{Action, Millis};
+use crate::{clock::Millis, hub::coordinator::Action};
 
 /// How long a master is given to answer a suspect other than for a lock before the next one's turn, in milliseconds: it answers
 /// at once, unless it creates an index.

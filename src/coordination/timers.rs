@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 /// One timer a key at most; the earliest is known at once.
 #[derive(Debug)]

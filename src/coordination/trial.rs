@@ -2,7 +2,7 @@
 //! `suspects` tells why.
 
 use super::waiting::Seq;
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 /// How many masters that ended a request may have been with. One may have ended by chance, of several requests; of a second one,
 /// that got the suspects one at a time, this is unlikely.

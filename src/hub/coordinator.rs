@@ -7,10 +7,10 @@
 
 use bytes::Bytes;
 
-use crate::protocol::close::CloseReason;
-pub use crate::{
-    acebase::{Lock, LockState, Note, NoteKind, Role, Status},
+use crate::{
+    acebase::{Lock, Note, Role, Status},
     clock::Millis,
+    protocol::close::CloseReason,
 };
 
 /// Whom a message is for, as its sender addressed it.

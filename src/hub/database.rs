@@ -8,7 +8,7 @@ use std::sync::{
 use parking_lot::Mutex;
 
 use super::{
-    coordinator::{Entry, Lock, Loss, Millis, Return, Status, Ticket},
+    coordinator::{Entry, Loss, Return, Ticket},
     door::Tell,
     event::Event,
     office::Office,
@@ -18,7 +18,11 @@ use super::{
     transport::{LinkId, Transport},
     turn::{Mail, Turn},
 };
-use crate::protocol::{Text, close::CloseReason};
+use crate::{
+    acebase::{Lock, Status},
+    clock::Millis,
+    protocol::{Text, close::CloseReason},
+};
 
 /// No deadline.
 const NEVER: Millis = Millis::MAX;

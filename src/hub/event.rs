@@ -4,7 +4,8 @@ use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{coordinator::Note, trace::Trace};
+use super::trace::Trace;
+use crate::acebase::Note;
 
 /// Something happened.
 #[derive(Debug, Clone)]

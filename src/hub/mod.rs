@@ -38,14 +38,15 @@ pub use outbox::{Drain, Outbox, Pushed, Traffic};
 pub use peers::Totals;
 pub use snapshot::{DatabaseFigures, DatabaseSnapshot, PeerSnapshot};
 
-use coordinator::{Lock, Millis, Status, Ticket};
+use coordinator::Ticket;
 use database::Database;
 use event::Observer;
 use office::Office;
 use transport::{LinkId, Transport};
 
 use crate::{
-    clock::Clock,
+    acebase::{Lock, Status},
+    clock::{Clock, Millis},
     protocol::{self, Text},
 };
 

@@ -6,8 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::coordinator::Millis;
-use crate::protocol::Text;
+use crate::{clock::Millis, protocol::Text};
 
 /// How long a large message waits, in milliseconds: the original's 60 s.
 const PARCEL_LIFETIME: Millis = 60_000;

@@ -3,12 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    coordinator::{Coordinator, Incumbent, Loss, Role, Status},
+    coordinator::{Coordinator, Incumbent, Loss},
     door::Door,
     outbox::{Outbox, Traffic},
     parcels::Parcels,
     transport::LinkId,
 };
+use crate::acebase::{Role, Status};
 
 /// What a database's lock protects.
 pub(super) struct State {

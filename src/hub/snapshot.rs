@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    coordinator::{Lock, Role, Status},
     outbox::{Outbox, Traffic},
     peers::{Peer, Presence, State, Totals},
 };
+use crate::acebase::{Lock, Role, Status};
 
 /// One database.
 #[derive(Debug, Clone)]

@@ -20,8 +20,10 @@ use super::{
     process::ProcessFigures,
     tally::{ByWord, DatabaseTally, Tally},
 };
-use crate::acebase::histogram::{BUCKET_ENDS_MS, Histogram};
-use crate::hub::{DatabaseFigures, Hub};
+use crate::{
+    acebase::histogram::{BUCKET_ENDS_MS, Histogram},
+    hub::{DatabaseFigures, Hub},
+};
 
 /// What a response with metrics is.
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
@@ -296,11 +298,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::hub::{
-        Settings,
-        event::{Deaf, Event, Observer},
+    use crate::{
+        hub::{
+            Settings,
+            event::{Deaf, Event, Observer},
+        },
+        observe::watch::tests::refusal,
     };
-    use crate::observe::watch::tests::refusal;
 
     fn scraped(watch: &Watch) -> String {
         let settings = Settings { max_queue: 1_000, max_payload: 100, download_large: false, coordinators: None };

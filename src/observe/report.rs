@@ -15,13 +15,13 @@ use super::{
     tally::{ByWord, DatabaseTally, OTHERS},
     waiting::Granted,
 };
-use crate::hub::{
-    DatabaseSnapshot, Hub, PeerSnapshot, Traffic,
-    coordinator::{Lock, LockState, Role, Status},
-};
 use crate::{
-    acebase::histogram::{BUCKET_ENDS_MS, Histogram},
+    acebase::{
+        Lock, LockState, Role, Status,
+        histogram::{BUCKET_ENDS_MS, Histogram},
+    },
     clock,
+    hub::{DatabaseSnapshot, Hub, PeerSnapshot, Traffic},
 };
 
 /// Peers and locks of a database that a report lists at most, each: a few hundred kilobytes, which are written in some

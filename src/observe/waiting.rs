@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::hub::coordinator::{Lock, LockState};
+use crate::acebase::{Lock, LockState};
 
 /// Blockers that are named for one waiting lock; a write may wait for every reader there is.
 pub(super) const MAX_BLOCKERS: usize = 8;

@@ -5,10 +5,12 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 use parking_lot::Mutex;
 
 use super::{history::History, recent::Recent, tally::Tally, throttle::Throttle};
-use crate::clock;
-use crate::hub::{
-    Hub,
-    event::{Event, Observer},
+use crate::{
+    clock,
+    hub::{
+        Hub,
+        event::{Event, Observer},
+    },
 };
 
 /// Notes what happens, and passes it on.
@@ -82,9 +84,9 @@ impl Observer for Watch {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::hub::{
-        coordinator::{Note, NoteKind},
-        event::Refusal,
+    use crate::{
+        acebase::{Note, NoteKind},
+        hub::event::Refusal,
     };
 
     pub fn refusal(reason: &'static str) -> Refusal {

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use acebase_ipc_server::{
+    acebase::Role,
     clock::{Millis, WallClock},
     coordination::{ClusterCoordinator, CoordinationConfig, message::MASTER},
-    hub::coordinator::{
-        Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Return, Role, Ticket, Verdict,
-    },
+    hub::coordinator::{Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Return, Ticket, Verdict},
 };
 use bytes::Bytes;
 

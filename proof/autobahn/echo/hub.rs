@@ -4,7 +4,8 @@
 use std::{io, sync::Arc};
 
 use acebase_ipc_server::{
-    clock::SystemClock,
+    acebase::{Lock, Status},
+    clock::{Millis, SystemClock},
     http::{
         self, Context,
         access::{Access, Tokens},
@@ -12,7 +13,7 @@ use acebase_ipc_server::{
     },
     hub::{
         Hub, Settings,
-        coordinator::{Action, Address, Coordinator, Fate, Lock, Loss, Millis, Return, Status, Verdict},
+        coordinator::{Action, Address, Coordinator, Fate, Loss, Return, Verdict},
         event::Deaf,
     },
     observe::Watch,

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use bytes::Bytes;
 
 use super::{Ask, HUB, MASTER, RefusalForm};
-use crate::hub::coordinator::Lock;
+use crate::acebase::Lock;
 
 /// Makes the receiver answer `from` with its own hello and its subscriptions: an AceBase peer does so when `to` is not itself.
 pub fn hello(from: &str) -> Bytes {
@@ -142,7 +142,7 @@ fn quoted(text: &str) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::coordinator::LockState;
+    use crate::acebase::LockState;
 
     #[test]
     fn messages_are_written_as_acebase_writes_them() {

@@ -5,7 +5,10 @@ use super::{
     worker::{Belief, Worker},
     world::World,
 };
-use crate::hub::coordinator::{Coordinator, Lock, NoteKind};
+use crate::{
+    acebase::{Lock, NoteKind},
+    hub::coordinator::Coordinator,
+};
 
 impl World {
     /// What must be true at all times.

@@ -17,7 +17,7 @@ use super::{
     LOCK_TIMEOUT_MS,
     worker::POISON,
 };
-use crate::hub::coordinator::Millis;
+use crate::clock::Millis;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {

@@ -12,7 +12,7 @@ use super::{
     },
     LOCK_TIMEOUT_MS,
 };
-use crate::hub::coordinator::{Loss, Millis};
+use crate::{clock::Millis, hub::coordinator::Loss};
 
 /// What a worker has asked for.
 #[derive(Debug, Clone, PartialEq)]

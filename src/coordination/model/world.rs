@@ -15,7 +15,10 @@ use super::{
     master::Master,
     worker::Worker,
 };
-use crate::hub::coordinator::{Coordinator, Decision, Entry, Loss, Millis, Ticket};
+use crate::{
+    clock::Millis,
+    hub::coordinator::{Coordinator, Decision, Entry, Loss, Ticket},
+};
 
 /// How long the clock may move, at once or step by step, before a connected master is given the time to say who it is, in milliseconds.
 const MASTER_IS_SILENT_MS: u64 = 1_000;

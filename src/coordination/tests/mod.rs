@@ -18,7 +18,10 @@ use super::{
     message::{HUB, MASTER},
     rig::{EPOCH_MS, Rig},
 };
-use crate::hub::coordinator::{Coordinator, LockState, Loss, NoteKind, Verdict};
+use crate::{
+    acebase::{LockState, NoteKind},
+    hub::coordinator::{Coordinator, Loss, Verdict},
+};
 
 /// Ids of the form that acebase-core generates.
 const ANN: &str = "ann000000000000000000000";

@@ -14,14 +14,14 @@ use bytes::{Bytes, BytesMut};
 pub(super) use mail::Mail;
 
 use super::{
-    coordinator::{Action, Coordinator, Entry, Incumbent, Millis, Ticket},
+    coordinator::{Action, Coordinator, Entry, Incumbent, Ticket},
     door::Tell,
     event::Event,
     office::Office,
     outbox::{Outbox, Pushed},
     peers::{Peer, State},
 };
-use crate::protocol::Text;
+use crate::{clock::Millis, protocol::Text};
 
 /// What the messages of one turn may cost, in bytes that are copied: some milliseconds' work, so that a peer of another database,
 /// or of this one, does not feel that somebody floods many receivers.

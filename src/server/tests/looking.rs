@@ -5,7 +5,11 @@ use std::{collections::HashMap, sync::mpsc};
 use serde_json::Value;
 
 use super::*;
-use crate::{http::access::Unlisted, hub::event::Event, hub::event::Observer, server::config::Secret};
+use crate::{
+    http::access::Unlisted,
+    hub::event::{Event, Observer},
+    server::config::Secret,
+};
 
 /// An answer: its status, and all of it as text.
 struct Answer {
