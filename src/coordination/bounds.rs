@@ -5,7 +5,7 @@
 
 use std::ops::{Add, AddAssign, SubAssign};
 
-use super::config::CoordinationConfig;
+use super::{config::CoordinationConfig, rarely::Rarely};
 use crate::clock::Millis;
 
 /// What a request takes beside its text, in bytes: its row, its places in the indexes of the table, and what was read from its
@@ -14,9 +14,6 @@ const REQUEST_ROW_BYTES: usize = 768;
 
 /// What a lock takes beside its texts, in bytes. Measured: 470, and 615 when its master is gone.
 const LOCK_ROW_BYTES: usize = 640;
-
-/// Least time between two warnings, in milliseconds: who is at the bound stays there for a while.
-const WARN_EVERY_MS: u64 = 60_000;
 
 /// How many things are kept, and how much they take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,15 +60,13 @@ impl SubAssign for Usage {
 #[derive(Debug)]
 pub(super) struct Bounds {
     most: Usage,
-    last_warning: Option<Millis>,
-    /// How many requests were refused since the last warning.
-    unmentioned: u64,
+    refusals: Rarely,
 }
 
 impl Bounds {
     pub(super) fn new(config: &CoordinationConfig) -> Self {
         let most = Usage { count: config.max_requests, bytes: config.max_request_bytes };
-        Self { most, last_warning: None, unmentioned: 0 }
+        Self { most, refusals: Rarely::default() }
     }
 
     /// One thing more fits in, of somebody who has `own` of `all` that is kept.
@@ -85,18 +80,13 @@ impl Bounds {
 
     /// A request was refused. Returns how many were since the last warning, if it is time for one.
     pub(super) fn refused(&mut self, now: Millis) -> Option<u64> {
-        self.unmentioned += 1;
-        if self.last_warning.is_some_and(|last| now - last < WARN_EVERY_MS) {
-            return None;
-        }
-        self.last_warning = Some(now);
-        Some(std::mem::take(&mut self.unmentioned))
+        self.refusals.caused(now)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::rarely::WARN_EVERY_MS, *};
 
     fn usage(count: usize, bytes: usize) -> Usage {
         Usage { count, bytes }

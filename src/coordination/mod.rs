@@ -41,6 +41,7 @@ mod newcomers;
 mod notes;
 mod offence;
 mod orphans;
+mod rarely;
 mod requests;
 #[cfg(any(test, feature = "model"))]
 mod rig;

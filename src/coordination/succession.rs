@@ -28,6 +28,7 @@
 
 use std::collections::VecDeque;
 
+use super::rarely::Rarely;
 use crate::{clock::Millis, hub::coordinator::Ticket};
 
 /// How long a master may take to show that it is alive, in milliseconds. The published client answers at once, unless
@@ -54,9 +55,6 @@ pub(super) const DOOM_MS: u64 = 10_000;
 
 /// For how long one that was dismissed is expected to come back, in milliseconds: published clients do so at once.
 const RETURN_MS: u64 = 2_000;
-
-/// Least time between two warnings, in milliseconds: a contest goes on for as long as nobody reads them.
-const WARN_EVERY_MS: u64 = 60_000;
 
 /// How far a newcomer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +98,7 @@ pub(super) struct Succession {
     impatient_until: Option<Millis>,
     /// Until when each of those that were dismissed is expected back.
     returning: VecDeque<Millis>,
-    last_warning: Option<Millis>,
+    warning: Rarely,
     questions: u64,
 }
 
@@ -231,11 +229,7 @@ impl Succession {
 
     /// `true`: time for a warning.
     pub(super) fn warns(&mut self, now: Millis) -> bool {
-        let warns = self.last_warning.is_none_or(|last| now - last >= WARN_EVERY_MS);
-        if warns {
-            self.last_warning = Some(now);
-        }
-        warns
+        self.warning.caused(now).is_some()
     }
 
     fn dismiss_all(&mut self, which: impl Fn(&Newcomer) -> bool, now: Millis) -> Vec<Word> {
