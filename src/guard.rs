@@ -13,13 +13,7 @@ pub fn guard(
     name: &'static str,
     task: impl Future<Output = ()>,
 ) -> impl Future<Output = ()> {
-    // Combinators, since an `async` block would hold the task twice, and there is one of these for every peer.
-    AssertUnwindSafe(task).catch_unwind().map(move |ended| {
-        if let Err(panic) = ended {
-            let message = format!("A {name} task failed and was ended: {}", describe(&*panic));
-            observer.event(Event::Error { message });
-        }
-    })
+    told(observer, task, move |panic| Event::Error { message: format!("A {name} task failed and was ended: {panic}") })
 }
 
 /// Runs a task that the server cannot do without.
@@ -28,10 +22,21 @@ pub fn guard_vital(
     name: &'static str,
     task: impl Future<Output = ()>,
 ) -> impl Future<Output = ()> {
+    told(observer, task, move |panic| Event::Failed {
+        message: format!("The {name} failed, and the server with it: {panic}"),
+    })
+}
+
+/// Tells of a panic, by its message.
+fn told(
+    observer: Arc<dyn Observer>,
+    task: impl Future<Output = ()>,
+    event: impl FnOnce(&str) -> Event,
+) -> impl Future<Output = ()> {
+    // Combinators, since an `async` block would hold the task twice, and there is one of these for every peer.
     AssertUnwindSafe(task).catch_unwind().map(move |ended| {
         if let Err(panic) = ended {
-            let message = format!("The {name} failed, and the server with it: {}", describe(&*panic));
-            observer.event(Event::Failed { message });
+            observer.event(event(describe(&*panic)));
         }
     })
 }

@@ -9,7 +9,7 @@ use super::{
     parcels::Parcels,
     transport::LinkId,
 };
-use crate::acebase::{Role, Status};
+use crate::acebase::{Lock, Role, Status};
 
 /// What a database's lock protects.
 pub(super) struct State {
@@ -67,6 +67,10 @@ impl State {
 
     pub(super) fn role(&self, id: &str) -> Role {
         self.coordinator.as_ref().map(|coordinator| coordinator.role(id)).unwrap_or_default()
+    }
+
+    pub(super) fn locks(&self) -> Vec<Lock> {
+        self.coordinator.as_ref().map(|coordinator| coordinator.locks()).unwrap_or_default()
     }
 
     pub(super) fn status(&self) -> Status {

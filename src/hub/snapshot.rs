@@ -73,10 +73,6 @@ impl State {
     pub(super) fn sights(&self) -> Vec<PeerSight> {
         self.peers.iter().map(|(id, peer)| peer.sight(id, self.role(id))).collect()
     }
-
-    pub(super) fn locks(&self) -> Vec<Lock> {
-        self.coordinator.as_ref().map(|coordinator| coordinator.locks()).unwrap_or_default()
-    }
 }
 
 impl Peer {
