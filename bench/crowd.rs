@@ -1,4 +1,5 @@
-//! A change of masters among thousands of locks and requests: what a moment of it costs must not grow with their number.
+//! A change of masters among thousands of locks and requests: what a moment of it costs must not grow with their
+//! number.
 
 use std::hint::black_box;
 

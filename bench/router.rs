@@ -1,4 +1,5 @@
-//! The router without Node.js, for profilers: `router [port] [threads] [bare]`. `bare`: without coordination. Ends with its standard input.
+//! The router without Node.js, for profilers: `router [port] [threads] [bare]`. `bare`: without coordination. Ends with
+//! its standard input.
 
 use std::{io::Read, sync::Arc};
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Milliseconds on a monotonic clock that starts with the hub.
 pub type Millis = u64;
 
-/// The time of day at a time of the hub's own clock, in milliseconds since the Unix epoch. It is asked when it is needed, for the
-/// clock of a host may be set while the hub runs.
+/// The time of day at a time of the hub's own clock, in milliseconds since the Unix epoch. It is asked when it is
+/// needed, for the clock of a host may be set while the hub runs.
 pub type WallClock = fn(Millis) -> u64;
 
 /// Tells a hub the time.

@@ -1,5 +1,5 @@
-//! Keeps a panic in one task from taking more than that task with it: it becomes an `error` event. Of a task that the server cannot
-//! do without, it becomes the server's failure.
+//! Keeps a panic in one task from taking more than that task with it: it becomes an `error` event. Of a task that the
+//! server cannot do without, it becomes the server's failure.
 
 use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc};
 

@@ -18,11 +18,11 @@ use crate::{
 
 /// Any message, from any sender.
 ///
-/// - What is read of a message is what JavaScript finds there, also where a member stands there twice or is written with escapes:
-///   sender, ids, locks. Nothing that JavaScript cannot parse is taken for sound.
+/// - What is read of a message is what JavaScript finds there, also where a member stands there twice or is written
+///   with escapes: sender, ids, locks. Nothing that JavaScript cannot parse is taken for sound.
 /// - The quick reading takes nothing that the complete one does not take in the same meaning.
-/// - What the hub writes is JSON, is recognised as what it is meant to be, and says what it was made of, also when ids, paths
-///   and reasons are any text.
+/// - What the hub writes is JSON, is recognised as what it is meant to be, and says what it was made of, also when ids,
+///   paths and reasons are any text.
 /// - An answer on the master's behalf carries the id of the request, so that the client finds it.
 pub fn acebase_message(data: &[u8]) {
     let mut input = Input::new(data);

@@ -35,7 +35,8 @@ const COPIES: usize = 64;
 
 /// Any file in the place of the certificate, the key, both, the authorities or the PKCS#12 file, with any passphrase.
 ///
-/// - Loading comes to an end, whatever number of rounds the file asks for, and takes no more memory than is named above.
+/// - Loading comes to an end, whatever number of rounds the file asks for, and takes no more memory than is named
+///   above.
 /// - An error names its option and the file, and says what to do; it holds no passphrase.
 /// - What loads can serve: a client that checks the signature against the certificate is content.
 pub fn certificates(data: &[u8]) {

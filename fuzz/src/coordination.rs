@@ -17,8 +17,9 @@ const LOSSES: [Loss; 6] = [Loss::Fin, Loss::Reset, Loss::Unreachable, Loss::Clos
 
 /// Any sequence of what can happen to a master and four workers, with any losses of connections between them.
 ///
-/// What must hold at every step, and once all faults have ended, is said in the model: each request is answered once, no two
-/// workers hold conflicting locks, order is kept, everybody knows everybody, bounds hold, and nothing is left in the end.
+/// What must hold at every step, and once all faults have ended, is said in the model: each request is answered once,
+/// no two workers hold conflicting locks, order is kept, everybody knows everybody, bounds hold, and nothing is left in
+/// the end.
 pub fn coordination(data: &[u8]) {
     let mut input = Input::new(data);
     let config = CoordinationConfig {

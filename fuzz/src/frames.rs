@@ -62,12 +62,12 @@ struct Heard {
 /// Any bytes, and any texts as clients frame them, in any pieces.
 ///
 /// - What is heard does not depend on the pieces in which it arrives: the messages, the replies, and how it ends.
-/// - It is what tungstenite hears, by its own reading; only that a rule which a header breaks may show before its
-///   frame is whole.
+/// - It is what tungstenite hears, by its own reading; only that a rule which a header breaks may show before its frame
+///   is whole.
 /// - No message is longer than the limits allow; and a decoder holds no more than twice what has come of one, whatever
 ///   headers say.
-/// - What a client says, in whatever fragments, masks and pings, is heard as it was said, up to the first message that is too
-///   long, which is told by its proper reason.
+/// - What a client says, in whatever fragments, masks and pings, is heard as it was said, up to the first message that
+///   is too long, which is told by its proper reason.
 /// - What the server writes is read back as it was written, by itself and by a client.
 pub fn frames(data: &[u8]) {
     let mut input = Input::new(data);

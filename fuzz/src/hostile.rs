@@ -44,12 +44,13 @@ const TYPES: [&str; 12] = [
     "event",
 ];
 
-/// Any peers, among them two masters in turn, saying anything: broken JSON, ids that are taken, answers to what nobody asked,
-/// names of others, numbers of locks out of the air.
+/// Any peers, among them two masters in turn, saying anything: broken JSON, ids that are taken, answers to what nobody
+/// asked, names of others, numbers of locks out of the air.
 ///
-/// - No message of one of them ends, blocks or deceives another, as a model of the published client has it (`published`): none that
-///   its code cannot take, none in another's name, no word of the hub's, no answer that it does not wait for, or a second one; nor
-///   does a master let go of a lock because somebody else says so. Nor does what the hub says itself.
+/// - No message of one of them ends, blocks or deceives another, as a model of the published client has it
+///   (`published`): none that its code cannot take, none in another's name, no word of the hub's, no answer that it
+///   does not wait for, or a second one; nor does a master let go of a lock because somebody else says so. Nor does
+///   what the hub says itself.
 /// - Requests, locks and bytes stay within their bounds.
 /// - Time goes on: a deadline that has passed is dealt with, and does not come again and again.
 /// - Nothing is posted but text that JSON clients can read, or a notice.

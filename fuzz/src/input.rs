@@ -1,5 +1,5 @@
-//! The bytes that a target is given, read as choices. Each choice is one byte, so that seeds can be written by hand, and what
-//! is missing at the end is zero.
+//! The bytes that a target is given, read as choices. Each choice is one byte, so that seeds can be written by hand,
+//! and what is missing at the end is zero.
 
 /// See the module's description.
 pub struct Input<'a>(&'a [u8]);

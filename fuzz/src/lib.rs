@@ -1,5 +1,5 @@
-//! Fuzz targets. Each is a plain function that takes any bytes and panics where the server is not as it must be: libFuzzer
-//! drives it with what it makes up (`npm run fuzz`), a test with the kept seeds and finds (`cargo test`).
+//! Fuzz targets. Each is a plain function that takes any bytes and panics where the server is not as it must be:
+//! libFuzzer drives it with what it makes up (`npm run fuzz`), a test with the kept seeds and finds (`cargo test`).
 //!
 //! What each target demands is said at its function.
 

@@ -18,7 +18,8 @@ const MAX_REFUSAL: usize = 1024;
 /// - Values are decoded as an independent decoder does it; the first of equal names counts.
 /// - What is encoded and read is what it was; raw, too, where it has no character with a meaning.
 /// - A path is resolved as by reading it from its beginning; encoded, a name stays whole.
-/// - A database's name is of the allowed length and has no control characters; an id likewise. Both come from the text itself.
+/// - A database's name is of the allowed length and has no control characters; an id likewise. Both come from the text
+///   itself.
 /// - A refusal's answer is short and can be shown to a person, whatever the client sent.
 pub fn query(data: &[u8]) {
     let mut input = Input::new(data);

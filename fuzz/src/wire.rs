@@ -9,8 +9,8 @@ use crate::{
 
 /// Any text, and any text with any address before it.
 ///
-/// - Address and body are the text itself, cut: put together again they give it back. An id holds no semicolon and is not
-///   `all`; what is ignored has an address without an end; everything else is for all others, whole.
+/// - Address and body are the text itself, cut: put together again they give it back. An id holds no semicolon and is
+///   not `all`; what is ignored has an address without an end; everything else is for all others, whole.
 /// - What is addressed is read as it was addressed.
 /// - Reading allocates nothing.
 /// - Length is that of a JavaScript string.

@@ -1,7 +1,7 @@
 //! A histogram of durations with fixed buckets: small, and it is copied out whole.
 
-/// Upper ends of the buckets, in milliseconds; one more bucket has no end. From a lock on an idle cluster to AceBase's lock
-/// timeout of two minutes.
+/// Upper ends of the buckets, in milliseconds; one more bucket has no end. From a lock on an idle cluster to AceBase's
+/// lock timeout of two minutes.
 pub const BUCKET_ENDS_MS: [u64; 14] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 10_000, 30_000, 120_000];
 
 /// See the module's description.

@@ -1,5 +1,5 @@
-//! What a cluster of AceBase processes consists of, as plain data: roles, locks, what is counted, what is told. The ground that the
-//! hub, its coordinator and whoever looks at them stand on; it knows none of them.
+//! What a cluster of AceBase processes consists of, as plain data: roles, locks, what is counted, what is told. The
+//! ground that the hub, its coordinator and whoever looks at them stand on; it knows none of them.
 
 pub mod histogram;
 mod lock;

@@ -1,8 +1,9 @@
 //! What a master answers: exactly one answer reaches each worker for each of its requests, and the lock table follows.
 //!
-//! An answer to a request that no longer waits for it is swallowed: it was answered on the master's behalf, or by another
-//! master, or its worker is gone. If it grants a lock, then nobody knows of that lock, and the hub releases it. An answer to a
-//! request that this hub never saw is another matter: the master got it from a former run of the hub, and its worker waits.
+//! An answer to a request that no longer waits for it is swallowed: it was answered on the master's behalf, or by
+//! another master, or its worker is gone. If it grants a lock, then nobody knows of that lock, and the hub releases it.
+//! An answer to a request that this hub never saw is another matter: the master got it from a former run of the hub,
+//! and its worker waits.
 
 use std::fmt::Display;
 
@@ -75,8 +76,9 @@ impl ClusterCoordinator {
         }
     }
 
-    /// The answer to a request for a release, which is always that the lock is released: a client does not handle any other and
-    /// its process would end, though all that a master can say is that it does not know the lock (any more).
+    /// The answer to a request for a release, which is always that the lock is released: a client does not handle any
+    /// other and its process would end, though all that a master can say is that it does not know the lock (any
+    /// more).
     fn as_released(&self, seq: Seq, id: &str) -> Option<Bytes> {
         match self.requests.get(seq)? {
             Pending { worker, ask: Ask::Unlock { lock }, .. } => Some(message::unlocked(worker, id, *lock)),
@@ -197,8 +199,8 @@ impl ClusterCoordinator {
         }
     }
 
-    /// Asks the same master, back after a blip, once more for a release that it has not answered: its answer may be lost.
-    /// Releasing a lock twice does no harm, for a master never uses a number again.
+    /// Asks the same master, back after a blip, once more for a release that it has not answered: its answer may be
+    /// lost. Releasing a lock twice does no harm, for a master never uses a number again.
     pub(super) fn confirm_release(&self, seq: Seq, lock: u64, out: &mut Vec<Action>) {
         self.post_release(&format!("{CONFIRM}{seq}"), lock, out);
     }

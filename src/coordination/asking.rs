@@ -1,10 +1,10 @@
 //! What workers ask of the master: passed on, held, given up. The states of a request are drawn in `requests`.
 //!
-//! A request is held while there is no master that is known and takes requests; while its worker is away, for then nobody
-//! needs the answer; if it asks for a lock, while a lock of a former master fences it off; if it needs the master's tables,
-//! while a new master is still reading them; if it asks for an index, while the master creates another one (`indexing`); and if
-//! it was with a master when that ended, until its turn (`trial`). All but the first two kinds may be overtaken by later requests
-//! of the same worker: among them are the releases that the fence waits for.
+//! A request is held while there is no master that is known and takes requests; while its worker is away, for then
+//! nobody needs the answer; if it asks for a lock, while a lock of a former master fences it off; if it needs the
+//! master's tables, while a new master is still reading them; if it asks for an index, while the master creates another
+//! one (`indexing`); and if it was with a master when that ended, until its turn (`trial`). All but the first two kinds
+//! may be overtaken by later requests of the same worker: among them are the releases that the fence waits for.
 //!
 //! Whatever ends one of these looks again at those only that waited for it (`waiting`).
 
@@ -83,7 +83,8 @@ impl ClusterCoordinator {
         self.bounds.admit(Usage::of_request(bytes), own, all)
     }
 
-    /// Answers a request past the bounds. A release is not refused: the hub asks for it in its own name, and keeps nothing of it.
+    /// Answers a request past the bounds. A release is not refused: the hub asks for it in its own name, and keeps
+    /// nothing of it.
     fn refuse_one_more(&mut self, worker: &str, id: &str, ask: &Ask, now: Millis, out: &mut Vec<Action>) {
         if let Ask::Unlock { lock } | Ask::Move { lock } = ask {
             self.give_up_lock(worker, *lock, Belief::MasterHasIt, out);
@@ -219,8 +220,8 @@ impl ClusterCoordinator {
         }
     }
 
-    /// What a worker asks about a lock of a former master needs no master: the lock lives in this hub's table only. Nor may
-    /// it reach the present one, for which the number means another lock.
+    /// What a worker asks about a lock of a former master needs no master: the lock lives in this hub's table only. Nor
+    /// may it reach the present one, for which the number means another lock.
     pub(super) fn answer_for_former_master(&mut self, worker: &str, id: &str, ask: &Ask, now: Millis) -> Option<Bytes> {
         let (Ask::Unlock { lock } | Ask::Move { lock }) = ask else { return None };
         let Some(key) = self.meant_as_fenced(worker, *lock, now) else {
@@ -244,10 +245,10 @@ impl ClusterCoordinator {
 
     /// The lock that a worker means by a number, if that is a former master's.
     ///
-    /// A worker may hold two locks with one number, of different masters, and its words do not tell which it means. Both
-    /// will be released in the end, so the one that keeps others out more is kept longer; of equals the older goes first. The
-    /// one that is kept keeps all others out until then; it does not keep a reading transaction from writing beside a reading
-    /// one of the same worker.
+    /// A worker may hold two locks with one number, of different masters, and its words do not tell which it means.
+    /// Both will be released in the end, so the one that keeps others out more is kept longer; of equals the older
+    /// goes first. The one that is kept keeps all others out until then; it does not keep a reading transaction
+    /// from writing beside a reading one of the same worker.
     fn meant_as_fenced(&self, worker: &str, lock: u64, now: Millis) -> Option<Key> {
         let key = self.locks.fenced(worker, lock, now)?;
         let other_goes_first =
@@ -284,8 +285,8 @@ impl ClusterCoordinator {
         note(out, NoteKind::RequestFailed, &worker, reason.to_owned());
     }
 
-    /// A worker takes a lock for gone, now that its release or move is answered for the master. The master may have it still;
-    /// `unknown`: what to believe of one that is not in the table, for it was granted before this hub began.
+    /// A worker takes a lock for gone, now that its release or move is answered for the master. The master may have it
+    /// still; `unknown`: what to believe of one that is not in the table, for it was granted before this hub began.
     fn give_up_lock(&mut self, worker: &str, lock: u64, unknown: Belief, out: &mut Vec<Action>) {
         let gives_up = match self.locks.held(lock) {
             Some(lock) => lock.peer == worker,

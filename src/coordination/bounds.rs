@@ -1,15 +1,16 @@
 //! How much is kept for a database's workers at most, and how much of it for one of them.
 //!
-//! One rule: nobody may have more than what is still free. So one worker alone gets half of all, and there is always room left
-//! for another one, however much the first asks for at once; two that ask for as much as they can get a third each, and so on.
+//! One rule: nobody may have more than what is still free. So one worker alone gets half of all, and there is always
+//! room left for another one, however much the first asks for at once; two that ask for as much as they can get a third
+//! each, and so on.
 
 use std::ops::{Add, AddAssign, SubAssign};
 
 use super::{config::CoordinationConfig, rarely::Rarely};
 use crate::clock::Millis;
 
-/// What a request takes beside its text, in bytes: its row, its places in the indexes of the table, and what was read from its
-/// text. Measured: 580 with the master, 720 where it waits.
+/// What a request takes beside its text, in bytes: its row, its places in the indexes of the table, and what was read
+/// from its text. Measured: 580 with the master, 720 where it waits.
 const REQUEST_ROW_BYTES: usize = 768;
 
 /// What a lock takes beside its texts, in bytes. Measured: 470, and 615 when its master is gone.

@@ -1,4 +1,5 @@
-//! Complaints about messages that were kept back: enough of them to find the sender, and not more, however many it sends.
+//! Complaints about messages that were kept back: enough of them to find the sender, and not more, however many it
+//! sends.
 
 use std::collections::BTreeMap;
 

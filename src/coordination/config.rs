@@ -13,17 +13,18 @@ pub const DEFAULT_MASTER_TIMEOUT_MS: u64 = 60_000;
 /// worker that is slow to reconnect finds its locks still its own.
 pub const DEFAULT_RELEASE_LOCKS_AFTER_MS: u64 = 10_000;
 
-/// How long a new master gets nothing that needs its tables of keys, free space and indexes. The published client connects, and
-/// answers, some 20 ms before it has read them: with empty tables it gives away, and overwrites, the beginning of the database.
-/// They are small, so this is ample also on a busy machine.
+/// How long a new master gets nothing that needs its tables of keys, free space and indexes. The published client
+/// connects, and answers, some 20 ms before it has read them: with empty tables it gives away, and overwrites, the
+/// beginning of the database. They are small, so this is ample also on a busy machine.
 pub const DEFAULT_MASTER_WARM_UP_MS: u64 = 1_000;
 
-/// How many requests of one database may be outstanding; as many locks may be waited for and held. A busy cluster has hundreds, and
-/// one that writes an object of many children at once has one for each child: no honest process comes near.
+/// How many requests of one database may be outstanding; as many locks may be waited for and held. A busy cluster has
+/// hundreds, and one that writes an object of many children at once has one for each child: no honest process comes
+/// near.
 pub const DEFAULT_MAX_REQUESTS: usize = 1_000_000;
 
-/// Bytes that the outstanding requests of one database may take. One takes about 1 KB with all that is kept of it, and one worker
-/// may have half: so it may write an object of 130,000 children at once.
+/// Bytes that the outstanding requests of one database may take. One takes about 1 KB with all that is kept of it, and
+/// one worker may have half: so it may write an object of 130,000 children at once.
 pub const DEFAULT_MAX_REQUEST_BYTES: usize = 256 * 1024 * 1024;
 
 /// What the hub does for AceBase peers beyond carrying their mail.
@@ -34,8 +35,8 @@ pub struct CoordinationConfig {
     pub introductions: bool,
     /// How long a lost connection's session is kept, in milliseconds; 0: not at all.
     pub resume_window: u64,
-    /// How long a request waits for a master, in milliseconds; 0: requests are passed on as they come, neither held nor
-    /// followed, and there is no lock table.
+    /// How long a request waits for a master, in milliseconds; 0: requests are passed on as they come, neither held
+    /// nor followed, and there is no lock table.
     pub master_timeout: u64,
     /// How long a new master gets no requests that need its tables, in milliseconds; 0: it gets them at once.
     pub master_warm_up: u64,
@@ -43,12 +44,12 @@ pub struct CoordinationConfig {
     pub lock_table: bool,
     /// How long a vanished worker may be away before its locks are released, in milliseconds; 0: never.
     pub release_locks_after: u64,
-    /// Outstanding requests of one database, with its locks; releases have as many again for themselves. No worker may have more
-    /// than is still free.
+    /// Outstanding requests of one database, with its locks; releases have as many again for themselves. No worker may
+    /// have more than is still free.
     pub max_requests: usize,
-    /// Bytes that the outstanding requests and the locks of one database may take, with what it takes to keep them; releases have
-    /// as many again for themselves, and so have answers that wait for a worker that is away. No worker may have more than is
-    /// still free.
+    /// Bytes that the outstanding requests and the locks of one database may take, with what it takes to keep them;
+    /// releases have as many again for themselves, and so have answers that wait for a worker that is away. No
+    /// worker may have more than is still free.
     pub max_request_bytes: usize,
 }
 

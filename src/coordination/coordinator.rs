@@ -28,7 +28,8 @@ pub struct ClusterCoordinator {
 }
 
 impl ClusterCoordinator {
-    /// A coordinator that has seen nothing yet. `wall_clock` tells its run from others, and what masters mean by their times.
+    /// A coordinator that has seen nothing yet. `wall_clock` tells its run from others, and what masters mean by their
+    /// times.
     pub fn new(config: CoordinationConfig, wall_clock: WallClock) -> Self {
         Self {
             sessions: Sessions::new(),

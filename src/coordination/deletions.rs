@@ -1,4 +1,5 @@
-//! The indexes that somebody has said to be gone: who has said so, and of which the master is still to be asked. `index_ends` tells why.
+//! The indexes that somebody has said to be gone: who has said so, and of which the master is still to be asked.
+//! `index_ends` tells why.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,20 +1,21 @@
 //! Who may say what to whom: the gate that every message of a database passes.
 //!
-//! `message` tells what a text is to the clients that receive it; here it is weighed against who sends it. What is not in order is
-//! kept back: a request gets its refusal, and the server's owner is told from whom it came and what it was.
+//! `message` tells what a text is to the clients that receive it; here it is weighed against who sends it. What is not
+//! in order is kept back: a request gets its refusal, and the server's owner is told from whom it came and what it was.
 //!
 //! | sender | to AceBase peers | to plain clients |
 //! |---|---|---|
 //! | AceBase peer: by its id, by what it has said, also after its `bye` | what they can take | the same |
 //! | plain client | what they can take; by a message of AceBase in its own name it becomes an AceBase peer | anything: the exact wire |
 //!
-//! What a plain client broadcasts and AceBase peers cannot take, the other plain clients still get. Where no AceBase peer is
-//! connected, nothing is read of plain clients but whether it begins as a message of AceBase.
+//! What a plain client broadcasts and AceBase peers cannot take, the other plain clients still get. Where no AceBase
+//! peer is connected, nothing is read of plain clients but whether it begins as a message of AceBase.
 //!
-//! This holds with any setting of the other promises, for it needs none of them, except what follows from what they do not follow:
-//! with `masterTimeout: 0` nobody knows which requests there are, so a master's answers are judged by their form and their
-//! addressee only; without the lock table nobody knows whose a lock is, so a worker may release any; without introductions, a
-//! `bye` on another's behalf passes if that peer is gone. With coordination off altogether nothing is read at all.
+//! This holds with any setting of the other promises, for it needs none of them, except what follows from what they do
+//! not follow: with `masterTimeout: 0` nobody knows which requests there are, so a master's answers are judged by their
+//! form and their addressee only; without the lock table nobody knows whose a lock is, so a worker may release any;
+//! without introductions, a `bye` on another's behalf passes if that peer is gone. With coordination off altogether
+//! nothing is read at all.
 
 use bytes::Bytes;
 
@@ -32,7 +33,8 @@ use crate::{
 };
 
 impl ClusterCoordinator {
-    /// Whether what a peer says must be read whose id is not of AceBase's form. Among plain clients nobody acts upon it.
+    /// Whether what a peer says must be read whose id is not of AceBase's form. Among plain clients nobody acts upon
+    /// it.
     pub(super) fn must_read(&self, text: &[u8]) -> bool {
         self.sessions.any_acebase() || message::resembles_acebase(text)
     }

@@ -1,7 +1,7 @@
 //! Which transactions the locks of former masters keep out, known without looking at each of these locks.
 //!
-//! A lock keeps out every transaction but its own: a write lock all of it, a read lock the writing. So all that counts is
-//! which transaction's locks last longest, and which other transaction's do.
+//! A lock keeps out every transaction but its own: a write lock all of it, a read lock the writing. So all that counts
+//! is which transaction's locks last longest, and which other transaction's do.
 
 use std::collections::{BTreeSet, HashMap};
 

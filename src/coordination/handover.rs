@@ -1,8 +1,9 @@
-//! A master arrives, leaves, returns or is replaced: what becomes of requests and locks then. `master` draws its states.
+//! A master arrives, leaves, returns or is replaced: what becomes of requests and locks then. `master` draws its
+//! states.
 //!
-//! A master that is gone has taken its locks and its queue along, but workers go on under the locks that it granted. So these
-//! fence conflicting requests (`locks`), requests that it left unanswered wait for the next master, and what concerns its locks
-//! is answered by the hub: their numbers mean something else to the next.
+//! A master that is gone has taken its locks and its queue along, but workers go on under the locks that it granted. So
+//! these fence conflicting requests (`locks`), requests that it left unanswered wait for the next master, and what
+//! concerns its locks is answered by the hub: their numbers mean something else to the next.
 
 use bytes::Bytes;
 

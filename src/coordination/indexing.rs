@@ -1,5 +1,6 @@
-//! The index that the master is creating. A second request for the same index is answered before the first has written its file,
-//! and the worker that asked ends by not finding it; so the master gets one such request at a time, of whatever index.
+//! The index that the master is creating. A second request for the same index is answered before the first has written
+//! its file, and the worker that asked ends by not finding it; so the master gets one such request at a time, of
+//! whatever index.
 
 use crate::clock::Millis;
 
@@ -27,7 +28,8 @@ impl Indexing {
         self.0 = Some(Creation { worker: worker.to_owned(), id: id.to_owned(), until: None });
     }
 
-    /// The master has answered this request, which may be the one. It counts also if nobody waits for its answer any more.
+    /// The master has answered this request, which may be the one. It counts also if nobody waits for its answer any
+    /// more.
     pub(super) fn answered(&mut self, worker: &str, id: &str) {
         self.0.take_if(|creation| creation.worker == worker && creation.id == id);
     }

@@ -1,7 +1,8 @@
 //! Who knows whom: AceBase peers are introduced to each other, for none of them ever says `hello` first.
 //!
-//! An AceBase peer answers the `hello` of another with its own and with its subscriptions. When X joins, the hub says hello to
-//! each of the others in X's name, and to X in the name of each of them; so both sides tell each other what they listen to.
+//! An AceBase peer answers the `hello` of another with its own and with its subscriptions. When X joins, the hub says
+//! hello to each of the others in X's name, and to X in the name of each of them; so both sides tell each other what
+//! they listen to.
 //!
 //! ```text
 //!   Plain ── id of AceBase's form, or first AceBase message ──> AceBase (introduced) ── own `bye` ──> Departed
@@ -70,8 +71,8 @@ impl ClusterCoordinator {
         }
     }
 
-    /// The same process is back. Its subscriptions and notifications may have been lost in its socket: it is asked for the
-    /// former again, and the others stop to rely on the latter.
+    /// The same process is back. Its subscriptions and notifications may have been lost in its socket: it is asked for
+    /// the former again, and the others stop to rely on the latter.
     pub(super) fn reintroduce(&self, peer: &str, out: &mut Vec<Action>) {
         if !self.config.introductions {
             return;
@@ -100,8 +101,8 @@ impl ClusterCoordinator {
         if from == MASTER && self.master.heard_bye(of) {
             return Verdict::Taken;
         }
-        // Each peer says it to all others when one is gone. The hub itself has told everyone; and of one that is there, or is
-        // there again, it is not so.
+        // Each peer says it to all others when one is gone. The hub itself has told everyone; and of one that is there,
+        // or is there again, it is not so.
         if self.config.introductions || self.sessions.has(of) { Verdict::Taken } else { Verdict::Forward }
     }
 

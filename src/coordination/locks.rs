@@ -8,9 +8,9 @@
 //!                      removed <── released by its holder, or its holder is gone
 //! ```
 //!
-//! A fenced lock fences conflicting requests until it expires. Its row stays until its holder releases it all the same: the
-//! new master numbers its locks from 1 again, so that a late release that went through would release a stranger's lock.
-//! The rows of a holder that is gone, and whose locks are not released for it, go when they expire.
+//! A fenced lock fences conflicting requests until it expires. Its row stays until its holder releases it all the same:
+//! the new master numbers its locks from 1 again, so that a late release that went through would release a stranger's
+//! lock. The rows of a holder that is gone, and whose locks are not released for it, go when they expire.
 //!
 //! Locks that are waited for are not here: those are the lock requests in `requests`.
 
@@ -31,8 +31,8 @@ use crate::{
 /// AceBase's default lock timeout.
 const FENCE_LIMIT_MS: u64 = 120_000;
 
-/// The longest time after its grant that a lock is believed to count, in milliseconds. Thirty times AceBase's default lock
-/// timeout; a later expiry tells of clocks that differ, and must not keep a database locked for as much.
+/// The longest time after its grant that a lock is believed to count, in milliseconds. Thirty times AceBase's default
+/// lock timeout; a later expiry tells of clocks that differ, and must not keep a database locked for as much.
 const LONGEST_LOCK_MS: u64 = 60 * 60 * 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,8 +168,9 @@ impl LockTable {
         self.next += 1;
     }
 
-    /// The present master granted this one to a request that came through this hub. Masters number locks in the order in which
-    /// they are asked for, so this hub has seen the grant of every later one, but of those that the master gives itself.
+    /// The present master granted this one to a request that came through this hub. Masters number locks in the order
+    /// in which they are asked for, so this hub has seen the grant of every later one, but of those that the master
+    /// gives itself.
     pub(super) fn asked_here(&mut self, id: u64) {
         self.first = Some(self.first.map_or(id, |first| first.min(id)));
     }
@@ -190,7 +191,8 @@ impl LockTable {
         self.remove(*self.held.get(&id)?)
     }
 
-    /// A worker's lock of a former master by that number: of several, one that keeps others out least, and of those the oldest.
+    /// A worker's lock of a former master by that number: of several, one that keeps others out least, and of those the
+    /// oldest.
     pub(super) fn fenced(&self, worker: &str, id: u64, now: Millis) -> Option<Key> {
         let meant = self.by_worker.get(worker)?.fenced.range((id, Key::MIN)..=(id, Key::MAX));
         let rows = meant.filter_map(|(_, key)| Some((*key, self.rows.get(key)?)));

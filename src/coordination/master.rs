@@ -8,14 +8,15 @@
 //!                        Departed                            └────── Asked <── connects while one is connected
 //! ```
 //!
-//! A process that connects as `[master]` while the session of one is there may be that one after a blip, whose locks and queued
-//! requests live on, or a new one, which knows nothing of them. It cannot be asked outright, so each master is given *marks*:
-//! made-up peers whom it is told of by a `hello` that wants no reply. When one connects, it is told that a mark has
-//! disconnected, and asked to release a lock that does not exist. A published client that knows the mark says `bye` on its
-//! behalf, before it answers that there is no such lock. One that does not know it only answers.
+//! A process that connects as `[master]` while the session of one is there may be that one after a blip, whose locks
+//! and queued requests live on, or a new one, which knows nothing of them. It cannot be asked outright, so each master
+//! is given *marks*: made-up peers whom it is told of by a `hello` that wants no reply. When one connects, it is told
+//! that a mark has disconnected, and asked to release a lock that does not exist. A published client that knows the
+//! mark says `bye` on its behalf, before it answers that there is no such lock. One that does not know it only answers.
 //!
-//! A mark is used up by asking, and an answer can be lost with the connection; so a master has two, and gets two fresh ones with
-//! each question. Marks are never used twice: of two masters that take the id from each other, each knows only its own.
+//! A mark is used up by asking, and an answer can be lost with the connection; so a master has two, and gets two fresh
+//! ones with each question. Marks are never used twice: of two masters that take the id from each other, each knows
+//! only its own.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -24,13 +25,15 @@ use bytes::Bytes;
 use super::message::{self, HUB, NO_SUCH_LOCK};
 use crate::clock::Millis;
 
-/// How long a master may take to answer who it is, in milliseconds: the published client answers at once, unless it is busy.
+/// How long a master may take to answer who it is, in milliseconds: the published client answers at once, unless it is
+/// busy.
 const IDENTIFY_TIMEOUT_MS: u64 = 3_000;
 
 /// How many marks a master has: one may be used up by a question whose answer was lost.
 const MARKS: usize = 2;
 
-/// How many releases may wait for a master to be identified; more locks than a cluster ever has at once, in 12 MB at most.
+/// How many releases may wait for a master to be identified; more locks than a cluster ever has at once, in 12 MB at
+/// most.
 const MAX_OWED: usize = 1_000_000;
 
 /// What is known of the master.
@@ -148,8 +151,8 @@ impl Master {
         self.processes > 1
     }
 
-    /// Every lock of the master, should there be one, was granted under this hub: it has a predecessor here. The first one may
-    /// have been the master under a former run of the hub.
+    /// Every lock of the master, should there be one, was granted under this hub: it has a predecessor here. The first
+    /// one may have been the master under a former run of the hub.
     pub(super) fn began_here(&self) -> bool {
         let former =
             if matches!(self.presence, Presence::Absent) { self.processes } else { self.processes.saturating_sub(1) };
@@ -220,8 +223,8 @@ impl Master {
         }
     }
 
-    /// The question is answered, or has not been answered in time. The master takes requests from now on. Tells who it is,
-    /// and what the same master must be sent: that the marks that it no longer needs are gone.
+    /// The question is answered, or has not been answered in time. The master takes requests from now on. Tells who it
+    /// is, and what the same master must be sent: that the marks that it no longer needs are gone.
     pub(super) fn identify(&mut self) -> Option<(Identity, Vec<Bytes>)> {
         let Presence::Asked(_) = self.presence else { return None };
         let Presence::Asked(question) = std::mem::replace(&mut self.presence, Presence::Present) else { return None };

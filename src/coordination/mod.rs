@@ -1,5 +1,5 @@
-//! The layer that knows AceBase's own messages: it keeps the promises that the published clients rely on and do not keep
-//! themselves. It sees the hub's traffic through [`Coordinator`], answers with actions, and does no I/O.
+//! The layer that knows AceBase's own messages: it keeps the promises that the published clients rely on and do not
+//! keep themselves. It sees the hub's traffic through [`Coordinator`], answers with actions, and does no I/O.
 //!
 //! | module | keeps |
 //! |---|---|

@@ -2,7 +2,8 @@
 
 use crate::clock::Millis;
 
-/// Least time between two of the same kind, in milliseconds: what they are about goes on for as long as nobody reads them.
+/// Least time between two of the same kind, in milliseconds: what they are about goes on for as long as nobody reads
+/// them.
 pub(super) const WARN_EVERY_MS: u64 = 60_000;
 
 /// When it was told last, and how often there was cause for it since.

@@ -10,8 +10,9 @@
 //!             settled <──── answered by the master; on its behalf; or given up ────────────
 //! ```
 //!
-//! A request keeps its place in the order of arrival whatever happens to it, and its first deadline, through all masters that
-//! ended with it. This is the table only: why a request is held, and what is said to whom, is decided where it is used.
+//! A request keeps its place in the order of arrival whatever happens to it, and its first deadline, through all
+//! masters that ended with it. This is the table only: why a request is held, and what is said to whom, is decided
+//! where it is used.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -97,7 +98,8 @@ pub(super) struct Requests {
     deadlines: Timers<Seq>,
     settled: Settled,
     next: Seq,
-    /// Of unlock requests, which keep nothing else out: a lock that cannot be released is worse than a request too many.
+    /// Of unlock requests, which keep nothing else out: a lock that cannot be released is worse than a request too
+    /// many.
     releases: Usage,
     /// Of all other requests.
     others: Usage,
@@ -226,8 +228,8 @@ impl Requests {
         }
     }
 
-    /// A request that a master has, or will have in a moment, must be answered by then. Its first deadline, should it have passed,
-    /// is of no account as long as there is that master.
+    /// A request that a master has, or will have in a moment, must be answered by then. Its first deadline, should it
+    /// have passed, is of no account as long as there is that master.
     pub(super) fn expect_of_master_by(&mut self, seq: Seq, deadline: Millis) {
         if let Some(pending) = self.pending.get_mut(&seq)
             && !self.deadlines.runs(&seq)

@@ -1,4 +1,5 @@
-//! A hub for tests: it carries out what the coordinator wants done as the real one does, with a clock that the test moves.
+//! A hub for tests: it carries out what the coordinator wants done as the real one does, with a clock that the test
+//! moves.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,7 +1,8 @@
 //! Requests that may be answered once more: a second answer would kill the client that gets it.
 //!
-//! That is so where a request went to more than one master, or was answered or given up here while a master had it. Only a
-//! fingerprint is kept of each, for a while and up to a number, so this needs neither timers nor cleaning up after peers.
+//! That is so where a request went to more than one master, or was answered or given up here while a master had it.
+//! Only a fingerprint is kept of each, for a while and up to a number, so this needs neither timers nor cleaning up
+//! after peers.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -10,12 +11,12 @@ use std::{
 
 use crate::clock::Millis;
 
-/// How long a late answer is expected, in milliseconds: several times AceBase's lock timeout of 120 s, for a lock request
-/// may wait behind several locks that have to expire.
+/// How long a late answer is expected, in milliseconds: several times AceBase's lock timeout of 120 s, for a lock
+/// request may wait behind several locks that have to expire.
 const MEMORY_MS: u64 = 600_000;
 
-/// How many are remembered; the oldest is forgotten first. As many as one worker may have outstanding at once by default, in 6 MB
-/// at most.
+/// How many are remembered; the oldest is forgotten first. As many as one worker may have outstanding at once by
+/// default, in 6 MB at most.
 const MEMORY_ENTRIES: usize = 131_072;
 
 /// See the module's description.

@@ -1,16 +1,18 @@
 //! The workers that may wait for answers to what they asked under a former run of the hub.
 //!
-//! A master still has such requests, and answers them through this run, which has never seen them. To whoever does not wait, an
-//! answer is the end. So there are two bounds: a client whose hub is gone connects again within ten seconds, or ends itself, so who comes
-//! later than soon after the start has asked nothing that is not known here. And the ids of requests begin with the time at which
-//! a client made them, so one that is not older than the first that it has sent through this run is known here, too.
+//! A master still has such requests, and answers them through this run, which has never seen them. To whoever does not
+//! wait, an answer is the end. So there are two bounds: a client whose hub is gone connects again within ten seconds,
+//! or ends itself, so who comes later than soon after the start has asked nothing that is not known here. And the ids
+//! of requests begin with the time at which a client made them, so one that is not older than the first that it has
+//! sent through this run is known here, too.
 
 use std::collections::BTreeMap;
 
 use super::message;
 use crate::clock::Millis;
 
-/// How long after its start the clients of a former run come, in milliseconds: ten seconds, and room for a busy machine.
+/// How long after its start the clients of a former run come, in milliseconds: ten seconds, and room for a busy
+/// machine.
 const COMING_MS: u64 = 30_000;
 
 /// Workers that are remembered: many times as many as a cluster has.

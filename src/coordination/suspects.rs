@@ -1,5 +1,6 @@
-//! Requests that were with a master when it ended may have ended it: by an error that nobody catches, by taking all memory, by
-//! never coming to an end. The next master is given them one at a time, so that it shows which of them is to blame.
+//! Requests that were with a master when it ended may have ended it: by an error that nobody catches, by taking all
+//! memory, by never coming to an end. The next master is given them one at a time, so that it shows which of them is to
+//! blame.
 //!
 //! ```text
 //!   with a master that ended ──> suspect ── its turn ──> on trial ──┬── answered, or the master lives on: the next
@@ -8,10 +9,10 @@
 //!                                   └── the master ends later, but has lived through it
 //! ```
 //!
-//! A suspect must not keep the others waiting for its answer: a lock may be waited for until others that are suspected too have
-//! gone on. A master handles what it reads in order, so one that answers what it was asked after the request has lived through
-//! it. That is proof for a lock, which it only puts into its queue; for all else it is enough to go on with the next.
-//! What is not suspected is given to the master meanwhile, as ever.
+//! A suspect must not keep the others waiting for its answer: a lock may be waited for until others that are suspected
+//! too have gone on. A master handles what it reads in order, so one that answers what it was asked after the request
+//! has lived through it. That is proof for a lock, which it only puts into its queue; for all else it is enough to go
+//! on with the next. What is not suspected is given to the master meanwhile, as ever.
 
 use super::{
     ClusterCoordinator,
@@ -23,8 +24,8 @@ use super::{
 };
 use crate::{clock::Millis, hub::coordinator::Action};
 
-/// How long a master is given to answer a suspect other than for a lock before the next one's turn, in milliseconds: it answers
-/// at once, unless it creates an index.
+/// How long a master is given to answer a suspect other than for a lock before the next one's turn, in milliseconds: it
+/// answers at once, unless it creates an index.
 const PATIENCE_MS: u64 = 2_000;
 
 impl Pending {

@@ -1,11 +1,11 @@
-//! The request that is on trial: of those that were with a master when it ended, the one that the present master is living through.
-//! `suspects` tells why.
+//! The request that is on trial: of those that were with a master when it ended, the one that the present master is
+//! living through. `suspects` tells why.
 
 use super::waiting::Seq;
 use crate::clock::Millis;
 
-/// How many masters that ended a request may have been with. One may have ended by chance, of several requests; of a second one,
-/// that got the suspects one at a time, this is unlikely.
+/// How many masters that ended a request may have been with. One may have ended by chance, of several requests; of a
+/// second one, that got the suspects one at a time, this is unlikely.
 pub(super) const MAX_STRIKES: u8 = 2;
 
 /// What the ids of releases begin with by which a master is asked whether it lives.

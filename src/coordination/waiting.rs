@@ -1,5 +1,5 @@
-//! Where requests that are held wait, by what each waits for, so that whatever comes to pass is asked of those only that waited
-//! for it.
+//! Where requests that are held wait, by what each waits for, so that whatever comes to pass is asked of those only
+//! that waited for it.
 
 use std::{collections::BTreeSet, sync::Arc};
 

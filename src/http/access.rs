@@ -2,13 +2,14 @@
 //!
 //! Browsers let any page send requests to any port. They tell of it in three ways, and each has a gap:
 //!
-//! - `Origin` names the page, with every WebSocket handshake and every POST (all browsers since 2020), and wherever a script
-//!   would read the answer across origins. Images, scripts, links and `no-cors` fetches are GETs without it, and so is what a
-//!   page asks of its own host.
-//! - `Sec-Fetch-Site`, `-Mode` and `-Dest` say of every request what it is for and from where, but only to hosts that browsers
-//!   trust: TLS, `localhost`, `127.0.0.1`. Over plain HTTP to another address nothing says that an image is one.
-//! - `Host` names the stranger where a page has given its own name the server's address (DNS rebinding). The page is the
-//!   server's own then, for its browser: the answers can be read.
+//! - `Origin` names the page, with every WebSocket handshake and every POST (all browsers since 2020), and wherever a
+//!   script would read the answer across origins. Images, scripts, links and `no-cors` fetches are GETs without it, and
+//!   so is what a page asks of its own host.
+//! - `Sec-Fetch-Site`, `-Mode` and `-Dest` say of every request what it is for and from where, but only to hosts that
+//!   browsers trust: TLS, `localhost`, `127.0.0.1`. Over plain HTTP to another address nothing says that an image is
+//!   one.
+//! - `Host` names the stranger where a page has given its own name the server's address (DNS rebinding). The page is
+//!   the server's own then, for its browser: the answers can be read.
 //!
 //! What that means for each route:
 //!
@@ -124,7 +125,8 @@ impl Access {
         self.tokens.of(db).is_none_or(|tokens| is_one_of(tokens, offered))
     }
 
-    /// Is there a token, or none needed, for this database? For whoever looks after the server, not for who wants to come in.
+    /// Is there a token, or none needed, for this database? For whoever looks after the server, not for who wants to
+    /// come in.
     pub fn serves(&self, db: &str) -> bool {
         self.tokens.unlisted == Unlisted::Allow || self.tokens.of_databases.contains_key(db)
     }
@@ -154,8 +156,8 @@ impl Access {
         is_of_own_site(headers) && is_scripted_or_typed(headers)
     }
 
-    /// As [`Access::allows_page`], for what the server's own page asks for and is made of. Browsers name its origin too in
-    /// some requests: it is the page that came from this `Host`.
+    /// As [`Access::allows_page`], for what the server's own page asks for and is made of. Browsers name its origin too
+    /// in some requests: it is the page that came from this `Host`.
     pub fn allows_own_page(&self, headers: &HeaderMap) -> bool {
         let is_named = headers.contains_key(header::ORIGIN);
         self.allows_own_origin(headers) && (is_named || is_of_own_site(headers))
@@ -167,7 +169,8 @@ impl Access {
         origins(headers).all(|origin| self.is_listed(origin) || own.is_some() && authority(origin) == own)
     }
 
-    /// The server may show this under this `Host`: a token protects it, or no page of a stranger can be under that name.
+    /// The server may show this under this `Host`: a token protects it, or no page of a stranger can be under that
+    /// name.
     pub fn allows_host(&self, sight: Sight<'_>, headers: &HeaderMap) -> bool {
         let Some(host) = headers.get(header::HOST) else { return true };
         self.asks_token(sight) || host.to_str().is_ok_and(|host| self.is_own_name(host_name(host)))
@@ -221,8 +224,8 @@ fn authority(origin: &[u8]) -> Option<&[u8]> {
     std::str::from_utf8(origin).ok()?.split_once("://").map(|(_, authority)| authority.as_bytes())
 }
 
-/// No browser says that a page of another site has made the request. Browsers always name the site where they name the way
-/// or the destination: where somebody has taken the site off, these have to do.
+/// No browser says that a page of another site has made the request. Browsers always name the site where they name the
+/// way or the destination: where somebody has taken the site off, these have to do.
 fn is_of_own_site(headers: &HeaderMap) -> bool {
     if headers.contains_key(SITE) { says_only(headers, SITE, &OWN_SITES) } else { is_scripted(headers) }
 }

@@ -1,8 +1,8 @@
 //! How a connection ends that is not a WebSocket: an answer that came early is not reset away.
 //!
-//! A system that closes a socket with unread bytes resets the connection, and the reset takes the answer with it that the
-//! other side has not read yet. So the server's side is closed first, and what the other side is still sending is read and
-//! dropped, for a while. This module knows sockets, not requests.
+//! A system that closes a socket with unread bytes resets the connection, and the reset takes the answer with it that
+//! the other side has not read yet. So the server's side is closed first, and what the other side is still sending is
+//! read and dropped, for a while. This module knows sockets, not requests.
 
 use std::{
     mem::MaybeUninit,

@@ -29,8 +29,8 @@ pub struct Context {
     pub proxies: Proxies,
     /// Limits of WebSocket sessions.
     pub limits: Limits,
-    /// `limits.max_payload` of those who cannot POST, in UTF-16 units: their TLS has ended at a proxy, or their path has characters that
-    /// are not sent.
+    /// `limits.max_payload` of those who cannot POST, in UTF-16 units: their TLS has ended at a proxy, or their path
+    /// has characters that are not sent.
     pub max_payload_without_post: usize,
     /// Most bytes of a request's head.
     pub max_header_size: usize,

@@ -1,5 +1,5 @@
-//! The WebSocket handshake of RFC 6455: checks a request, makes the response, and takes the connection over behind it. Knows nothing of who
-//! may come in.
+//! The WebSocket handshake of RFC 6455: checks a request, makes the response, and takes the connection over behind it.
+//! Knows nothing of who may come in.
 
 use std::{fmt, time::Duration};
 

@@ -39,8 +39,8 @@ const MIN_READ_BUFFER: usize = 8 * 1024;
 /// Headers of a request. Clients send about ten.
 const MAX_HEADERS: usize = 64;
 
-/// HTTP/1.1 as every connection speaks it. `max_header_size`: most bytes of a request's head; `handshake_timeout`: how long it
-/// may take.
+/// HTTP/1.1 as every connection speaks it. `max_header_size`: most bytes of a request's head; `handshake_timeout`: how
+/// long it may take.
 pub fn protocol(max_header_size: usize, handshake_timeout: Duration) -> http1::Builder {
     let mut protocol = http1::Builder::new();
     protocol

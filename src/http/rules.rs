@@ -31,8 +31,9 @@ fn refusal(status: StatusCode, body: &'static str) -> Box<Reply> {
     Box::new(reply::closing(status, body))
 }
 
-/// Is it beyond doubt where the request ends, so that another may follow on the connection? hyper forgives some line ends in
-/// a chunked body that somebody between the client and the server may have read otherwise. Clients say the length.
+/// Is it beyond doubt where the request ends, so that another may follow on the connection? hyper forgives some line
+/// ends in a chunked body that somebody between the client and the server may have read otherwise. Clients say the
+/// length.
 pub fn has_sure_end<B>(request: &Request<B>) -> bool {
     !request.headers().contains_key(header::TRANSFER_ENCODING)
 }

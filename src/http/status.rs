@@ -1,5 +1,6 @@
-//! The server's own pages beside the protocol's routes: how it is, for people (`/`), scripts (`/status.json`), Prometheus
-//! (`/metrics`) and orchestrators (`/healthz`, `/readyz`). The protocol's routes have two segments, these have one.
+//! The server's own pages beside the protocol's routes: how it is, for people (`/`), scripts (`/status.json`),
+//! Prometheus (`/metrics`) and orchestrators (`/healthz`, `/readyz`). The protocol's routes have two segments, these
+//! have one.
 
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
@@ -20,7 +21,8 @@ use crate::{
     protocol::query,
 };
 
-/// What all of these say of themselves. Nothing is kept by anybody, framed, sniffed or read by a page of another origin.
+/// What all of these say of themselves. Nothing is kept by anybody, framed, sniffed or read by a page of another
+/// origin.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),

@@ -1,9 +1,9 @@
 //! The seam between the post office and whoever knows what its mail says.
 //!
 //! The hub routes texts without reading them. A [`Coordinator`] may read them, keep some back, answer some itself and
-//! decide how long a lost connection's session is kept. It is asked at every step of a peer's life, never does I/O, never
-//! waits, and gets the time as an argument; what it wants done it writes down as [`Action`]s, which the hub carries out in
-//! order, at once. This module knows nothing of AceBase: `crate::coordination` implements it.
+//! decide how long a lost connection's session is kept. It is asked at every step of a peer's life, never does I/O,
+//! never waits, and gets the time as an argument; what it wants done it writes down as [`Action`]s, which the hub
+//! carries out in order, at once. This module knows nothing of AceBase: `crate::coordination` implements it.
 
 use bytes::Bytes;
 
@@ -68,7 +68,8 @@ impl Loss {
 /// What the hub does with the session of a lost connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// Keep the session and its outbox: the peer may be back. The coordinator says [`Action::End`] when it must not wait on.
+    /// Keep the session and its outbox: the peer may be back. The coordinator says [`Action::End`] when it must not
+    /// wait on.
     Keep,
     /// The peer has left: remove it and tell the others.
     End,
@@ -97,7 +98,8 @@ pub enum Incumbent {
     Absent,
     /// One whose connection is open, as far as is known.
     Connected,
-    /// One whose connection the other side has ended, which [`Coordinator::lost`] will tell in a moment, after what it said before.
+    /// One whose connection the other side has ended, which [`Coordinator::lost`] will tell in a moment, after what it
+    /// said before.
     Leaving,
 }
 
@@ -132,15 +134,17 @@ pub enum Action {
     Post { to: String, text: Bytes },
     /// As `Post`, past the shut gate of a peer that is being identified.
     Probe { to: String, text: Bytes },
-    /// From now on keep what this peer was sent until its kernel has acknowledged it, so that a resumed session loses nothing.
+    /// From now on keep what this peer was sent until its kernel has acknowledged it, so that a resumed session loses
+    /// nothing.
     Retain { peer: String },
     /// The peer behind a shut gate is known. `same`: it gets all that was kept for it, then what came since its return.
-    /// Otherwise what was kept is dropped, the others are told `disconnect:`, `connect:`, and it gets what came since its return.
+    /// Otherwise what was kept is dropped, the others are told `disconnect:`, `connect:`, and it gets what came since
+    /// its return.
     Identified { peer: String, same: bool },
     /// A kept session is over: remove the peer and tell the others.
     End { peer: String },
-    /// A connected peer has said farewell and is owed nothing more: close its connection, once what it is sending beside it
-    /// has come.
+    /// A connected peer has said farewell and is owed nothing more: close its connection, once what it is sending
+    /// beside it has come.
     Dismiss { peer: String },
     /// What becomes of a connection that waits at the door.
     Decide { ticket: Ticket, decision: Decision },
@@ -151,8 +155,8 @@ pub enum Action {
 /// Reads a database's traffic and keeps its promises. One instance a database.
 ///
 /// The hub guarantees: calls come one at a time; `joined` comes before anything else about a peer; after `lost` with
-/// [`Fate::Keep`] comes `returned` or `ended`; after [`Fate::End`], [`Action::End`] or [`Return::Renew`] comes `ended`; after
-/// [`Entry::Kept`] and [`Entry::Wait`] comes `withdraw`.
+/// [`Fate::Keep`] comes `returned` or `ended`; after [`Fate::End`], [`Action::End`] or [`Return::Renew`] comes `ended`;
+/// after [`Entry::Kept`] and [`Entry::Wait`] comes `withdraw`.
 pub trait Coordinator: Send {
     /// May a connection with this id come in?
     fn admit(
@@ -166,7 +170,8 @@ pub trait Coordinator: Send {
         Entry::Open
     }
 
-    /// The connection with this ticket waits no longer: it is gone, or it has come in. It is no error if nothing is known of it.
+    /// The connection with this ticket waits no longer: it is gone, or it has come in. It is no error if nothing is
+    /// known of it.
     fn withdraw(&mut self, _ticket: Ticket, _now: Millis, _out: &mut Vec<Action>) {}
 
     /// A new session has begun; the others have been told `connect:` and the peer its `welcome:`.

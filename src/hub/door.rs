@@ -1,7 +1,8 @@
 //! The door: connections that have asked to come in and have not joined yet.
 //!
-//! Whether they may is the coordinator's to say, at once or later; the hub waits for nothing. Who asks hands over a function
-//! that is told the decision, and gets a place (`admission`): it is kept, or waited for, until that is dropped.
+//! Whether they may is the coordinator's to say, at once or later; the hub waits for nothing. Who asks hands over a
+//! function that is told the decision, and gets a place (`admission`): it is kept, or waited for, until that is
+//! dropped.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! What the server's owner wants to see of the traffic. Asked for every message, so that nothing wanted costs nothing: one
-//! word is read.
+//! What the server's owner wants to see of the traffic. Asked for every message, so that nothing wanted costs nothing:
+//! one word is read.
 
 use std::{
     collections::BTreeSet,
@@ -60,7 +60,8 @@ impl Interest {
         self.set(TRACES, !traced.is_empty());
     }
 
-    /// Is a message from this peer (`None`: from the hub itself) to that one in a trace? What goes to all concerns each peer.
+    /// Is a message from this peer (`None`: from the hub itself) to that one in a trace? What goes to all concerns each
+    /// peer.
     pub(super) fn is_in_trace_of(&self, db: &str, from: Option<&str>, to: Address<'_>) -> bool {
         let traced = self.traced.lock();
         traced.iter().filter(|(name, _)| name == db).any(|(_, peer)| match (peer.as_deref(), to) {

@@ -1,7 +1,7 @@
 //! The post office: which databases and peers there are, and whose outbox a message goes into.
 //!
-//! Plain and synchronous: no I/O, no waiting, no clock but the one it is given. It routes texts without reading them; who
-//! reads them implements [`coordinator::Coordinator`]. Connections are known as [`transport::Transport`]s only.
+//! Plain and synchronous: no I/O, no waiting, no clock but the one it is given. It routes texts without reading them;
+//! who reads them implements [`coordinator::Coordinator`]. Connections are known as [`transport::Transport`]s only.
 //!
 //! Locks are taken in this order and held for one turn at most: the map of databases, one database, one outbox.
 
@@ -67,8 +67,8 @@ impl Hub {
         Self { office: Arc::new(Office::new(settings, observer, clock, alarm)), databases: Mutex::default() }
     }
 
-    /// Whether a connection of this id may come in. Asked before the upgrade, so that a refusal can be an HTTP response. `tell` is
-    /// told what becomes of it where it must wait.
+    /// Whether a connection of this id may come in. Asked before the upgrade, so that a refusal can be an HTTP
+    /// response. `tell` is told what becomes of it where it must wait.
     pub fn admit(&self, db: &str, id: &str, tell: Tell) -> Admission {
         if self.office.settings.coordinators.is_none() {
             return Admission::Open(Place::anywhere());
@@ -161,9 +161,9 @@ impl Hub {
         self.office.interest.in_messages(wanted);
     }
 
-    /// Switches `Trace` events on or off for what one peer sends and gets, or for a whole database. The database and the peer
-    /// need not be there yet. Switching a database off leaves those of its peers on that were switched on by themselves. Off,
-    /// tracing costs nothing.
+    /// Switches `Trace` events on or off for what one peer sends and gets, or for a whole database. The database and
+    /// the peer need not be there yet. Switching a database off leaves those of its peers on that were switched on
+    /// by themselves. Off, tracing costs nothing.
     pub fn trace(&self, db: &str, peer: Option<&str>, on: bool) {
         self.office.interest.in_trace(db, peer, on);
     }

@@ -1,8 +1,9 @@
 //! A peer's outbox: the stream of WebSocket frames that it is to get, bounded in bytes, in order, nothing skipped.
 //!
-//! It is a plain data structure: whoever holds the peer's connection takes bytes out with [`Outbox::write_with`]. The outbox
-//! outlives connections. Where a session can be resumed ([`Outbox::retain`]), what was sent is kept until the peer's kernel has
-//! acknowledged it, and what had not left this machine when a connection broke is sent again, from whole frames, on the next.
+//! It is a plain data structure: whoever holds the peer's connection takes bytes out with [`Outbox::write_with`]. The
+//! outbox outlives connections. Where a session can be resumed ([`Outbox::retain`]), what was sent is kept until the
+//! peer's kernel has acknowledged it, and what had not left this machine when a connection broke is sent again, from
+//! whole frames, on the next.
 
 use std::{
     io::{self, IoSlice},
@@ -19,8 +20,8 @@ use super::{
 };
 use crate::protocol::frame;
 
-/// Sent bytes kept before the kernel is asked what it has acknowledged: one system call per so many bytes. Few enough that
-/// they stay in the processor's cache.
+/// Sent bytes kept before the kernel is asked what it has acknowledged: one system call per so many bytes. Few enough
+/// that they stay in the processor's cache.
 const ASK_ACKNOWLEDGED_EVERY: u64 = 16 * 1024;
 
 /// What became of a push.
@@ -120,8 +121,8 @@ impl Outbox {
         state.ring()
     }
 
-    /// Appends control frames (pongs, a close frame) of the connection that the outbox is attached to. They go past a gate.
-    /// `None`: it is not attached to that connection (any more).
+    /// Appends control frames (pongs, a close frame) of the connection that the outbox is attached to. They go past a
+    /// gate. `None`: it is not attached to that connection (any more).
     pub fn push_control(&self, link: LinkId, frames: &[u8]) -> Option<Pushed> {
         let mut state = self.state.lock();
         if !state.is_attached_to(link) {
@@ -170,7 +171,8 @@ impl Outbox {
         state.transport = Some((link, transport));
     }
 
-    /// The flush that was promised comes in a moment. What is put in until then asks for one of its own, so that it does not heap up.
+    /// The flush that was promised comes in a moment. What is put in until then asks for one of its own, so that it
+    /// does not heap up.
     pub fn defer_flush(&self) {
         self.state.lock().rung = false;
     }
@@ -307,8 +309,8 @@ impl State {
         Pushed::Queued
     }
 
-    /// Whom to ask what is acknowledged, if that is worth it: `at_least` so much is kept, and as much was sent since the last
-    /// time. And the offset up to which was sent.
+    /// Whom to ask what is acknowledged, if that is worth it: `at_least` so much is kept, and as much was sent since
+    /// the last time. And the offset up to which was sent.
     fn what_to_trim(&mut self, at_least: u64) -> Option<(LinkId, Arc<dyn Transport>, u64)> {
         let sent = self.stream.sent();
         let kept = if self.stream.keeps_from_base() { self.stream.kept() } else { 0 };

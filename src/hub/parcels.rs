@@ -1,4 +1,5 @@
-//! Large messages that wait at `/receive` (`largeMessages: 'download'` only): each for its addressees, once each, for a minute.
+//! Large messages that wait at `/receive` (`largeMessages: 'download'` only): each for its addressees, once each, for a
+//! minute.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -11,7 +12,8 @@ use crate::{clock::Millis, protocol::Text};
 /// How long a large message waits, in milliseconds: the original's 60 s.
 const PARCEL_LIFETIME: Millis = 60_000;
 
-/// Bytes of large messages that one database keeps; past it the oldest go. Two of the largest messages that clients read.
+/// Bytes of large messages that one database keeps; past it the oldest go. Two of the largest messages that clients
+/// read.
 const MAX_BYTES: usize = 200 * 1024 * 1024;
 
 /// See the module's description.

@@ -1,4 +1,5 @@
-//! How things stand, for whoever looks at the hub: JavaScript, a status page, metrics. Plain data, and how it is taken down.
+//! How things stand, for whoever looks at the hub: JavaScript, a status page, metrics. Plain data, and how it is taken
+//! down.
 
 use std::{sync::Arc, time::Duration};
 

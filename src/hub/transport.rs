@@ -15,8 +15,8 @@ pub trait Transport: Send + Sync {
     /// There is mail in the outbox: send what can be sent now, and the rest as soon as possible.
     fn flush(&self);
 
-    /// As [`Transport::flush`], where more mail may follow within the moment: of peers that come or go together. Sent when what
-    /// is ready to run now has run, so that it shares a write with what follows.
+    /// As [`Transport::flush`], where more mail may follow within the moment: of peers that come or go together. Sent
+    /// when what is ready to run now has run, so that it shares a write with what follows.
     fn flush_soon(&self) {
         self.flush();
     }
@@ -24,12 +24,13 @@ pub trait Transport: Send + Sync {
     /// Say why, and end the connection once the outbox is empty (or at once, where that cannot be).
     fn close(&self, reason: CloseReason);
 
-    /// How many bytes of the outbox's stream the peer's kernel has acknowledged since this transport was attached. They need
-    /// not be kept any longer. `None` where that cannot be known: then all that was sent counts as delivered.
+    /// How many bytes of the outbox's stream the peer's kernel has acknowledged since this transport was attached. They
+    /// need not be kept any longer. `None` where that cannot be known: then all that was sent counts as delivered.
     fn acknowledged(&self) -> Option<u64>;
 
-    /// Now that the connection is broken: how many bytes of the stream must be taken for delivered? What was acknowledged; and
-    /// what was on its way, for the peer may have read it and not acknowledged it yet. `None` as above.
+    /// Now that the connection is broken: how many bytes of the stream must be taken for delivered? What was
+    /// acknowledged; and what was on its way, for the peer may have read it and not acknowledged it yet. `None` as
+    /// above.
     fn delivered(&self) -> Option<u64>;
 
     /// The connection is open, as far as is known: its end may be on its way, with what the peer has said before.

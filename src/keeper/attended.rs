@@ -1,5 +1,5 @@
-//! A server's connection to its keeper, from the server's side: whether there is one still, and how it has ended. Knows nothing of
-//! sockets that are kept.
+//! A server's connection to its keeper, from the server's side: whether there is one still, and how it has ended. Knows
+//! nothing of sockets that are kept.
 
 use std::{io, os::unix::net::UnixStream, process::Child, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Ends servers with their JavaScript environment: at `process.exit()`, or when a worker thread ends.
 //!
-//! There is one cleanup hook for all servers of an environment, which stays: what a hook was given is never freed when the hook is
-//! removed, and would be a whole server each time that one stops.
+//! There is one cleanup hook for all servers of an environment, which stays: what a hook was given is never freed when
+//! the hook is removed, and would be a whole server each time that one stops.
 
 use std::{cell::RefCell, sync::Arc};
 
@@ -14,8 +14,8 @@ thread_local! {
     static RUNNING: RefCell<Option<Vec<Arc<Server>>>> = const { RefCell::new(None) };
 }
 
-/// From here on the server lives no longer than the environment. Its port is left to the keeper then, for nobody has said that the
-/// server will not come back.
+/// From here on the server lives no longer than the environment. Its port is left to the keeper then, for nobody has
+/// said that the server will not come back.
 ///
 /// # Errors
 /// The environment is ending already.

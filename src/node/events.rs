@@ -202,7 +202,8 @@ fn dropped_warning(count: usize) -> Event {
 #[napi(object, object_from_js = false)]
 #[derive(Default)]
 pub struct NativeEvent {
-    /// `connect`, `disconnect`, `refused`, `message`, `trace`, `coordination`, `notice`, `warning`, `error` or `failed`.
+    /// `connect`, `disconnect`, `refused`, `message`, `trace`, `coordination`, `notice`, `warning`, `error` or
+    /// `failed`.
     #[napi(js_name = "type")]
     pub kind: &'static str,
     /// The database.

@@ -1,5 +1,5 @@
-//! Where a text stops being JSON: the messages of `JSON.parse` do not say it in all versions of Node.js, and repeat what
-//! is there, which may be a secret.
+//! Where a text stops being JSON: the messages of `JSON.parse` do not say it in all versions of Node.js, and repeat
+//! what is there, which may be a secret.
 
 use napi_derive::napi;
 use serde::de::IgnoredAny;

@@ -1,5 +1,5 @@
-//! The Node.js addon: converts configuration in, events out and errors across, and delegates all else to [`crate::server`].
-//! The only place that knows Node.js; it holds no logic of the server.
+//! The Node.js addon: converts configuration in, events out and errors across, and delegates all else to
+//! [`crate::server`]. The only place that knows Node.js; it holds no logic of the server.
 //!
 //! Promises are settled, and events are handed over, on the JavaScript thread that started the server. Starting and
 //! stopping block, so each gets a thread of its own for as long as it takes.
@@ -51,10 +51,10 @@ pub struct NativeServer {
 
 #[napi]
 impl NativeServer {
-    /// Starts a server. `options`: a JSON object, see `crate::server::config`. `wanted`: the names of the optional events
-    /// that somebody listens for. `on_events` gets the events in batches. Resolves when the server listens; rejects with an
-    /// `Error` that has a `code`. JavaScript has checked the options already: that they cannot be read is a defect there,
-    /// and thrown.
+    /// Starts a server. `options`: a JSON object, see `crate::server::config`. `wanted`: the names of the optional
+    /// events that somebody listens for. `on_events` gets the events in batches. Resolves when the server listens;
+    /// rejects with an `Error` that has a `code`. JavaScript has checked the options already: that they cannot be
+    /// read is a defect there, and thrown.
     #[napi(catch_unwind, ts_return_type = "Promise<NativeServer>")]
     pub fn start<'env>(
         env: &'env Env,
@@ -80,8 +80,9 @@ impl NativeServer {
         Ok(Self { server, mailbox, keep_alive: Cell::new(Some(keep_alive)) })
     }
 
-    /// Stops the server. Resolves when the port is free, or with `keep_port` when it is left to the keeper; from then on
-    /// nothing keeps the process alive. The last events may still be waiting: see [`NativeServer::take_last_events`].
+    /// Stops the server. Resolves when the port is free, or with `keep_port` when it is left to the keeper; from then
+    /// on nothing keeps the process alive. The last events may still be waiting: see
+    /// [`NativeServer::take_last_events`].
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn stop<'env>(&self, env: &'env Env, keep_port: bool) -> Result<Object<'env>> {
         let (deferred, promise) = env.create_deferred::<(), Settle<()>>()?;

@@ -10,7 +10,8 @@ use crate::hub::{DatabaseFigures, Traffic};
 /// Samples that are kept: one a second, five minutes. AceBase's own lock timeout is two.
 const MAX_SAMPLES: usize = 300;
 
-/// Samples that lie further apart than this, in milliseconds, have no rate between them: the clock was set, or the machine slept.
+/// Samples that lie further apart than this, in milliseconds, have no rate between them: the clock was set, or the
+/// machine slept.
 const MAX_STEP_MS: u64 = 10_000;
 
 struct Sample {

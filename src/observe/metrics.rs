@@ -1,7 +1,7 @@
 //! The hub's figures for Prometheus, in its text format. All are collected when they are asked for.
 //!
-//! There are labels for the database, a reason or a kind, never for a peer: workers take a new id with each start, and each
-//! would be a series for ever. Databases beyond a bound share an empty `db` label.
+//! There are labels for the database, a reason or a kind, never for a peer: workers take a new id with each start, and
+//! each would be a series for ever. Databases beyond a bound share an empty `db` label.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! Seeing the hub: what has happened, how things stand, how they have gone in the last minutes; as JSON, as Prometheus metrics,
-//! and as a page that shows both to a person.
+//! Seeing the hub: what has happened, how things stand, how they have gone in the last minutes; as JSON, as Prometheus
+//! metrics, and as a page that shows both to a person.
 //!
 //! A [`Watch`] stands between the server and its owner's observer: it notes each event and passes it on. It asks the
 //! hub for figures once a second. It decides nothing but how often strangers are heard of, and the server would run as

@@ -1,4 +1,5 @@
-//! The last events, in words for a person. What repeats itself is one entry with a count, so that it does not push out the rest.
+//! The last events, in words for a person. What repeats itself is one entry with a count, so that it does not push out
+//! the rest.
 
 use std::{collections::VecDeque, sync::Arc};
 

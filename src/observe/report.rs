@@ -33,8 +33,8 @@ pub const MAX_ROWS: usize = 1_000;
 pub struct Question {
     /// One database instead of all.
     pub db: Option<String>,
-    /// Of history and events only what is not older than this, in milliseconds since the Unix epoch: the `now` of an earlier
-    /// report.
+    /// Of history and events only what is not older than this, in milliseconds since the Unix epoch: the `now` of an
+    /// earlier report.
     pub since: u64,
     /// Peers and locks of each database at most, those that matter most; [`MAX_ROWS`] in any case.
     pub limit: Option<usize>,
@@ -314,8 +314,8 @@ struct LockRow<'a> {
     /// How long it has been in this state.
     age_ms: u64,
     expires_at: Option<u64>,
-    /// The locks that it waits for, the first few. None of a waiting lock: those that it waits for are the master's own, which
-    /// do not pass the hub, or there is no master.
+    /// The locks that it waits for, the first few. None of a waiting lock: those that it waits for are the master's
+    /// own, which do not pass the hub, or there is no master.
     waits_for: Vec<BlockerRow<'a>>,
     waits_for_count: usize,
 }

@@ -10,8 +10,8 @@ use crate::hub::{DatabaseFigures, event::Event};
 /// The name that databases beyond the bound are counted under. No client can use it: names of databases are not empty.
 pub(super) const OTHERS: &str = "";
 
-/// Databases that are counted and remembered by name, each. Their names come from clients, so there must be a bound; a hub
-/// serves a few. Those beyond it are counted together.
+/// Databases that are counted and remembered by name, each. Their names come from clients, so there must be a bound; a
+/// hub serves a few. Those beyond it are counted together.
 pub(super) const MAX_DATABASES: usize = 64;
 
 /// How often, by one word: a reason, a kind, a code. The words are the program's own, so that there are few.

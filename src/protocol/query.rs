@@ -9,7 +9,8 @@ use super::{MAX_DB_NAME_LEN, MAX_ID_LEN, MIN_ID_LEN, PROTOCOL_MAJOR, printable::
 /// The most characters of a stranger's word that are repeated.
 const MAX_TOLD_CHARS: usize = 64;
 
-/// The query parameters that the protocol knows. Absent ones are `None`; unknown ones are ignored, as clients may add some.
+/// The query parameters that the protocol knows. Absent ones are `None`; unknown ones are ignored, as clients may add
+/// some.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Query {
     /// `v`: the client's protocol version.
@@ -113,8 +114,9 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
-/// A path of the protocol, split: `/<db>/<action>`. It is resolved as URL parsers do it: published clients connect with a parsed
-/// URL and send to the path as it stands, and a name such as `../x` or `./x` must be the same database both times.
+/// A path of the protocol, split: `/<db>/<action>`. It is resolved as URL parsers do it: published clients connect with
+/// a parsed URL and send to the path as it stands, and a name such as `../x` or `./x` must be the same database both
+/// times.
 pub fn split_path(path: &str) -> Option<(String, &str)> {
     let mut segments = path.strip_prefix('/')?.rsplit(['/', '\\']).map(|segment| (Step::of(segment), segment));
     let (Step::Into, action) = segments.next()? else { return None };
@@ -133,9 +135,9 @@ pub fn split_path(path: &str) -> Option<(String, &str)> {
     is_name.then_some((db, action))
 }
 
-/// Can the published clients POST to this database with this token? They write both into a path as they are, which Node.js does not
-/// send where it has other characters than visible ones of Latin-1, and HTTP does not take where it has some of those. The URL that
-/// they connect with takes all of them.
+/// Can the published clients POST to this database with this token? They write both into a path as they are, which
+/// Node.js does not send where it has other characters than visible ones of Latin-1, and HTTP does not take where it
+/// has some of those. The URL that they connect with takes all of them.
 pub fn can_be_posted(db: &str, token: &str) -> bool {
     let is_sent = |text: &str, refused: &str| {
         text.chars()

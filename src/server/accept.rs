@@ -24,16 +24,17 @@ use crate::{
 /// How long accepting pauses when the process has no file descriptors left: some connections end meanwhile.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Unanswered keepalive probes after which a host counts as dead: one a second, for as long as the connection was silent before,
-/// within these bounds. Many, since probes get lost while nothing else is wrong: thousands of connections that fell silent at the
-/// same time are asked at the same time, and the system drops what its queues have no room for.
+/// Unanswered keepalive probes after which a host counts as dead: one a second, for as long as the connection was
+/// silent before, within these bounds. Many, since probes get lost while nothing else is wrong: thousands of
+/// connections that fell silent at the same time are asked at the same time, and the system drops what its queues have
+/// no room for.
 const KEEP_ALIVE_PROBES: RangeInclusive<u64> = 3..=15;
 
 /// First byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// Connections beyond `maxConnections` that are told so in peace, each for a few seconds at most. More are told in haste, and may
-/// see a reset only.
+/// Connections beyond `maxConnections` that are told so in peace, each for a few seconds at most. More are told in
+/// haste, and may see a reset only.
 pub const MAX_TURNED_AWAY: usize = 64;
 
 /// What they are told.

@@ -52,8 +52,8 @@ pub const DEFAULT_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a stop waits for outboxes to be sent. With the closing handshake it stays below 2 s.
 pub const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_millis(1_000);
 
-/// Runtime threads. One: a second gains nothing in questions and answers, which are what AceBase asks, and takes a core from
-/// the database's own processes. Large fan-outs do gain from it (see docs/performance.md).
+/// Runtime threads. One: a second gains nothing in questions and answers, which are what AceBase asks, and takes a core
+/// from the database's own processes. Large fan-outs do gain from it (see docs/performance.md).
 pub const DEFAULT_THREADS: usize = 1;
 
 /// What becomes of messages that are longer than `maxPayload`.

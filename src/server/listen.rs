@@ -22,8 +22,8 @@ pub fn bind(host: Option<&str>, port: u16) -> io::Result<Vec<TcpListener>> {
     }
 }
 
-/// Whether listening sockets at these addresses are what [`bind`] makes of host and port. Some of a name's addresses may be
-/// missing, as there.
+/// Whether listening sockets at these addresses are what [`bind`] makes of host and port. Some of a name's addresses
+/// may be missing, as there.
 pub fn is_at(addresses: &[SocketAddr], host: Option<&str>, port: u16) -> bool {
     let all = |is_of_host: &dyn Fn(IpAddr) -> bool| {
         addresses.iter().all(|address| address.port() == port && is_of_host(address.ip()))

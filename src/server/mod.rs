@@ -46,8 +46,8 @@ use accept::Acceptor;
 use config::{Config, LargeMessages};
 use memory::Memory;
 
-/// How often acknowledged data is let go of, and figures are taken down. Rare enough to cost nothing, often enough that idle
-/// peers keep nothing, and that a chart shows what a person has felt.
+/// How often acknowledged data is let go of, and figures are taken down. Rare enough to cost nothing, often enough that
+/// idle peers keep nothing, and that a chart shows what a person has felt.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// Time that a stop takes at most beyond the flush: closing handshakes, tasks that end.
@@ -204,8 +204,8 @@ impl Server {
         self.watch.metrics(&self.hub, self.shutdown.is_cancelled())
     }
 
-    /// Reads the certificates' files anew, for new connections. They are also read when they change. Blocks; does nothing
-    /// without TLS.
+    /// Reads the certificates' files anew, for new connections. They are also read when they change. Blocks; does
+    /// nothing without TLS.
     ///
     /// # Errors
     /// See [`TlsError`]; then the old ones stay in use, and the observer is warned.

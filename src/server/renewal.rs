@@ -9,8 +9,8 @@ use crate::{
     tls::{Certificates, TlsError},
 };
 
-/// How often the certificates' files are looked at. Changed files come into use when they look the same twice: with this, within
-/// ten seconds.
+/// How often the certificates' files are looked at. Changed files come into use when they look the same twice: with
+/// this, within ten seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(4);
 
 /// Looks at the files now and then, off the runtime's thread: the disk may be slow, and so is decrypting a key.

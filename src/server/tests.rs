@@ -167,8 +167,8 @@ fn count_frames(mut stream: &[u8]) -> usize {
     count
 }
 
-/// A connection breaks while more waits than the receiver's kernel takes. On the next connection comes exactly what that
-/// kernel has not got, from the first message that it has not got whole.
+/// A connection breaks while more waits than the receiver's kernel takes. On the next connection comes exactly what
+/// that kernel has not got, from the first message that it has not got whole.
 #[cfg(target_os = "linux")]
 fn resumes_where_the_kernel_stopped(transport: &Transport) {
     const MESSAGES: usize = 1_500;
@@ -209,8 +209,8 @@ fn a_resumed_session_gets_exactly_what_had_not_arrived_over_tls() {
     resumes_where_the_kernel_stopped(&Transport::tls());
 }
 
-/// What a client has read it must not get again, though its kernel has not acknowledged it yet: in a conversation kernels
-/// acknowledge late, with their own next data.
+/// What a client has read it must not get again, though its kernel has not acknowledged it yet: in a conversation
+/// kernels acknowledge late, with their own next data.
 #[cfg(target_os = "linux")]
 fn is_not_told_twice(transport: &Transport) {
     const ROUNDS: usize = 20;

@@ -108,15 +108,16 @@ impl Link {
         self.is_blocked.load(Ordering::Acquire)
     }
 
-    /// Whether writing has shown that the other host does not answer. The kernel tells an error once, to whoever asks first: after
-    /// that, reading tells no more than that the connection has ended.
+    /// Whether writing has shown that the other host does not answer. The kernel tells an error once, to whoever asks
+    /// first: after that, reading tells no more than that the connection has ended.
     pub fn is_unreachable(&self) -> bool {
         self.is_unreachable.load(Ordering::Acquire)
     }
 
     /// Writes on after the socket has become writable.
     pub fn write_on(&self) {
-        // Before it writes: whoever puts mail into the outbox from here on must flush it, for this may not see it any more.
+        // Before it writes: whoever puts mail into the outbox from here on must flush it, for this may not see it any
+        // more.
         self.is_blocked.store(false, Ordering::Release);
         match self.drain() {
             Drained::Blocked => self.is_blocked.store(true, Ordering::Release),
@@ -280,7 +281,8 @@ mod tests {
     /// As much as makes the link ask, once it is written, what has been acknowledged.
     const MUCH: &[u8] = &[b'x'; 20_000];
 
-    /// Somebody else, who puts mail into the outbox at the moment in which the link has written all and does not know it yet.
+    /// Somebody else, who puts mail into the outbox at the moment in which the link has written all and does not know
+    /// it yet.
     struct Meddler {
         link: Arc<Link>,
         outbox: Arc<Outbox>,

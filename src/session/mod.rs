@@ -1,7 +1,8 @@
 //! One connected peer: reads its WebSocket messages and gives them to the hub, writes its outbox to its socket.
 //!
-//! A session is one small task. It reads what the socket has, routes all of it in one turn, and lets the receivers' links
-//! write at once. It knows the hub and the wire; not HTTP, not how the socket was accepted, not what messages say.
+//! A session is one small task. It reads what the socket has, routes all of it in one turn, and lets the receivers'
+//! links write at once. It knows the hub and the wire; not HTTP, not how the socket was accepted, not what messages
+//! say.
 
 pub mod closing;
 pub mod decoder;

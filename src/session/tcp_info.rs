@@ -13,9 +13,9 @@ pub fn bytes_acknowledged(socket: &TcpStream) -> Option<u64> {
 
 /// Bytes that the other side may have read, on a connection that is over.
 ///
-/// The other side acknowledges up to 200 ms after its program has read (delayed acknowledgements), so bytes that have left this
-/// machine count as read, though they are not acknowledged. Unless they were sent a second time: that happens when more than
-/// 200 ms have brought no acknowledgement, and so nothing has arrived.
+/// The other side acknowledges up to 200 ms after its program has read (delayed acknowledgements), so bytes that have
+/// left this machine count as read, though they are not acknowledged. Unless they were sent a second time: that happens
+/// when more than 200 ms have brought no acknowledgement, and so nothing has arrived.
 pub fn bytes_delivered(socket: &TcpStream) -> Option<u64> {
     /// Where `tcpi_retransmits` lies: how often the oldest bytes were sent again, without an answer yet.
     const RETRANSMITS: usize = 2;
@@ -37,7 +37,8 @@ pub fn round_trip(socket: &TcpStream) -> Option<Duration> {
     read(socket, RTT).map(|bytes| Duration::from_micros(u32::from_ne_bytes(bytes).into()))
 }
 
-/// Whether both sides still hold the connection open. It shows a moment before it is read that the other side has ended it.
+/// Whether both sides still hold the connection open. It shows a moment before it is read that the other side has ended
+/// it.
 pub fn is_established(socket: &TcpStream) -> Option<bool> {
     /// Where `tcpi_state` lies.
     const STATE: usize = 0;

@@ -1,7 +1,7 @@
 //! TLS on a connection that several tasks write to: rustls without its own I/O.
 //!
-//! Plain text goes in record by record, and each record's end is remembered in both streams: so what the peer's kernel has
-//! acknowledged of the encrypted stream tells which messages it can have read.
+//! Plain text goes in record by record, and each record's end is remembered in both streams: so what the peer's kernel
+//! has acknowledged of the encrypted stream tells which messages it can have read.
 
 use std::{
     collections::VecDeque,

@@ -1,5 +1,5 @@
-//! The certificates in use, and their replacement when their files change. Still plain blocking code: when to look, and what to
-//! say about it, is the caller's.
+//! The certificates in use, and their replacement when their files change. Still plain blocking code: when to look, and
+//! what to say about it, is the caller's.
 
 use std::{fs, path::Path, sync::Arc, time::SystemTime};
 
@@ -31,8 +31,8 @@ struct Files {
 type Stamp = Option<(SystemTime, u64, u64)>;
 
 impl Certificates {
-    /// Reads the files. The second part of the result is why clients will not take the certificate, if so: there is no other one
-    /// that could be used, and some clients may have been told not to check.
+    /// Reads the files. The second part of the result is why clients will not take the certificate, if so: there is no
+    /// other one that could be used, and some clients may have been told not to check.
     ///
     /// # Errors
     /// See [`load`].
@@ -68,8 +68,9 @@ impl Certificates {
         }
     }
 
-    /// Reads the files again if they have changed and have come to rest: since the last call they have not changed any more.
-    /// A certificate and its key are two files, and are not replaced at one moment. `None`: there was nothing to do.
+    /// Reads the files again if they have changed and have come to rest: since the last call they have not changed any
+    /// more. A certificate and its key are two files, and are not replaced at one moment. `None`: there was nothing
+    /// to do.
     pub fn reload_if_changed(&self) -> Option<Result<(), TlsError>> {
         self.is_due().then(|| self.reload())
     }

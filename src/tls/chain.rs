@@ -1,5 +1,5 @@
-//! Whether clients can take a chain of certificates: what is wrong with it on its face, whatever authorities they trust and
-//! whatever name they know the server by. Pure: the time is given.
+//! Whether clients can take a chain of certificates: what is wrong with it on its face, whatever authorities they trust
+//! and whatever name they know the server by. Pure: the time is given.
 
 use std::fmt;
 

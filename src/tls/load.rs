@@ -26,7 +26,8 @@ use super::{
 pub struct Loaded {
     /// For new connections.
     pub config: Arc<ServerConfig>,
-    /// Why no client that checks certificates takes the server's, although it can be served: [`TlsError::NotForClients`].
+    /// Why no client that checks certificates takes the server's, although it can be served:
+    /// [`TlsError::NotForClients`].
     pub doubt: Option<TlsError>,
 }
 
@@ -36,7 +37,8 @@ pub struct Loaded {
 /// how renewed certificates come into use.
 ///
 /// # Errors
-/// [`TlsError`] names the option and the file at fault. Who has signed, and for which host name, is for the clients to check.
+/// [`TlsError`] names the option and the file at fault. Who has signed, and for which host name, is for the clients to
+/// check.
 pub fn load(options: &TlsOptions) -> Result<Loaded, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let identity = read_identity(options, &provider)?;

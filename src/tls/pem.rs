@@ -36,12 +36,12 @@ const BYTE_ORDER_MARK: char = '\u{FEFF}';
 const ENCRYPTED_KEY_LABEL: &str = "ENCRYPTED PRIVATE KEY-----";
 const PLAIN_KEY_LABEL: &str = "PRIVATE KEY-----";
 
-/// Rounds of PBKDF2 that a key may ask for. The file says how many, up to four thousand million, which is most of an hour in
-/// which the server does not start. Above all numbers that are advised today; about a second.
+/// Rounds of PBKDF2 that a key may ask for. The file says how many, up to four thousand million, which is most of an
+/// hour in which the server does not start. Above all numbers that are advised today; about a second.
 const MAX_PBKDF2_ROUNDS: u32 = 2_000_000;
 
-/// Bytes that scrypt may fill for a key. The file says how many, up to more than there are. Four times what OpenSSL makes, and
-/// twice what it reads.
+/// Bytes that scrypt may fill for a key. The file says how many, up to more than there are. Four times what OpenSSL
+/// makes, and twice what it reads.
 const MAX_SCRYPT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How many times scrypt may fill them, one time after the other. OpenSSL asks for one.

@@ -73,7 +73,8 @@ pub fn cpu_of_machine() -> io::Result<Duration> {
     }
 }
 
-/// Memory that only this process has, in bytes: what it costs, without shared libraries and without the kernel's buffers.
+/// Memory that only this process has, in bytes: what it costs, without shared libraries and without the kernel's
+/// buffers.
 ///
 /// # Errors
 /// The process is gone, or its numbers may not be read.

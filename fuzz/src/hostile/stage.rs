@@ -16,7 +16,8 @@ use crate::{
     published::{Effect, Js, Process},
 };
 
-/// Times that the coordinator may want to be called in one moment: for each of its timers, for each peer, and once more.
+/// Times that the coordinator may want to be called in one moment: for each of its timers, for each peer, and once
+/// more.
 const MAX_TICKS_AT_ONCE: usize = 100;
 
 /// Masters that may wait for the place of another one.
@@ -25,8 +26,8 @@ const MAX_WAITING: usize = 16;
 /// Longer than anything that the coordinator waits for, in milliseconds.
 const FOR_EVER_MS: Millis = 24 * 60 * 60 * 1_000;
 
-/// When the first peer comes, in milliseconds: what may have been asked under a former run of the hub is not known, so nobody
-/// comes from there.
+/// When the first peer comes, in milliseconds: what may have been asked under a former run of the hub is not known, so
+/// nobody comes from there.
 const BEGIN_MS: Millis = 60_000;
 
 /// How the server's own ids begin.
@@ -287,8 +288,8 @@ impl Stage {
         }
     }
 
-    /// What is beyond the hub's knowledge: which requests there are where it does not follow them, and what a master says of
-    /// indexes.
+    /// What is beyond the hub's knowledge: which requests there are where it does not follow them, and what a master
+    /// says of indexes.
     fn is_excused(&self, text: &str) -> bool {
         let Some(message) = Js::parse(text) else { return false };
         let kind = message.member("type").and_then(Js::text).unwrap_or_default();

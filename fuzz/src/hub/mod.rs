@@ -12,10 +12,11 @@ const MAX_EVENTS: usize = 150;
 
 /// Any sequence of joins, texts, reads, acknowledgements, losses and returns.
 ///
-/// - A peer gets every text that is for it, in the order of sending, each once; nothing else of what peers say. Across the
-///   breaks of its connection, too, where its session goes on: what it cannot have got it gets again.
+/// - A peer gets every text that is for it, in the order of sending, each once; nothing else of what peers say. Across
+///   the breaks of its connection, too, where its session goes on: what it cannot have got it gets again.
 /// - A peer that leaves, or is cut off because it is too slow, has got everything up to there.
-/// - Only a peer for which more than `maxQueue` bytes wait is too slow; and for nobody wait more than that and one text.
+/// - Only a peer for which more than `maxQueue` bytes wait is too slow; and for nobody wait more than that and one
+///   text.
 /// - Everybody is told of all others that join and leave; the hub has no peer that is not there.
 /// - A connection that was replaced or lost says nothing any more.
 /// - Large texts are handed out once to each addressee, where they have to be fetched.

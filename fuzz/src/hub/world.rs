@@ -34,7 +34,8 @@ const MAX_PAYLOAD: usize = 100;
 /// Bytes of texts in one run, so that runs are short.
 const MAX_BYTES: usize = 3_000_000;
 
-/// Bytes that the hub itself may put into an outbox in a run, beside the texts: welcomes, notices, introductions, headers.
+/// Bytes that the hub itself may put into an outbox in a run, beside the texts: welcomes, notices, introductions,
+/// headers.
 const NOTICES: usize = 128 * 1024;
 
 /// Kinds of events. Each may come in the same moment as the one before it, or in the next.

@@ -1,5 +1,6 @@
-//! `JSON.parse`, as JavaScript has it: the last of two members with one name, texts of UTF-16 units with halves of characters
-//! among them, numbers of 64 bits, any depth. Written for the model alone, so that it shares no mistake with the server.
+//! `JSON.parse`, as JavaScript has it: the last of two members with one name, texts of UTF-16 units with halves of
+//! characters among them, numbers of 64 bits, any depth. Written for the model alone, so that it shares no mistake with
+//! the server.
 
 use std::collections::BTreeMap;
 

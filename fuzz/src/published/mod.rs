@@ -1,8 +1,9 @@
 //! A process with a published client, as far as messages can end, block or deceive it. Written from the published code
-//! (`ipc/ipc.js`, `ipc/remote.js`, `storage/binary`, `storage/storage.js`, `data-index`), and from nothing of the server's own, so
-//! that model and server check each other.
+//! (`ipc/ipc.js`, `ipc/remote.js`, `storage/binary`, `storage/storage.js`, `data-index`), and from nothing of the
+//! server's own, so that model and server check each other.
 //!
-//! It takes the worst case where that depends on what the process is doing: that it listens for every event, and has a geo index.
+//! It takes the worst case where that depends on what the process is doing: that it listens for every event, and has a
+//! geo index.
 
 mod json;
 
@@ -220,7 +221,8 @@ impl Process {
         }
     }
 
-    /// The listener for 'notification' in `binary-storage.js`. What it throws is caught; what its promises reject with is not.
+    /// The listener for 'notification' in `binary-storage.js`. What it throws is caught; what its promises reject with
+    /// is not.
     fn notification(&mut self, data: &Js) -> Outcome {
         let part = |name: &str| data.member(name).unwrap_or(&Js::Undefined);
         match part("type").text().as_deref() {

@@ -1,5 +1,6 @@
-//! An echo for text messages, made of a whole hub: its routes, sessions, databases and outboxes. A coordinator gives each
-//! message back to its sender, and a relay in front takes the greeting off. Binary messages are ignored, as the hub does.
+//! An echo for text messages, made of a whole hub: its routes, sessions, databases and outboxes. A coordinator gives
+//! each message back to its sender, and a relay in front takes the greeting off. Binary messages are ignored, as the
+//! hub does.
 
 use std::{io, sync::Arc};
 

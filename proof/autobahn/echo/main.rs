@@ -1,8 +1,8 @@
-//! WebSocket servers that give every message back, for conformance tests. Prints `ready <port of wire> <port of hub>` and ends
-//! with its standard input.
+//! WebSocket servers that give every message back, for conformance tests. Prints `ready <port of wire> <port of hub>`
+//! and ends with its standard input.
 //!
-//! The hub gives a message to everybody but its sender, greets, and ignores binary messages: as it stands it is no echo. There
-//! are two ways around that, and each tests what the other cannot.
+//! The hub gives a message to everybody but its sender, greets, and ignores binary messages: as it stands it is no
+//! echo. There are two ways around that, and each tests what the other cannot.
 
 mod hub;
 mod wire;

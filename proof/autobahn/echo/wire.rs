@@ -1,5 +1,6 @@
-//! An echo for text and binary messages, made of the server's wire code: how HTTP is read, the upgrade, the decoder and its
-//! configuration, the outbox, the link that writes it to the socket, and the closing. Its own is only the loop between them.
+//! An echo for text and binary messages, made of the server's wire code: how HTTP is read, the upgrade, the decoder and
+//! its configuration, the outbox, the link that writes it to the socket, and the closing. Its own is only the loop
+//! between them.
 
 use std::{convert::Infallible, io, sync::Arc};
 
@@ -134,7 +135,8 @@ impl Echo {
         }
     }
 
-    /// As a session of the hub does it: pongs go before what the messages bring about, the answer to a close frame behind it.
+    /// As a session of the hub does it: pongs go before what the messages bring about, the answer to a close frame
+    /// behind it.
     fn take_in(&mut self, bytes: &[u8]) -> Option<Ending> {
         let mut messages = Messages::default();
         let decoded = self.decoder.decode(bytes, &mut messages);

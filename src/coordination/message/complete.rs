@@ -1,4 +1,5 @@
-//! The complete reading: any JSON, however it is written, as a JSON parser finds it. `rules` says what is looked for, and why.
+//! The complete reading: any JSON, however it is written, as a JSON parser finds it. `rules` says what is looked for,
+//! and why.
 //!
 //! No trees are built: what nobody asks for is passed over as text, so that neither size nor depth of a value matters.
 

@@ -1,10 +1,11 @@
 //! Goes through compact JSON as `JSON.stringify` writes it, without building anything of it.
 //!
-//! Every method returns `None` for what is not JSON, and also for JSON that is written otherwise: with white space between its
-//! tokens, or nested deeper than [`MAX_DEPTH`]. Whoever calls must then read completely. What it accepts, any JSON parser does.
+//! Every method returns `None` for what is not JSON, and also for JSON that is written otherwise: with white space
+//! between its tokens, or nested deeper than [`MAX_DEPTH`]. Whoever calls must then read completely. What it accepts,
+//! any JSON parser does.
 //!
-//! Every message of a database passes here: strings are looked at eight bytes at a time, and what is inlined makes a difference of
-//! half of the time.
+//! Every message of a database passes here: strings are looked at eight bytes at a time, and what is inlined makes a
+//! difference of half of the time.
 
 /// Objects and arrays within each other: one bit each.
 const MAX_DEPTH: u32 = 64;
@@ -32,7 +33,8 @@ impl<'a> Cursor<'a> {
         Self { rest: text }
     }
 
-    /// Goes on behind these bytes, if they are next. Their number is known to the compiler, which then compares them at once.
+    /// Goes on behind these bytes, if they are next. Their number is known to the compiler, which then compares them at
+    /// once.
     #[inline(always)]
     pub(super) fn eat<const N: usize>(self, bytes: &[u8; N]) -> Option<Self> {
         let (next, rest) = self.rest.split_first_chunk::<N>()?;
@@ -68,8 +70,8 @@ impl<'a> Cursor<'a> {
         Some((text, behind))
     }
 
-    /// Goes on behind the rest of a string without escapes that most often has so many words of bytes. Where it has, what
-    /// follows need not wait until its end is found.
+    /// Goes on behind the rest of a string without escapes that most often has so many words of bytes. Where it has,
+    /// what follows need not wait until its end is found.
     #[inline(always)]
     pub(super) fn plain_of_about<const WORDS: usize>(self) -> Option<Self> {
         let (words, _) = self.rest.as_chunks::<LANES>();
@@ -117,8 +119,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A whole number as JavaScript writes it: digits without leading zeros, and not beyond [`MAX_SAFE_INTEGER`]; and what follows,
-    /// which must not be part of a number: the caller sees to that by what it expects next.
+    /// A whole number as JavaScript writes it: digits without leading zeros, and not beyond [`MAX_SAFE_INTEGER`]; and
+    /// what follows, which must not be part of a number: the caller sees to that by what it expects next.
     pub(super) fn whole(self) -> Option<(u64, Self)> {
         let (number, rest) = self.rest.split_at(digits(self.rest));
         Some((whole(number)?, Self { rest }))
@@ -273,7 +275,8 @@ pub(super) fn whole(digits: &[u8]) -> Option<u64> {
     (number <= MAX_SAFE_INTEGER).then_some(number)
 }
 
-/// Where the first byte is that ends or interrupts a string: a quote, a backslash or a control character. Most strings are short.
+/// Where the first byte is that ends or interrupts a string: a quote, a backslash or a control character. Most strings
+/// are short.
 #[inline(always)]
 fn special(text: &[u8]) -> Option<usize> {
     let Some((word, rest)) = text.split_first_chunk::<LANES>() else { return special_in_less(text) };

@@ -1,9 +1,9 @@
-//! AceBase's own messages: recognised, read as far as the hub needs, judged by what their receivers can take, and written as
-//! AceBase writes them.
+//! AceBase's own messages: recognised, read as far as the hub needs, judged by what their receivers can take, and
+//! written as AceBase writes them.
 //!
-//! Every message of a database is read, for one that its receivers cannot take would end their processes. Those that pass all the
-//! time are written in one way only by all published clients, and take `quick`; all else takes `complete`. `rules` is the
-//! table of what must be there and why.
+//! Every message of a database is read, for one that its receivers cannot take would end their processes. Those that
+//! pass all the time are written in one way only by all published clients, and take `quick`; all else takes `complete`.
+//! `rules` is the table of what must be there and why.
 
 mod complete;
 mod cursor;
@@ -37,7 +37,8 @@ pub fn read(text: &[u8]) -> Reading<'_> {
     }
 }
 
-/// Whether this is news of this peer, in order and in their usual form: most of what passes. The peer's id must be of AceBase's form.
+/// Whether this is news of this peer, in order and in their usual form: most of what passes. The peer's id must be of
+/// AceBase's form.
 #[inline]
 pub fn is_usual_news(text: &[u8], from: &str) -> bool {
     quick::is_news(text, from)

@@ -1,8 +1,10 @@
-//! The quick reading: of the messages that pass all the time, in the one form in which the published clients write them.
+//! The quick reading: of the messages that pass all the time, in the one form in which the published clients write
+//! them.
 //!
-//! `JSON.stringify` leaves no choice: no white space, members in the order in which the code names them, whole numbers as digits. So
-//! these messages are compared rather than parsed, and values are passed over. Whatever is otherwise, a text with an escape
-//! among them, is `None` here and is read completely (`complete`), which a test holds to give the same.
+//! `JSON.stringify` leaves no choice: no white space, members in the order in which the code names them, whole numbers
+//! as digits. So these messages are compared rather than parsed, and values are passed over. Whatever is otherwise, a
+//! text with an escape among them, is `None` here and is read completely (`complete`), which a test holds to give the
+//! same.
 
 use std::borrow::Cow;
 
@@ -16,7 +18,8 @@ use super::{
 /// Words of eight bytes in an id that acebase-core generates.
 const ID_WORDS: usize = 3;
 
-/// Whether this is news of this peer in their usual form: most of what passes. The id must be one that JSON writes as it is.
+/// Whether this is news of this peer in their usual form: most of what passes. The id must be one that JSON writes as
+/// it is.
 #[inline]
 pub(super) fn is_news(text: &[u8], from: &str) -> bool {
     let text = Cursor::new(text);

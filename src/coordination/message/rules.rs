@@ -1,9 +1,10 @@
-//! What the published clients can take: the rules that a message must keep so that no receiver ends, stands still, or believes
-//! what is not so.
+//! What the published clients can take: the rules that a message must keep so that no receiver ends, stands still, or
+//! believes what is not so.
 //!
-//! Read from the published code, acebase 1.12.3 to 1.29.13. A message that a client receives is handled in an async function
-//! that nobody awaits: whatever throws there is an unhandled rejection, and **the process ends**. What is thrown in the listeners
-//! for `notification` is caught and printed; but a promise that they return is not waited for, so its rejection ends the process too.
+//! Read from the published code, acebase 1.12.3 to 1.29.13. A message that a client receives is handled in an async
+//! function that nobody awaits: whatever throws there is an unhandled rejection, and **the process ends**. What is
+//! thrown in the listeners for `notification` is caught and printed; but a promise that they return is not waited for,
+//! so its rejection ends the process too.
 //!
 //! | text | must have | else the receiver |
 //! |---|---|---|
@@ -36,16 +37,18 @@
 //! | … `index.created` | come from the master; `fileName`: a string | ends at the second one whose file is not there |
 //! | … `index.deleted` | `fileName`: of an index that there is | ends |
 //!
-//! What is *in* values, addresses and indexes is not judged: a worker may say that a node has moved, or free what it does not own,
-//! and only the files could tell. Nor are values looked at that only the classes and callbacks of an application cannot take.
+//! What is *in* values, addresses and indexes is not judged: a worker may say that a node has moved, or free what it
+//! does not own, and only the files could tell. Nor are values looked at that only the classes and callbacks of an
+//! application cannot take.
 //!
-//! Types of messages, requests and notifications that are not in the table pass: a later client may have them, and those published
-//! so far do nothing about them but print.
+//! Types of messages, requests and notifications that are not in the table pass: a later client may have them, and
+//! those published so far do nothing about them but print.
 
 /// Records that one request may ask for: 2 GiB at the usual 128 bytes each, more than a string of JavaScript can have.
 pub(super) const MAX_RECORDS: u64 = 1 << 24;
 
-/// Ranges that one release may have: as many as the table of free space in a file holds. The master compares each with each.
+/// Ranges that one release may have: as many as the table of free space in a file holds. The master compares each with
+/// each.
 pub(super) const MAX_RANGES: usize = 8_191;
 
 /// Records of a page at most.
@@ -97,8 +100,8 @@ pub(super) fn is_event(name: &str) -> bool {
     EVENTS.contains(&name.strip_prefix(NOTIFY).unwrap_or(name))
 }
 
-/// A path that can be subscribed to: in its normal form, as AceBase compares paths by their texts and cuts them by their
-/// lengths.
+/// A path that can be subscribed to: in its normal form, as AceBase compares paths by their texts and cuts them by
+/// their lengths.
 pub(super) fn is_subscribable(path: &str) -> bool {
     !PROTOTYPE.contains(&path) && (path.is_empty() || path.split('/').all(is_step))
 }
@@ -119,8 +122,8 @@ fn is_index(index: &str) -> bool {
     is_wildcard || (index.len() <= 10 && super::cursor::whole(index.as_bytes()).is_some())
 }
 
-/// Whether the index in this file can take an update of what is at this path. A geo index does not wait for its own work, so
-/// that a path that it cannot take ends the process; others answer that they cannot.
+/// Whether the index in this file can take an update of what is at this path. A geo index does not wait for its own
+/// work, so that a path that it cannot take ends the process; others answer that they cannot.
 pub(super) fn is_for_index(file_name: &str, path: &str) -> bool {
     !file_name.ends_with(GEO_INDEX) || ends_with_key(path) && steps(path) >= steps_of_index(file_name)
 }
@@ -133,8 +136,8 @@ fn steps(path: &str) -> usize {
     1 + path.trim_matches('/').matches(['/', '[']).count()
 }
 
-/// How many steps a path needs at least so that each wildcard in the index's own path stands for one. The file is named by that
-/// path, with `~` between its steps and `#` for a wildcard.
+/// How many steps a path needs at least so that each wildcard in the index's own path stands for one. The file is named
+/// by that path, with `~` between its steps and `#` for a wildcard.
 fn steps_of_index(file_name: &str) -> usize {
     let name = file_name.rsplit('/').next().unwrap_or_default();
     name.rfind('#').map_or(1, |wildcard| 1 + name[..wildcard].matches('~').count())

@@ -92,8 +92,8 @@ pub enum Ask {
     },
     /// That a key be added to the key index. The client does not handle this request's rejection: it would die of it.
     AddKey,
-    /// That space be freed. Freed twice it would be given away twice; not freed it is merely lost. Nor does the client handle
-    /// this request's rejection.
+    /// That space be freed. Freed twice it would be given away twice; not freed it is merely lost. Nor does the client
+    /// handle this request's rejection.
     Free,
     /// That an index be created.
     CreateIndex,

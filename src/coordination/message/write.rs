@@ -1,4 +1,5 @@
-//! Writing: what the hub says in the name of peers and masters, with the members in the order in which AceBase has them.
+//! Writing: what the hub says in the name of peers and masters, with the members in the order in which AceBase has
+//! them.
 
 use std::fmt::{Display, Write};
 
@@ -7,7 +8,8 @@ use bytes::Bytes;
 use super::{Ask, HUB, MASTER, RefusalForm};
 use crate::acebase::Lock;
 
-/// Makes the receiver answer `from` with its own hello and its subscriptions: an AceBase peer does so when `to` is not itself.
+/// Makes the receiver answer `from` with its own hello and its subscriptions: an AceBase peer does so when `to` is not
+/// itself.
 pub fn hello(from: &str) -> Bytes {
     object("hello").text("from", from).end()
 }
@@ -34,7 +36,8 @@ pub fn unlock_request(id: &str, lock: impl Display) -> Bytes {
     object("unlock-request").text("id", id).text("from", HUB).text("to", MASTER).raw("data", &data).end()
 }
 
-/// The hub asks a master for the lock that keeps it from writing, under this id: AceBase has one writer at a time, whatever the path.
+/// The hub asks a master for the lock that keeps it from writing, under this id: AceBase has one writer at a time,
+/// whatever the path.
 pub fn hold_request(id: &str) -> Bytes {
     let comment = quoted("another master is still connected (acebase-ipc-server)");
     let data = format!(r#"{{"path":"","tid":{},"write":true,"comment":{comment}}}"#, quoted(HUB));

@@ -157,7 +157,8 @@ impl Master {
         Ok(())
     }
 
-    /// No request comes twice, and those of a line come in order; a request for a lock is in none, for a fence may hold it back.
+    /// No request comes twice, and those of a line come in order; a request for a lock is in none, for a fence may hold
+    /// it back.
     fn check_delivery(&mut self, rig: &Rig, from: &str, id: &str, line: Option<Line>) -> Result<(), String> {
         let Ok(number) = id.parse::<u64>() else { return Ok(()) };
         if !self.seen.insert((from.to_owned(), number, self.identity)) {

@@ -1,10 +1,11 @@
-//! Random interleavings of everything that can happen, against simple models of the published client's worker and master.
+//! Random interleavings of everything that can happen, against simple models of the published client's worker and
+//! master.
 //!
-//! Checked at every step: a worker is answered only what it has asked and has not been answered; no master gets a request
-//! twice, or out of order; no request ends more than two masters, and where nothing else ends one, no other request is blamed for
-//! it; what one peer tells another comes in order; no two living workers hold conflicting locks; a returned master is told from a
-//! new one; of two living masters one is let in; a master creates one index at a time; nothing passes its bound. At the end, when
-//! all is well for long enough: every request has had
+//! Checked at every step: a worker is answered only what it has asked and has not been answered; no master gets a
+//! request twice, or out of order; no request ends more than two masters, and where nothing else ends one, no other
+//! request is blamed for it; what one peer tells another comes in order; no two living workers hold conflicting locks;
+//! a returned master is told from a new one; of two living masters one is let in; a master creates one index at a time;
+//! nothing passes its bound. At the end, when all is well for long enough: every request has had
 //! its answer, all peers know each other, and when all have left nothing is left of them.
 
 mod checks;

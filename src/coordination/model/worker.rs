@@ -1,4 +1,5 @@
-//! A worker process, as the published client behaves: what it asks, what it is answered, which locks it believes to hold.
+//! A worker process, as the published client behaves: what it asks, what it is answered, which locks it believes to
+//! hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +41,8 @@ pub(super) struct Belief {
 }
 
 impl Belief {
-    /// Its worker may be reading or writing under it, and rightly. While it waits for the result of a move, it does neither.
+    /// Its worker may be reading or writing under it, and rightly. While it waits for the result of a move, it does
+    /// neither.
     pub(super) fn counts(&self, now: Millis) -> bool {
         self.moved_by.is_none() && now < self.expires
     }

@@ -20,7 +20,8 @@ use crate::{
     hub::coordinator::{Coordinator, Decision, Entry, Loss, Ticket},
 };
 
-/// How long the clock may move, at once or step by step, before a connected master is given the time to say who it is, in milliseconds.
+/// How long the clock may move, at once or step by step, before a connected master is given the time to say who it is,
+/// in milliseconds.
 const MASTER_IS_SILENT_MS: u64 = 1_000;
 
 /// How many questions who it is a master may leave unanswered in a row, and still be told from a new one.
@@ -402,7 +403,8 @@ impl World {
         let Some(master) = self.on_air.map(|master| &mut self.masters[master]) else { return Ok(()) };
         let before = if taken_for_same { self.rig.master_identity } else { self.rig.master_identity - 1 };
         let is_same = master.identity == before && before > 0;
-        // One that has not read its marks has nothing to lose by counting as new; nor has one that says `bye` before it says who it is.
+        // One that has not read its marks has nothing to lose by counting as new; nor has one that says `bye` before it
+        // says who it is.
         let could_tell = self.questions <= QUESTIONS_BORNE.min(master.marks_read) && !master.said_bye;
         if is_same != taken_for_same && (could_tell || taken_for_same) {
             return Err(format!("the master is taken for the same: {taken_for_same}, and is: {is_same}"));

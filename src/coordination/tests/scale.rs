@@ -1,5 +1,6 @@
-//! Nothing that happens may cost more than it has to do with: how long things take among thousands of locks and requests. The
-//! bounds are a hundred times what a quiet machine takes, and a fraction of what looking at everything takes.
+//! Nothing that happens may cost more than it has to do with: how long things take among thousands of locks and
+//! requests. The bounds are a hundred times what a quiet machine takes, and a fraction of what looking at everything
+//! takes.
 
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,8 @@ fn timed(what: &str, most: Duration, act: impl FnOnce()) {
     assert!(took < most, "{what} took {took:?}");
 }
 
-/// A worker holds locks of many transactions when their master ends, and another one asks for as many. All but the last lock let
-/// these in: whoever looks at one lock after the other looks at all of them.
+/// A worker holds locks of many transactions when their master ends, and another one asks for as many. All but the last
+/// lock let these in: whoever looks at one lock after the other looks at all of them.
 fn fenced_off() -> Rig {
     let mut rig = rig_with(&[MASTER, ANN, BOB]);
     for number in 0..MANY {

@@ -28,7 +28,8 @@ const ALL: u64 = u64::MAX;
 /// A connection that writes into memory.
 pub struct Wire {
     link: LinkId,
-    /// Weak, as the outbox holds its wire: a test must not leave a ring of both behind, or leak checkers could not tell it from a leak.
+    /// Weak, as the outbox holds its wire: a test must not leave a ring of both behind, or leak checkers could not
+    /// tell it from a leak.
     outbox: Weak<Outbox>,
     stream: Mutex<Vec<u8>>,
     /// Bytes that the socket still takes.

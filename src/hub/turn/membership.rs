@@ -88,8 +88,8 @@ impl Turn<'_> {
         true
     }
 
-    /// Closes the connection of a peer that has said farewell, unless it is still sending something beside it. Then it is asked
-    /// again.
+    /// Closes the connection of a peer that has said farewell, unless it is still sending something beside it. Then it
+    /// is asked again.
     pub(super) fn dismiss(&mut self, id: &str) {
         let Some((id, peer)) = self.state.peers.get_key_value(id) else { return };
         if Arc::strong_count(&peer.posting) > 1 {
@@ -125,7 +125,8 @@ impl Turn<'_> {
         self.state.past.sent += peer.outbox.traffic();
         self.notify_others(id, &protocol::disconnect_notice(id));
         self.office.tell(Event::Disconnect { db: self.name.clone(), id: id.clone(), reason });
-        // What is left of a connection that is being closed is still sent; of a kept session it goes to the coordinator.
+        // What is left of a connection that is being closed is still sent; of a kept session it goes to the
+        // coordinator.
         let undelivered = match peer.presence {
             Presence::Away(_) => peer.outbox.take_undelivered(),
             Presence::Connected(_) => Vec::new(),

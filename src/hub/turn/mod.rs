@@ -1,7 +1,7 @@
 //! One turn of a database: messages that were read together are routed together, and each receiver is told once.
 //!
-//! Consecutive messages to all others are framed once, into one piece of memory that all outboxes share; a message to one
-//! peer goes after what its sender sent to all before, so that the order between two peers is the order of sending.
+//! Consecutive messages to all others are framed once, into one piece of memory that all outboxes share; a message to
+//! one peer goes after what its sender sent to all before, so that the order between two peers is the order of sending.
 
 mod mail;
 mod membership;
@@ -23,11 +23,12 @@ use super::{
 };
 use crate::{clock::Millis, protocol::Text};
 
-/// What the messages of one turn may cost, in bytes that are copied: some milliseconds' work, so that a peer of another database,
-/// or of this one, does not feel that somebody floods many receivers.
+/// What the messages of one turn may cost, in bytes that are copied: some milliseconds' work, so that a peer of another
+/// database, or of this one, does not feel that somebody floods many receivers.
 const TURN_COST: usize = 10 << 20;
 
-/// The same for each receiver, where they are so many that their share would be less: a system call for each must be worth it.
+/// The same for each receiver, where they are so many that their share would be less: a system call for each must be
+/// worth it.
 const TURN_COST_PER_RECEIVER: usize = 8 << 10;
 
 /// What reading a message, or putting it into an outbox, costs beside its bytes: as much as copying so many.

@@ -1,5 +1,5 @@
-//! What becomes of the messages that a peer has sent: read as far as the protocol demands, shown to the coordinator, and put into the
-//! outboxes of those that they are for.
+//! What becomes of the messages that a peer has sent: read as far as the protocol demands, shown to the coordinator,
+//! and put into the outboxes of those that they are for.
 
 use std::{collections::HashSet, sync::Arc};
 

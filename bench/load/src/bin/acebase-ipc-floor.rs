@@ -1,7 +1,7 @@
-//! The floor under every router that has one thread and makes one system call a delivery: it reads a frame of the first peer
-//! and sends it to each of the others, with blocking calls, and does nothing else. It knows no databases, no ids, no bounds,
-//! no TLS; it serves one run of `fanout` after the other and trusts its client. How near a router comes to it tells what is
-//! left to gain.
+//! The floor under every router that has one thread and makes one system call a delivery: it reads a frame of the first
+//! peer and sends it to each of the others, with blocking calls, and does nothing else. It knows no databases, no ids,
+//! no bounds, no TLS; it serves one run of `fanout` after the other and trusts its client. How near a router comes to
+//! it tells what is left to gain.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -73,8 +73,8 @@ fn run(mut sender: TcpStream, receivers: &Receivers) {
     *lock(receivers) = None;
 }
 
-/// Turns the client's frame at the front into a server's, four bytes shorter, and returns the length of the former. `None`:
-/// it is not whole, or not one that the load generator sends as long as a run goes on.
+/// Turns the client's frame at the front into a server's, four bytes shorter, and returns the length of the former.
+/// `None`: it is not whole, or not one that the load generator sends as long as a run goes on.
 fn whole_frame(input: &mut [u8]) -> Option<usize> {
     let &[TEXT, MASKED_16_BIT, high, low, a, b, c, d, ..] = &*input else { return None };
     let length = HEADER + usize::from(u16::from_be_bytes([high, low]));

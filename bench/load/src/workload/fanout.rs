@@ -1,4 +1,5 @@
-//! One sender, many receivers. Peer 0 broadcasts in bursts; the next burst leaves when every receiver has an earlier one.
+//! One sender, many receivers. Peer 0 broadcasts in bursts; the next burst leaves when every receiver has an earlier
+//! one.
 
 use std::rc::Rc;
 
