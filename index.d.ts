@@ -423,8 +423,8 @@ export interface AceBaseIPCServerEvents {
   /** Something is not as it should be. Without a listener and a log it becomes a warning of the process. */
   warning: [warning: AceBaseIPCWarning];
   /**
-   * A part of the server failed; the server goes on. Without a listener it is printed or logged. With the code `ERR_IPC_FAILED` the
-   * server itself has failed and stops; without a listener that ends the process.
+   * A part of the server failed; the server goes on. Without a listener it is printed or logged. With the code
+   * `ERR_IPC_FAILED` the server itself has failed and stops; without a listener that ends the process.
    */
   error: [error: Error];
   /** The server has stopped. */
@@ -447,17 +447,17 @@ export class AceBaseIPCServer extends EventEmitter {
   readonly port: number;
 
   /**
-   * Starts to listen, and keeps the process alive from then on. Rejects with an Error that says what to do; its `code` is
-   * `EADDRINUSE`, `EACCES` and the like, `ERR_IPC_TLS` for certificates, or `ERR_IPC_RUNNING`. Where nobody takes the error, it ends
-   * the process, in both modes of pm2, too.
+   * Starts to listen, and keeps the process alive from then on. Rejects with an Error that says what to do; its `code`
+   * is `EADDRINUSE`, `EACCES` and the like, `ERR_IPC_TLS` for certificates, or `ERR_IPC_RUNNING`. Where nobody takes
+   * the error, it ends the process, in both modes of pm2, too.
    */
   start(): Promise<void>;
 
   /**
-   * Stops accepting, lets messages reach their receivers for at most `flushTimeout`, closes all connections with 1001, and
-   * resolves when the port is free. May be called at any time; `start()` works again afterwards.
-   * @param options.keepPort The server is coming back, in another process perhaps: with the option `keepPort` the port stays open
-   * for it, for a minute. Default: false.
+   * Stops accepting, lets messages reach their receivers for at most `flushTimeout`, closes all connections with 1001,
+   * and resolves when the port is free. May be called at any time; `start()` works again afterwards.
+   * @param options.keepPort The server is coming back, in another process perhaps: with the option `keepPort` the port
+   *   stays open for it, for a minute. Default: false.
    */
   stop(options?: { keepPort?: boolean }): Promise<void>;
 
@@ -474,14 +474,15 @@ export class AceBaseIPCServer extends EventEmitter {
   status(): AceBaseIPCStatus | null;
 
   /**
-   * Reads the certificates again, for new connections. Not needed when their files change: that is noticed within ten seconds.
-   * Rejects with code `ERR_IPC_TLS` where they cannot be used; then the old ones stay in use.
+   * Reads the certificates again, for new connections. Not needed when their files change: that is noticed within ten
+   * seconds. Rejects with code `ERR_IPC_TLS` where they cannot be used; then the old ones stay in use.
    */
   reloadCertificates(): Promise<void>;
 
   /**
-   * Switches `trace` events on or off for a database, or for what one client of it sends and gets; neither need be there yet.
-   * Ends with the server's run. Costs nothing while it is off. With `logLevel: 'debug'` the log has these messages, too.
+   * Switches `trace` events on or off for a database, or for what one client of it sends and gets; neither need be
+   * there yet. Ends with the server's run. Costs nothing while it is off. With `logLevel: 'debug'` the log has these
+   * messages, too.
    * @throws Error with code `ERR_IPC_NOT_RUNNING` while the server does not run.
    */
   trace(dbname: string, options?: { client?: string; on?: boolean }): void;

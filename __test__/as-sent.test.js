@@ -1,7 +1,7 @@
 'use strict';
 
-// What is said at start of names and tokens is what happens: each odd one is sent to a real server in the way of the published
-// clients, which connect with a parsed URL and POST to a raw path.
+// What is said at start of names and tokens is what happens: each odd one is sent to a real server in the way of the
+// published clients, which connect with a parsed URL and POST to a raw path.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');

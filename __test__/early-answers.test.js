@@ -1,7 +1,7 @@
 'use strict';
 
-// An answer that comes while the client still sends its body reaches the client: it is not reset away. Each is asked for many
-// times, as a race decides.
+// An answer that comes while the client still sends its body reaches the client: it is not reset away. Each is asked
+// for many times, as a race decides.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');

@@ -1,6 +1,7 @@
 'use strict';
 
-// What fails is heard: by whoever awaits it, else as an unhandled rejection or an uncaught exception, which end the process.
+// What fails is heard: by whoever awaits it, else as an unhandled rejection or an uncaught exception, which end the
+// process.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');

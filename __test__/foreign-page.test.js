@@ -1,7 +1,7 @@
 'use strict';
 
-// What a page of another site can do to a server, in a real browser: nothing, in whichever way it makes the browser ask, even
-// where it knows the token, or has given its own host name the server's address.
+// What a page of another site can do to a server, in a real browser: nothing, in whichever way it makes the browser
+// ask, even where it knows the token, or has given its own host name the server's address.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');

@@ -1,8 +1,8 @@
 'use strict';
 
-// What RFC 9112 (HTTP/1.1), RFC 9110 (HTTP) and RFC 6455 (the upgrade) demand where requests are malformed, could be read in two
-// ways, or are merely rare. Behind each request that must be refused stands a good one that sends a message: it must not be
-// executed, and nor must one that is hidden in a body.
+// What RFC 9112 (HTTP/1.1), RFC 9110 (HTTP) and RFC 6455 (the upgrade) demand where requests are malformed, could be
+// read in two ways, or are merely rare. Behind each request that must be refused stands a good one that sends a
+// message: it must not be executed, and nor must one that is hidden in a body.
 
 const assert = require('node:assert/strict');
 

@@ -1,6 +1,7 @@
 'use strict';
 
-// That a server leaves nothing behind in its process, however often it is started and stopped, and whatever clients do meanwhile.
+// That a server leaves nothing behind in its process, however often it is started and stopped, and whatever clients do
+// meanwhile.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
@@ -13,13 +14,14 @@ const SCRIPT = path.join(__dirname, '..', 'proof', 'leaks', 'cycles.js');
 const WARM_UP = 100;
 const CYCLES = 200;
 /**
- * How much memory the process may gain in all of them, in bytes: ten kilobytes a life. The smallest server that is not freed has
- * more, and what comes and goes with the allocator's and the engine's moods was seen to be a quarter of it.
+ * How much memory the process may gain in all of them, in bytes: ten kilobytes a life. The smallest server that is not
+ * freed has more, and what comes and goes with the allocator's and the engine's moods was seen to be a quarter of it.
  */
 const GAIN = 2 * 1024 * 1024;
 
 test('two hundred lives of a server leave nothing behind', { skip: needsLinux() }, async (t) => {
-  // A small young generation and a single pool of memory, so that what is free is given back or used, and does not look like a leak.
+  // A small young generation and a single pool of memory, so that what is free is given back or used, and does not look
+  // like a leak.
   const args = ['--expose-gc', '--max-semi-space-size=1', SCRIPT, `${WARM_UP}`, `${CYCLES}`];
   const { code, stdout, stderr } = await start(t, process.execPath, args, {
     env: { ...process.env, MALLOC_ARENA_MAX: '1' },

@@ -16,7 +16,9 @@ const WORKER = 'l8x0k2vq0000abcdef012345';
 /** How long a connection that waits may hear nothing before it is believed that it is kept waiting, in milliseconds. */
 const WAITS = 500;
 
-/** When a published client pings that is not answered, with some of its own slowness, in milliseconds: it ends by that. */
+/**
+ * When a published client pings that is not answered, with some of its own slowness, in milliseconds: it ends by that.
+ */
 const PING_AFTER = 8000;
 
 /** A master, as the published client answers: it knows no lock. */

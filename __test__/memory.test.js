@@ -1,7 +1,7 @@
 'use strict';
 
-// What clients begin and do not finish, and what is left of a peak when all have gone: a hub in a process of its own, and what it
-// takes of the machine's memory, as Linux tells it.
+// What clients begin and do not finish, and what is left of a peak when all have gone: a hub in a process of its own,
+// and what it takes of the machine's memory, as Linux tells it.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');

@@ -12,7 +12,9 @@ const ROOT = path.dirname(__dirname);
 /** Written by the build. */
 const BUILT = new Set(['native.js']);
 
-/** The project's own files that a script requires, relative to the root, without an ending where the script gives none. */
+/**
+ * The project's own files that a script requires, relative to the root, without an ending where the script gives none.
+ */
 function ownRequires(script) {
   const source = readFileSync(path.join(ROOT, script), 'utf8');
   const names = [...source.matchAll(/^(?:const .*|\}) = require\('(\.[^']*)'\)/gm)].map(([, name]) => name);
@@ -33,4 +35,22 @@ test('every file that a script requires is in the repository', () => {
   );
   assert.deepEqual(missing, []);
   assert.ok(scripts.flatMap(ownRequires).length > 100);
+});
+
+test('no comment is wider than 120 columns', () => {
+  const files = execFileSync('git', ['ls-files', '*.js', '*.mjs', '*.ts', '*.mts', '*.rs'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  const sources = files.trim().split('\n');
+  // A table's row cannot be broken; and the examples of the original package are as they were published.
+  const isWide = (line) => line.length > 120 && /^\s*(\/\/|\/?\*)/.test(line) && !line.includes(' | ');
+  const wide = sources
+    .filter((file) => !file.startsWith('examples/pm2-'))
+    .flatMap((file) => {
+      const lines = readFileSync(path.join(ROOT, file), 'utf8').split('\n');
+      return lines.flatMap((line, index) => (isWide(line) ? [`${file}:${index + 1}`] : []));
+    });
+  assert.deepEqual(wide, []);
+  assert.ok(sources.length > 300);
 });

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// `node bench/chart.js [results] [svg]`: draws bench/results.json as docs/bench.svg, how many times better the hub is than the yardstick.
+// `node bench/chart.js [results] [svg]`: draws bench/results.json as docs/bench.svg, how many times better the hub is
+// than the yardstick.
 'use strict';
 
 const fs = require('node:fs');

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// `npm run bench:cluster`: what a user feels. Real AceBase processes, a master and some workers, each updating a path of
-// its own in a loop: through the hub, with its coordination and without, through the `ws` yardstick, which has none, and through
-// AceBase's own socket mode. Also told: whose processor time an update is.
+// `npm run bench:cluster`: what a user feels. Real AceBase processes, a master and some workers, each updating a path
+// of its own in a loop: through the hub, with its coordination and without, through the `ws` yardstick, which has none,
+// and through AceBase's own socket mode. Also told: whose processor time an update is.
 'use strict';
 
 const { createHash } = require('node:crypto');
@@ -106,7 +106,8 @@ async function run(system, workers, { milliseconds, hub }) {
     return peers.at(-1);
   };
   try {
-    // The socket mode's service is hub and master in one. Elsewhere the master comes first: a plain router queues nothing.
+    // The socket mode's service is hub and master in one. Elsewhere the master comes first: a plain router queues
+    // nothing.
     const master = server && (await start('master', 'master'));
     const team = [];
     for (let n = 1; n <= workers; n++) team.push(await start(`worker${n}`, 'worker'));
@@ -131,7 +132,10 @@ function serviceSocket(folder) {
   return path.join('/tmp', `bench-data-${hash}.acebase.sock`);
 }
 
-/** Gives a function that tells the seconds of processor time that a process has used since. They are counted in steps of 10 ms. */
+/**
+ * Gives a function that tells the seconds of processor time that a process has used since. They are counted in steps of
+ * 10 ms.
+ */
 function stopwatch(pid) {
   const start = cpuOf(pid);
   return () => cpuOf(pid) - start;

@@ -24,7 +24,10 @@ const HELP = `Usage: npm run bench -- [options]
   --out FILE       where the results go [bench/results.json]`;
 
 const QUICK = { rounds: 1, seconds: 0.3, peers: 2_000 };
-/** Many short rounds: the machine drifts from second to second, and the median of pairs that stand close together forgives it. */
+/**
+ * Many short rounds: the machine drifts from second to second, and the median of pairs that stand close together
+ * forgives it.
+ */
 const FULL = { rounds: 5, seconds: 1, peers: 10_000 };
 const EXIT_VIOLATION = 1;
 const EXIT_NO_RUN = 2;

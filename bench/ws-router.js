@@ -1,5 +1,5 @@
-// The yardstick: the same wire protocol on npm `ws` and Node's own HTTP server, written as a careful user of `ws` would.
-// It routes and nothing else: no sessions, no queues, no coordination.
+// The yardstick: the same wire protocol on npm `ws` and Node's own HTTP server, written as a careful user of `ws`
+// would. It routes and nothing else: no sessions, no queues, no coordination.
 'use strict';
 
 const http = require('node:http');

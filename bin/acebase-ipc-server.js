@@ -6,10 +6,16 @@
 const { readCommandLine, helpText } = require('../lib/command-line/command-line.js');
 const { UsageError } = require('../lib/command-line/usage-error.js');
 
-/** A stop that takes longer than this, in milliseconds, is not waited for: whoever sent the signal expects the process to end. */
+/**
+ * A stop that takes longer than this, in milliseconds, is not waited for: whoever sent the signal expects the process
+ * to end.
+ */
 const STOP_LIMIT = 1800;
 
-/** How long a process that has failed and does not end by itself may take for its last words, in milliseconds: pm2 writes them later. */
+/**
+ * How long a process that has failed and does not end by itself may take for its last words, in milliseconds: pm2
+ * writes them later.
+ */
 const LAST_WORDS_LIMIT = 250;
 
 main().catch((error) => {

@@ -1,8 +1,8 @@
 'use strict';
 
-// `npm run fuzz -- [--minutes 30] [target…]` lets libFuzzer run on the targets, two at a time, and tells what it saw. What it
-// finds is left in fuzz/artifacts/<target>/: make it small with `cargo +nightly fuzz tmin`, mend the cause, and keep the input
-// in fuzz/regressions/<target>/, where the tests run it.
+// `npm run fuzz -- [--minutes 30] [target…]` lets libFuzzer run on the targets, two at a time, and tells what it saw.
+// What it finds is left in fuzz/artifacts/<target>/: make it small with `cargo +nightly fuzz tmin`, mend the cause, and
+// keep the input in fuzz/regressions/<target>/, where the tests run it.
 //
 // Needs a nightly Rust compiler, cargo-fuzz and a C++ compiler. FUZZ_TARGET_DIR names another folder for what is built.
 

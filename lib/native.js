@@ -1,6 +1,7 @@
 'use strict';
 
-// Loads the addon. Where it cannot be loaded, the error says which binary is missing or what is wrong with it, and what to do.
+// Loads the addon. Where it cannot be loaded, the error says which binary is missing or what is wrong with it, and what
+// to do.
 
 const Module = require('node:module');
 const path = require('node:path');

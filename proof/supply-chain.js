@@ -2,10 +2,10 @@
 
 // What the package is made of: `npm run prove:supply-chain`. Checks, one after the other:
 //
-// - the crates: licences, several versions of one crate, where they come from (deny.toml says what is allowed), and what is
-//   known to be wrong with them, where the database of advisories can be fetched;
-// - the npm package: nothing is needed at run time, nothing runs when it is installed, its modules load only Node.js's own,
-//   each other, and the package's own binaries;
+// - the crates: licences, several versions of one crate, where they come from (deny.toml says what is allowed), and
+//   what is known to be wrong with them, where the database of advisories can be fetched;
+// - the npm package: nothing is needed at run time, nothing runs when it is installed, its modules load only
+//   Node.js's own, each other, and the package's own binaries;
 // - npm's advisories for what is used to develop it, where the registry answers;
 // - code of others that is kept in the repository has its licence beside it;
 // - what is fuzzed and measured is what is shipped: the same versions of the crates.

@@ -1,10 +1,10 @@
 'use strict';
 
-// Finds files that import each other in a circle, in `src/` and `lib/`: a file should be readable with what it imports, and
-// without what imports it. `node scripts/circles.js` prints the circles; `npm test` demands that there be none.
+// Finds files that import each other in a circle, in `src/` and `lib/`: a file should be readable with what it imports,
+// and without what imports it. `node scripts/circles.js` prints the circles; `npm test` demands that there be none.
 //
-// It reads paths as text. Of a Rust path such as `crate::hub::outbox::Outbox` the file is the longest part that names a module; an
-// item that a module only hands on (`pub use`) counts for the file that defines it. Tests are left out.
+// It reads paths as text. Of a Rust path such as `crate::hub::outbox::Outbox` the file is the longest part that names a
+// module; an item that a module only hands on (`pub use`) counts for the file that defines it. Tests are left out.
 
 const { existsSync, readFileSync, readdirSync } = require('node:fs');
 const path = require('node:path');

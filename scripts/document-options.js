@@ -1,7 +1,7 @@
 'use strict';
 
-// Writes what README.md and index.d.ts say of the options, from the one table of them: `npm run document-options`. A test
-// demands that both be up to date.
+// Writes what README.md and index.d.ts say of the options, from the one table of them: `npm run document-options`. A
+// test demands that both be up to date.
 
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');

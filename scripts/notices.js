@@ -1,7 +1,8 @@
 'use strict';
 
-// Writes THIRD-PARTY-LICENSES.txt: the licence of each crate that the binaries are made of, and of the code that is kept in the
-// repository, as these licences ask wherever the code goes. `node scripts/notices.js --check` says whether it is up to date.
+// Writes THIRD-PARTY-LICENSES.txt: the licence of each crate that the binaries are made of, and of the code that is
+// kept in the repository, as these licences ask wherever the code goes. `node scripts/notices.js --check` says whether
+// it is up to date.
 //
 // Texts come from the crates themselves, so the file is the same wherever it is made from one Cargo.lock.
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// Packs what would be published, as far as this machine can: the main package, and the platform packages whose binaries have
-// been built here. `node scripts/pack.js [folder]` puts the tarballs into the folder and prints their paths.
+// Packs what would be published, as far as this machine can: the main package, and the platform packages whose binaries
+// have been built here. `node scripts/pack.js [folder]` puts the tarballs into the folder and prints their paths.
 
 const { execFileSync } = require('node:child_process');
 const { copyFileSync, existsSync, mkdirSync, readdirSync } = require('node:fs');

@@ -1,7 +1,7 @@
 'use strict';
 
-// Starts a server with the binary at hand, exchanges a message with it, and stops it. Needs nothing but Node.js: for machines
-// on which only the binary is tried.
+// Starts a server with the binary at hand, exchanges a message with it, and stops it. Needs nothing but Node.js: for
+// machines on which only the binary is tried.
 
 const http = require('node:http');
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// Everything that `npm test` checks, one step after the other. All steps run, also after a failure; the last lines say how each
-// went. `npm test -- rust js` runs the named steps only.
+// Everything that `npm test` checks, one step after the other. All steps run, also after a failure; the last lines say
+// how each went. `npm test -- rust js` runs the named steps only.
 
 const { spawnSync } = require('node:child_process');
 const { readdirSync } = require('node:fs');
@@ -51,8 +51,8 @@ function run({ name, command }) {
 }
 
 /**
- * Few files at a time: the tests start servers, databases and process managers, and machines for tests are small. Those of the
- * cluster wait more than they work.
+ * Few files at a time: the tests start servers, databases and process managers, and machines for tests are small. Those
+ * of the cluster wait more than they work.
  */
 function nodeTests(folder, concurrency) {
   const files = readdirSync(path.join(ROOT, folder))

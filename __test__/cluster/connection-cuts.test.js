@@ -16,12 +16,14 @@ const { sleep, until } = require('./support/wait.js');
 /** How often connections are cut, in milliseconds. */
 const CUT_INTERVAL = 2000;
 
-/** AceBase's own, in seconds: what frees the database when a release was lost in the socket of the process that sent it. */
+/**
+ * AceBase's own, in seconds: what frees the database when a release was lost in the socket of the process that sent it.
+ */
 const LOCK_TIMEOUT = 3;
 
 /**
- * How long the whole database may stand still, in milliseconds. Cuts come more often than locks expire: the next release may
- * be lost as soon as the first is made up for, and so on a few times.
+ * How long the whole database may stand still, in milliseconds. Cuts come more often than locks expire: the next
+ * release may be lost as soon as the first is made up for, and so on a few times.
  */
 const STANDSTILL_LIMIT = 5 * LOCK_TIMEOUT * 1000;
 
@@ -35,12 +37,15 @@ const EVENT_LIMIT = 3000;
 const BLIP = 1500;
 
 /**
- * The published client throws when it sends while it reconnects, and where its own code does not await that, its process
- * dies. No hub can prevent it: a process manager starts another one.
+ * The published client throws when it sends while it reconnects, and where its own code does not await that, its
+ * process dies. No hub can prevent it: a process manager starts another one.
  */
 const OWN_DEATH = /readyState 0 \(CONNECTING\)/;
 
-/** One worker's connection breaks; before it is back, another worker writes what it is subscribed to. Returns its events. */
+/**
+ * One worker's connection breaks; before it is back, another worker writes what it is subscribed to. Returns its
+ * events.
+ */
 async function writeDuringBlip(t, hubOptions) {
   const { hub, cluster, workers } = await startCluster(t, { hub: hubOptions, workers: 1 });
   const proxy = await startProxy(t, hub.port);

@@ -28,8 +28,8 @@ const PRELUDE = 3000;
 const RECOVERY_LIMIT = 15_000;
 
 /**
- * AceBase's own, in seconds: what frees the database from locks whose release died with the hub. Longer than the hub is away, or
- * transactions that wait for it would expire.
+ * AceBase's own, in seconds: what frees the database from locks whose release died with the hub. Longer than the hub is
+ * away, or transactions that wait for it would expire.
  */
 const LOCK_TIMEOUT = 5;
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// A server that cannot start, under pm2: in each of its modes the process ends with status 1, and the log says why. pm2 itself
-// listens for unhandled rejections and lets a process with one go on.
+// A server that cannot start, under pm2: in each of its modes the process ends with status 1, and the log says why. pm2
+// itself listens for unhandled rejections and lets a process with one go on.
 
 const assert = require('node:assert/strict');
 const { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');

@@ -15,7 +15,9 @@ const START_LIMIT = 30_000;
 
 const WORKERS = 'AceBase database server';
 
-/** `stoppable`: how many instances of the database server the others can do without. The first one may be the master. */
+/**
+ * `stoppable`: how many instances of the database server the others can do without. The first one may be the master.
+ */
 const EXAMPLES = [
   {
     name: 'pm2-dedicated-master',

@@ -9,13 +9,19 @@ const { startCluster } = require('./support/cluster.js');
 const { assertStored, LoadedWorkers } = require('./support/loaded.js');
 const { sleep, until, within } = require('./support/wait.js');
 
-/** How long any request may take, in milliseconds: two masters have to end, and the next ones to start, before it is over. */
+/**
+ * How long any request may take, in milliseconds: two masters have to end, and the next ones to start, before it is
+ * over.
+ */
 const HANG_LIMIT = 40_000;
 
 /** How long a master is left in an endless loop before its owner ends it, in milliseconds. */
 const BLOCKED_FOR = 3000;
 
-/** Starts a master whenever one has ended, until the request is answered. Returns the answer, and the masters that it ended. */
+/**
+ * Starts a master whenever one has ended, until the request is answered. Returns the answer, and the masters that it
+ * ended.
+ */
 async function restartMastersUntil(cluster, answered, end) {
   const ended = [];
   let answer;

@@ -1,6 +1,7 @@
 'use strict';
 
-// The README's quick start as it is written, on other ports: three lines for the server, and one for each kind of process.
+// The README's quick start as it is written, on other ports: three lines for the server, and one for each kind of
+// process.
 
 const assert = require('node:assert/strict');
 const { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');

@@ -13,7 +13,10 @@ const { sleep, until, within } = require('./support/wait.js');
 /** How long the load goes on beside the two, in milliseconds. */
 const DURING = 5000;
 
-/** How long a newcomer that is refused may live, in milliseconds: as long as it may wait for the other to leave, and then end. */
+/**
+ * How long a newcomer that is refused may live, in milliseconds: as long as it may wait for the other to leave, and
+ * then end.
+ */
 const REFUSED_LIMIT = 20_000;
 
 /** How long the place of a master that leaves, or hangs, may be empty, in milliseconds. */

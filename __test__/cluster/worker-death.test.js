@@ -61,7 +61,8 @@ describe('a worker holds the write lock', { concurrency: true }, () => {
       ['counter'],
     );
     holder.signal('SIGCONT');
-    // A published client that has stood still for more than 10 s ends itself by its own ping timer, and only then is dead.
+    // A published client that has stood still for more than 10 s ends itself by its own ping timer, and only then is
+    // dead.
     const { signal } = await within('the end of the holder', 5000, holder.exited);
     assert.equal(signal, null);
     assert.match(holder.lastWords, /valid error code number/);

@@ -13,8 +13,8 @@ const PATIENCE = 10_000;
 /**
  * @param {import('node:test').TestContext} t
  * @param {object} server
- * @returns {Promise<{ port: number, answerTo(path: string): Promise<number> }>} `answerTo`: the status of the next answer to
- * a request for this path, whatever its query.
+ * @returns {Promise<{ port: number, answerTo(path: string): Promise<number> }>} `answerTo`: the status of the next
+ *   answer to a request for this path, whatever its query.
  */
 async function watchAnswers(t, server) {
   const waiting = new Map();

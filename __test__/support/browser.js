@@ -46,7 +46,8 @@ function launchBrowser(...switches) {
 }
 
 /**
- * Opens a page of its own session, and watches over it: a page that complains, or asks anybody but its server, fails the test.
+ * Opens a page of its own session, and watches over it: a page that complains, or asks anybody but its server, fails
+ * the test.
  * @param {import('node:test').TestContext} t
  * @param {object} browser
  * @param {string} url

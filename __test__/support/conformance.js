@@ -12,7 +12,10 @@ const { startServer } = require('./server.js');
 const CONCURRENCY = 16;
 /** In bytes, so that a long head is soon there. */
 const MAX_HEADER_SIZE = 8192;
-/** In milliseconds: longer than any test waits, so that a connection that is closed only because it is idle was not closed. */
+/**
+ * In milliseconds: longer than any test waits, so that a connection that is closed only because it is idle was not
+ * closed.
+ */
 const HANDSHAKE_TIMEOUT = 120_000;
 /** A request that is answered with 200, and ends the connection. */
 const LAST = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';

@@ -1,7 +1,7 @@
 'use strict';
 
-// Exchanges of HTTP byte by byte: what is said on a connection of its own, and all answers until the server closes it; beside it
-// two peers of one database, who show whether a message was delivered meanwhile.
+// Exchanges of HTTP byte by byte: what is said on a connection of its own, and all answers until the server closes it;
+// beside it two peers of one database, who show whether a message was delivered meanwhile.
 
 const assert = require('node:assert/strict');
 
@@ -94,7 +94,8 @@ async function setScene(server, db) {
  * Takes apart what a server has said. Anything that is not a whole answer fails.
  * @param {Buffer} received
  * @param {{ isToHead?: boolean }} [options] `isToHead`: the first answer is one to HEAD, and has no body.
- * @returns {{ status: number, version: string, headers: Record<string, string>, body: string }[]} What follows a 101 is its body.
+ * @returns {{ status: number, version: string, headers: Record<string, string>, body: string }[]} What follows a 101 is
+ *   its body.
  */
 function parseAnswers(received, { isToHead = false } = {}) {
   const answers = [];

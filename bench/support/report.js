@@ -25,8 +25,8 @@ function countingRounds(rounds) {
 }
 
 /**
- * Condenses the rounds of one row. A ratio says how many times better ours is, whichever direction is better, and is the
- * median of each round's ratio: the machine drifts, but hardly within a round.
+ * Condenses the rounds of one row. A ratio says how many times better ours is, whichever direction is better, and is
+ * the median of each round's ratio: the machine drifts, but hardly within a round.
  */
 function summarise(row, rounds) {
   const counting = countingRounds(rounds);
@@ -65,7 +65,11 @@ function table(rows) {
   return textTable(lines, [0, 3, 6]);
 }
 
-/** Aligns columns. @param {string[][]} lines @param {number[]} textColumns aligned to the left; the others to the right */
+/**
+ * Aligns columns.
+ * @param {string[][]} lines
+ * @param {number[]} textColumns aligned to the left; the others to the right
+ */
 function textTable(lines, textColumns) {
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
   const cell = (text, column) =>

@@ -6,7 +6,8 @@ const { parseArgs } = require('node:util');
 
 /**
  * Reads `--port N --tls-key FILE --tls-cert FILE --options JSON`.
- * @returns {{ port: number, ssl?: { key: Buffer, cert: Buffer }, sslPaths?: { keyPath: string, certPath: string }, options: object }}
+ * @returns {{ port: number, ssl?: { key: Buffer, cert: Buffer }, sslPaths?: { keyPath: string, certPath: string },
+ *   options: object }}
  */
 function serverArguments() {
   const { values } = parseArgs({

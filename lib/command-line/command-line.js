@@ -1,7 +1,7 @@
 'use strict';
 
-// What the command line says: NAME=value arguments in any case, else environment variables, else a configuration file, read
-// into a configuration. Prints nothing and starts nothing.
+// What the command line says: NAME=value arguments in any case, else environment variables, else a configuration file,
+// read into a configuration. Prints nothing and starts nothing.
 
 const { readConfigFile } = require('./config-file.js');
 const { readLook, LOOKS, LOOK_HELP } = require('./look.js');
@@ -132,7 +132,9 @@ function isGiven(name, { given, environment, file }) {
   return given.has(name) || Boolean(environment[variable]) || file.has(name);
 }
 
-/** A variable's value: of the argument, else of the environment, else of the file, else the default of the command line. */
+/**
+ * A variable's value: of the argument, else of the environment, else of the file, else the default of the command line.
+ */
 function valueFor(variable, { given, environment, file }) {
   const isArgument = given.has(variable.name);
   const text = isArgument ? given.get(variable.name) : environment[variable.variable];

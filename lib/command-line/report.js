@@ -23,8 +23,8 @@ class NoReport extends Error {
 /**
  * Asks a server how it is.
  * @param {import('./look.js').Look} look
- * @param {{ since?: number, limit?: number }} [part] Events and history only from then on (a server's `now`; default: none of
- * them); so many clients and locks of each database.
+ * @param {{ since?: number, limit?: number }} [part] Events and history only from then on (a server's `now`; default:
+ *   none of them); so many clients and locks of each database.
  * @returns {Promise<object>} What `/status.json` gives.
  * @throws {NoReport}
  */
@@ -108,7 +108,8 @@ function parse(body) {
 }
 
 /**
- * Adds `rates` (what came in and went out, each second) to the databases and clients of a report that an earlier one has, too.
+ * Adds `rates` (what came in and went out, each second) to the databases and clients of a report that an earlier one
+ * has, too.
  * @param {object} before
  * @param {object} report
  */

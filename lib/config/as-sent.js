@@ -1,7 +1,8 @@
 'use strict';
 
-// What reaches the server of a database's name and a token, as the published clients send them: into URLs, unencoded. They
-// connect with a URL that is parsed, which encodes, resolves and cuts; they POST to a path that is taken as it stands. Pure.
+// What reaches the server of a database's name and a token, as the published clients send them: into URLs, unencoded.
+// They connect with a URL that is parsed, which encodes, resolves and cuts; they POST to a path that is taken as it
+// stands. Pure.
 
 /** What Node.js refuses to have in a request's path: the client ends by it. */
 const NOT_SENT = /[^\u0021-\u00ff]/;

@@ -1,7 +1,7 @@
 'use strict';
 
-// Turns what the user configured into what the addon takes, or says precisely what is wrong with it. Pure: no files, no network,
-// no addon.
+// Turns what the user configured into what the addon takes, or says precisely what is wrong with it. Pure: no files, no
+// network, no addon.
 
 const { connectedName, connectedToken, isNamePosted, isTokenPosted } = require('./as-sent.js');
 const { LOG_OPTIONS, OPTIONS, SSL, SSL_OPTIONS } = require('./options.js');
@@ -52,7 +52,8 @@ function toAddon(options) {
  * Reads each option for itself: what must go together may come from elsewhere.
  * @param {unknown} config
  * @returns {{ options: Record<string, unknown>, doubts: Doubt[] }}
- * @throws {TypeError} As {@link readConfig}; where it is about one option, `option` is its name and `problem` what is wrong.
+ * @throws {TypeError} As {@link readConfig}; where it is about one option, `option` is its name and `problem` what is
+ *   wrong.
  */
 function readValues(config) {
   if (!isPlainObject(config)) {
@@ -145,7 +146,10 @@ function doubtTokens(options) {
   return given.flatMap(([name, item]) => doubtToken(name, item, mayPost(options)));
 }
 
-/** Whether clients are told to POST what is long, also where they cannot: the server tells them not to, unless somebody wants it. */
+/**
+ * Whether clients are told to POST what is long, also where they cannot: the server tells them not to, unless somebody
+ * wants it.
+ */
 function mayPost({ maxPayload }) {
   return maxPayload !== undefined;
 }

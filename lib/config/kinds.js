@@ -1,7 +1,8 @@
 'use strict';
 
-// The kinds of values that an option can have. Each kind says what it expects (for errors, help and documentation), recognises
-// a good JavaScript value, and reads one from text (an argument or an environment variable). Knows nothing of which options exist.
+// The kinds of values that an option can have. Each kind says what it expects (for errors, help and documentation),
+// recognises a good JavaScript value, and reads one from text (an argument or an environment variable). Knows nothing
+// of which options exist.
 
 const { isIP } = require('node:net');
 
@@ -24,7 +25,8 @@ const NO = ['0', 'false', 'no', 'off'];
  * @property {string} [written] The same for a text, where that differs.
  * @property {(value: unknown) => boolean} accepts Whether a JavaScript value is one of this kind.
  * @property {(text: string) => unknown} read The value that a text stands for; `undefined` if none.
- * @property {(value: any) => string | undefined} [fault] What is wrong with a value that is not accepted, where more can be said than its type.
+ * @property {(value: any) => string | undefined} [fault] What is wrong with a value that is not accepted, where more
+ *   can be said than its type.
  * @property {(value: any) => string | undefined} [doubt] What is odd about an accepted value, if anything.
  */
 

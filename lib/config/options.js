@@ -1,8 +1,8 @@
 'use strict';
 
-// The one table of options: what each is called, what it must be, what it is when absent, and what it is for. Validation,
-// the command line and its help read it; `npm run document-options` writes the README's table and the type declarations
-// from it; a test holds the addon's names and defaults against it.
+// The one table of options: what each is called, what it must be, what it is when absent, and what it is for.
+// Validation, the command line and its help read it; `npm run document-options` writes the README's table and the type
+// declarations from it; a test holds the addon's names and defaults against it.
 
 const {
   bytes,

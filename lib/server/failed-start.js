@@ -1,8 +1,8 @@
 'use strict';
 
-// Sees to it that the error of a failed start ends a process in which nobody takes it, as Node.js does with every unhandled
-// rejection. pm2 listens for these in its processes, prints them and lets the process go on: a server that listens nowhere would
-// be "online" for ever.
+// Sees to it that the error of a failed start ends a process in which nobody takes it, as Node.js does with every
+// unhandled rejection. pm2 listens for these in its processes, prints them and lets the process go on: a server that
+// listens nowhere would be "online" for ever.
 
 /** How long pm2 gets to write what it prints, in milliseconds: what is not written when the process ends is lost. */
 const PRINT_TIME = 250;

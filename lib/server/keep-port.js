@@ -3,8 +3,9 @@
 // How the keeper of a server's port is started: by this Node.js, with nothing of this process's environment that would
 // make the keeper more than it is (debuggers, preloaded modules, a parent's channel).
 //
-// The keeper needs one file, the addon. Its own few lines are handed to Node.js as text: as a file they would not be found where
-// this package is part of a bundle, or lies in an archive that only this process can read (Yarn's Plug'n'Play).
+// The keeper needs one file, the addon. Its own few lines are handed to Node.js as text: as a file they would not be
+// found where this package is part of a bundle, or lies in an archive that only this process can read (Yarn's
+// Plug'n'Play).
 
 const { nativeFile } = require('../native.js');
 
@@ -23,7 +24,10 @@ const FRUGAL = ['--single-threaded', '--max-semi-space-size=1', '--max-old-space
 /** The script's own arguments. Deno has the script's name before them. */
 const ARGUMENTS = 'process.argv.slice(process.versions.deno ? 2 : 1)';
 
-/** Starts the keeper, so that it is no child of the server, and ends at once. Standard input is the connection to the server. */
+/**
+ * Starts the keeper, so that it is no child of the server, and ends at once. Standard input is the connection to the
+ * server.
+ */
 const LAUNCHER = `
   const args = ${ARGUMENTS};
   const stdio = ['inherit', 'ignore', 'inherit'];

@@ -1,7 +1,7 @@
 'use strict';
 
-// Keeps the log from being filled by clients: of one kind of line only so many are written within a period, and then how many more
-// there were. Knows nothing of what the lines say.
+// Keeps the log from being filled by clients: of one kind of line only so many are written within a period, and then
+// how many more there were. Knows nothing of what the lines say.
 
 /** Lines of one kind within a period: more than a large cluster causes when all its processes start. */
 const MAX_LINES = 200;
@@ -14,7 +14,10 @@ class LineThrottle {
   #kinds = new Map();
   #tellLeftOut;
 
-  /** @param {(kind: string, leftOut: number) => void} tellLeftOut Is told, when a period is over, how many lines were left out in it. */
+  /**
+   * @param {(kind: string, leftOut: number) => void} tellLeftOut Is told, when a period is over, how many lines were
+   *   left out in it.
+   */
   constructor(tellLeftOut) {
     this.#tellLeftOut = tellLeftOut;
   }

@@ -15,14 +15,18 @@ const SPOKEN = { warn: 'warning' };
  * @typedef {Record<'debug' | 'info' | 'warn' | 'error', Write>} Logger
  */
 
-/** Lines of one server. Those below the level cost nothing but a comparison. That lines cannot be written never ends the server. */
+/**
+ * Lines of one server. Those below the level cost nothing but a comparison. That lines cannot be written never ends the
+ * server.
+ */
 class Log {
   #logger;
   #depth;
   #hasComplained = false;
 
   /**
-   * @param {{ logLevel?: string, logFormat?: 'text' | 'json', logger?: Logger }} options With any of them there is a log.
+   * @param {{ logLevel?: string, logFormat?: 'text' | 'json', logger?: Logger }} options With any of them there is a
+   *   log.
    */
   constructor({ logLevel, logFormat, logger }) {
     /** Whether a log is wanted at all; else whoever uses the server hears of it by its events alone. */
@@ -65,8 +69,8 @@ class Log {
 const guarded = new WeakSet();
 
 /**
- * Errors of a standard stream (the disk behind it is full, whoever read it is gone) end the process where nobody listens for them: the
- * console does so for the first one only.
+ * Errors of a standard stream (the disk behind it is full, whoever read it is gone) end the process where nobody
+ * listens for them: the console does so for the first one only.
  */
 function guard(stream) {
   if (!guarded.has(stream)) {

@@ -1,6 +1,7 @@
 'use strict';
 
-// The server as JavaScript sees it: its life (start, stop), its events, and questions to it. All routing is the addon's work.
+// The server as JavaScript sees it: its life (start, stop), its events, and questions to it. All routing is the addon's
+// work.
 
 const { EventEmitter } = require('node:events');
 
@@ -32,7 +33,9 @@ class AceBaseIPCServer extends EventEmitter {
   #eventLog;
   /** The running server; `undefined` before `start()` and after `stop()`. */
   #native;
-  /** Settles when the last start() or stop() is done: they take place one after the other, in the order of the calls. */
+  /**
+   * Settles when the last start() or stop() is done: they take place one after the other, in the order of the calls.
+   */
   #turn = Promise.resolve();
   /** Events that came before `start()` was done. */
   #early = [];
@@ -122,8 +125,8 @@ class AceBaseIPCServer extends EventEmitter {
   #inTurn(action) {
     const done = this.#turn.then(action);
     this.#turn = done.catch(() => {});
-    // The line above has taken note of a failure. A promise of its own is one that only the caller can have looked at: a
-    // failure that nobody takes must be an unhandled rejection.
+    // The line above has taken note of a failure. A promise of its own is one that only the caller can have looked at:
+    // a failure that nobody takes must be an unhandled rejection.
     return done.then();
   }
 
@@ -250,7 +253,10 @@ class AceBaseIPCServer extends EventEmitter {
     }
   }
 
-  /** The server serves no longer. Whoever does not listen must not go on as if it did: without a listener, the process ends. */
+  /**
+   * The server serves no longer. Whoever does not listen must not go on as if it did: without a listener, the process
+   * ends.
+   */
   #fail(error) {
     this.stop();
     super.emit('error', error);
@@ -271,7 +277,10 @@ class AceBaseIPCServer extends EventEmitter {
   }
 }
 
-/** Tells listeners something. That one of them throws is its owner's business, as with every emitter; the server goes on. */
+/**
+ * Tells listeners something. That one of them throws is its owner's business, as with every emitter; the server goes
+ * on.
+ */
 function guarded(tell) {
   try {
     tell();

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// `npm run prove:autobahn`: all cases of Autobahn|Testsuite but those of compression, which the hub does not offer, against two
-// echoes that are made of the server's own code. The results are compared with those that are kept in expected.json.
+// `npm run prove:autobahn`: all cases of Autobahn|Testsuite but those of compression, which the hub does not offer,
+// against two echoes that are made of the server's own code. The results are compared with those that are kept in
+// expected.json.
 'use strict';
 
 const { spawn } = require('node:child_process');

@@ -1,6 +1,7 @@
 'use strict';
 
-// Autobahn|Testsuite, which runs under Python 2.7 only: where that is, how the testsuite is installed, and how it is run.
+// Autobahn|Testsuite, which runs under Python 2.7 only: where that is, how the testsuite is installed, and how it is
+// run.
 
 const { execFileSync, spawn } = require('node:child_process');
 const { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } = require('node:fs');
@@ -11,7 +12,9 @@ const readline = require('node:readline');
 const REQUIREMENTS = path.join(__dirname, 'requirements.txt');
 const MISSING =
   'Python 2.7 with pip is missing: install it ("pyenv install 2.7.18", or your system\'s package), or name it in PYTHON2';
-/** Runs the testsuite from a folder of its own. Python reads namespace packages there only where it is a site folder. */
+/**
+ * Runs the testsuite from a folder of its own. Python reads namespace packages there only where it is a site folder.
+ */
 const WSTEST = 'import site, sys; site.addsitedir(sys.argv.pop(1)); from autobahntestsuite.wstest import run; run()';
 /** The line that the testsuite prints before each case. */
 const CASE_BEGINS = /^Running test case ID (\S+) for agent (\S+)/;

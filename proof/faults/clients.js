@@ -18,7 +18,10 @@ const { seconds } = require('./seconds.js');
 /** How long the end of a connection may take to come, in milliseconds. */
 const PATIENCE = 10_000;
 
-/** How long a message between quick clients may take while another one reads a byte a second, in milliseconds, on a busy machine. */
+/**
+ * How long a message between quick clients may take while another one reads a byte a second, in milliseconds, on a busy
+ * machine.
+ */
 const QUICK = 1000;
 
 /** How many bytes the slow reader reads before the flood begins. */
@@ -60,8 +63,8 @@ function silent() {
 }
 
 /**
- * A worker stands still with the write lock, and so much is sent to it that the hub must wait with the rest. TCP gives it up after
- * `userTimeout`: which does not mean that it is dead.
+ * A worker stands still with the write lock, and so much is sent to it that the hub must wait with the rest. TCP gives
+ * it up after `userTimeout`: which does not mean that it is dead.
  */
 async function stillWithLock(t) {
   const times = { userTimeout: 2000, resumeWindow: 500, releaseLocksAfter: 1000 };

@@ -1,6 +1,7 @@
 'use strict';
 
-// The clock of a host is set, by an hour, while everything runs. Needs libfaketime, which stands between a process and its clock.
+// The clock of a host is set, by an hour, while everything runs. Needs libfaketime, which stands between a process and
+// its clock.
 
 const assert = require('node:assert/strict');
 const { existsSync, mkdtempSync, rmSync, writeFileSync } = require('node:fs');
@@ -76,7 +77,10 @@ async function clockOfHub(t) {
   return `locks of dead processes were released after ${waits.map(seconds).join(' and ')}`;
 }
 
-/** The hub has been running since before the clocks were set; the cluster was started again since, as a process manager does. */
+/**
+ * The hub has been running since before the clocks were set; the cluster was started again since, as a process manager
+ * does.
+ */
 async function clockOfCluster(t, offset) {
   const hub = await startSettableHub(t);
   hub.set(offset);

@@ -21,7 +21,9 @@ const LOAD_TIME = 60_000;
 /** What the published client does after ten seconds without a sign of life: it ends its own process. */
 const SILENCE_DEATH = /valid error code number/;
 
-/** How long TCP may take to notice that packets get through again, in milliseconds: it asks at intervals that double. */
+/**
+ * How long TCP may take to notice that packets get through again, in milliseconds: it asks at intervals that double.
+ */
 const RETRY = 15_000;
 
 /** A cluster under load at the other end of the wire. */
@@ -34,7 +36,10 @@ async function startDistantLoad(t, { workers, ...settings }) {
   return { hub, wire, cluster, loaded };
 }
 
-/** Nothing was lost, nobody has died, everybody hears everybody, and what was confirmed is stored. Returns what was seen. */
+/**
+ * Nothing was lost, nobody has died, everybody hears everybody, and what was confirmed is stored. Returns what was
+ * seen.
+ */
 async function assertUnharmed({ cluster, loaded }) {
   const reports = await loaded.stop();
   cluster.assertAlive();

@@ -1,6 +1,7 @@
 'use strict';
 
-// Plain clients of the wire protocol in a process of their own, perhaps in another network: they send numbers, and tell which ones came.
+// Plain clients of the wire protocol in a process of their own, perhaps in another network: they send numbers, and tell
+// which ones came.
 
 const { once } = require('node:events');
 

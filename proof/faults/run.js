@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 'use strict';
 
-// `npm run prove:faults`: faults of networks, disks and clocks, each with what is promised and what was seen. Arguments: parts of the
-// names of those to run, otherwise all.
+// `npm run prove:faults`: faults of networks, disks and clocks, each with what is promised and what was seen.
+// Arguments: parts of the names of those to run, otherwise all.
 
 const { execFileSync, spawnSync } = require('node:child_process');
 

@@ -12,8 +12,8 @@ const vanishing = require('./vanishing.js');
  * @typedef {object} Scenario
  * @property {string} fault
  * @property {string} promise
- * @property {(t: import('node:test').TestContext) => Promise<string>} run Resolves with what was seen, and is rejected where the promise
- * was not kept.
+ * @property {(t: import('node:test').TestContext) => Promise<string>} run Resolves with what was seen, and is rejected
+ *   where the promise was not kept.
  * @property {boolean} [isQuick] Takes less than ten seconds, and needs neither root nor another network.
  */
 

@@ -24,10 +24,15 @@ const RELEASE_AFTER = 10_000;
 /** How late the kernel's timers may be, in milliseconds: they double their distances. */
 const TIMER_SLACK = 5000;
 
-/** When a message is sent to a host that is gone but not yet known to be, in milliseconds: `userTimeout` counts from then. */
+/**
+ * When a message is sent to a host that is gone but not yet known to be, in milliseconds: `userTimeout` counts from
+ * then.
+ */
 const LATE_MESSAGE = 20_000;
 
-/** AceBase's own, in seconds: longer than the hub needs to drop the holder of a lock, and to release it if it were dead. */
+/**
+ * AceBase's own, in seconds: longer than the hub needs to drop the holder of a lock, and to release it if it were dead.
+ */
 const LOCK_TIMEOUT = 75;
 
 /** Measures when clients are dropped, from a time on. */
@@ -64,7 +69,10 @@ async function vanishedClients(t) {
   return `dropped after ${seconds(idle)} (idle), ${seconds(busy)} (messages on the way), ${seconds(late)} (messages after ${seconds(LATE_MESSAGE)})`;
 }
 
-/** A worker vanishes with the write lock, and with so much on the way to it that more waits in the hub. Another one's write waits. */
+/**
+ * A worker vanishes with the write lock, and with so much on the way to it that more waits in the hub. Another one's
+ * write waits.
+ */
 async function vanishedHolder(t) {
   const { hub, wire, distance } = await startDistantHub(t);
   const cluster = prepareCluster(t, { port: hub.port, lockTimeout: LOCK_TIMEOUT });

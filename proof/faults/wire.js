@@ -1,7 +1,8 @@
 'use strict';
 
-// A network of its own at the far end of a wire. Processes are started there; what they send comes through the wire, with whatever
-// delay and loss it is told to have. Needs Linux, root (of a user namespace perhaps), `ip`, `unshare`, `nsenter` and Python 3.
+// A network of its own at the far end of a wire. Processes are started there; what they send comes through the wire,
+// with whatever delay and loss it is told to have. Needs Linux, root (of a user namespace perhaps), `ip`, `unshare`,
+// `nsenter` and Python 3.
 
 const { execFileSync, spawn } = require('node:child_process');
 const { once } = require('node:events');

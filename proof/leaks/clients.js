@@ -1,8 +1,8 @@
 'use strict';
 
-// The clients of the leak checks, in a process of their own, so that what they use is not taken for the server's. For each message
-// `{ port, isTls, largeMessages }` they come, talk, and answer `'talked'`; those who stay are there when the server stops, and then
-// the answer is `'left'`. What goes wrong is answered with `{ error }`.
+// The clients of the leak checks, in a process of their own, so that what they use is not taken for the server's. For
+// each message `{ port, isTls, largeMessages }` they come, talk, and answer `'talked'`; those who stay are there when
+// the server stops, and then the answer is `'left'`. What goes wrong is answered with `{ error }`.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');

@@ -1,8 +1,9 @@
 'use strict';
 
-// Starts and stops servers in this one process, again and again, each with clients that come, talk and go; prints what the process
-// uses after some of them, and after all: `node --expose-gc cycles.js <warm-up> <cycles>`. A cycle does all that a server can be asked
-// to do with memory: both transports, both ways of large messages, events, sessions that are away when it stops.
+// Starts and stops servers in this one process, again and again, each with clients that come, talk and go; prints what
+// the process uses after some of them, and after all: `node --expose-gc cycles.js <warm-up> <cycles>`. A cycle does all
+// that a server can be asked to do with memory: both transports, both ways of large messages, events, sessions that are
+// away when it stops.
 
 const assert = require('node:assert/strict');
 const { fork } = require('node:child_process');

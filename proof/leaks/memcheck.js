@@ -1,7 +1,7 @@
 'use strict';
 
-// The addon under valgrind's memcheck, inside Node.js, while servers live their lives. Node.js itself is full of what valgrind
-// complains of, so that only what has the addon in its stack counts.
+// The addon under valgrind's memcheck, inside Node.js, while servers live their lives. Node.js itself is full of what
+// valgrind complains of, so that only what has the addon in its stack counts.
 
 const { spawnSync } = require('node:child_process');
 const { mkdtempSync, readFileSync, rmSync } = require('node:fs');
@@ -11,8 +11,8 @@ const path = require('node:path');
 /** Lives of servers: each variant of a cycle twice. */
 const CYCLES = 8;
 /**
- * The addon's function, named also where its symbols are stripped, below which nothing counts as lost: Node.js's references to the
- * addon's classes are made there, once, and are needed until the process ends.
+ * The addon's function, named also where its symbols are stripped, below which nothing counts as lost: Node.js's
+ * references to the addon's classes are made there, once, and are needed until the process ends.
  */
 const REGISTRATION = 'napi_register_module_v1';
 /** Frames of a stack: the addon's allocations lie deep, below the async runtime's. */
@@ -28,8 +28,8 @@ function hasValgrind() {
 /**
  * @param {string} script What Node.js runs, and its arguments.
  * @param {object} env Its environment.
- * @returns {{ status: number | null, output: string, faults: Fault[], others: number }} `faults`: with the addon in their stacks;
- *   `others`: how many have not.
+ * @returns {{ status: number | null, output: string, faults: Fault[], others: number }} `faults`: with the addon in
+ *   their stacks; `others`: how many have not.
  */
 function memcheck(script, env) {
   const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-memcheck-'));
@@ -39,7 +39,8 @@ function memcheck(script, env) {
       '--tool=memcheck',
       '--leak-check=full',
       '--show-leak-kinds=definite',
-      // The assembly of the ciphers works on whole vectors, of which only parts have values: that looks undefined, and is not wrong.
+      // The assembly of the ciphers works on whole vectors, of which only parts have values: that looks undefined, and
+      // is not wrong.
       '--undef-value-errors=no',
       `--num-callers=${FRAMES}`,
       '--keep-debuginfo=yes',

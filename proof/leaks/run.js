@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 'use strict';
 
-// `npm run prove:leaks`: no memory is lost or misused. The addon in Node.js under valgrind and under AddressSanitizer, the Rust tests
-// under AddressSanitizer, and those of the pure layers under Miri.
+// `npm run prove:leaks`: no memory is lost or misused. The addon in Node.js under valgrind and under AddressSanitizer,
+// the Rust tests under AddressSanitizer, and those of the pure layers under Miri.
 //
-// A step whose tool is missing says what to install. `npm run prove:leaks -- memcheck` runs the named steps only, and then they must
-// be able to run. `--symbols` builds an addon for memcheck that names its functions.
+// A step whose tool is missing says what to install. `npm run prove:leaks -- memcheck` runs the named steps only, and
+// then they must be able to run. `--symbols` builds an addon for memcheck that names its functions.
 //
 // Exit status: 0 all is well, 1 something was found, 2 nothing, or not what was asked for, could be run.
 

@@ -8,7 +8,9 @@ const path = require('node:path');
 const ROOT = path.join(__dirname, '..', '..');
 /** The layers that Miri can run: no sockets, no threads of the system's, no cryptography in other languages. */
 const PURE_LAYERS = ['protocol::', 'hub::', 'coordination::'];
-/** Their tests that take Miri hours: they try thousands of interleavings, and are run as they are by everything else. */
+/**
+ * Their tests that take Miri hours: they try thousands of interleavings, and are run as they are by everything else.
+ */
 const TOO_LONG_FOR_MIRI = ['model'];
 
 /** Why a checker cannot run here, or `undefined`. */
@@ -48,7 +50,9 @@ function asanBuild() {
   return { RUSTFLAGS: '-Zsanitizer=address', CARGO_TARGET_DIR: folder };
 }
 
-/** The system's name as Rust has it: a sanitizer must not get into build scripts, and does not where a target is named. */
+/**
+ * The system's name as Rust has it: a sanitizer must not get into build scripts, and does not where a target is named.
+ */
 function hostTarget() {
   const { stdout } = spawnSync('rustc', ['-vV'], { encoding: 'utf8' });
   return stdout.match(/^host: (.*)$/m)[1];

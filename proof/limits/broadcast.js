@@ -10,9 +10,10 @@ const { acebaseId, Leave, PATIENCE, Peer } = require('./peer.js');
 const DATABASE = 'broadcast_data';
 
 /**
- * @param {{ port: number, receivers: number, rounds: number, bytes: number }} load `bytes`: of one message, at least 20.
- * @returns {Promise<{ wrong: number, milliseconds: number[] }>} `wrong`: receivers that did not hear exactly what they should;
- *   `milliseconds`: for each round, from sending to the last receiver's hearing.
+ * @param {{ port: number, receivers: number, rounds: number, bytes: number }} load `bytes`: of one message, at least
+ *   20.
+ * @returns {Promise<{ wrong: number, milliseconds: number[] }>} `wrong`: receivers that did not hear exactly what they
+ *   should; `milliseconds`: for each round, from sending to the last receiver's hearing.
  */
 async function broadcast({ port, receivers, rounds, bytes }) {
   const expected = Array.from({ length: rounds }, (_, round) => `message ${round} `.padEnd(bytes, 'x'));

@@ -1,8 +1,9 @@
 'use strict';
 
-// Peers that come and go at a steady rate, whether the server keeps up or not: each connects, sends one message to the witness of its
-// database, makes sure that it was taken, and leaves. Half of them close and half of them reset; half have ids of AceBase's, whose
-// sessions outlive a reset for a while, and half have not. The witnesses count what must come exactly once.
+// Peers that come and go at a steady rate, whether the server keeps up or not: each connects, sends one message to the
+// witness of its database, makes sure that it was taken, and leaves. Half of them close and half of them reset; half
+// have ids of AceBase's, whose sessions outlive a reset for a while, and half have not. The witnesses count what must
+// come exactly once.
 
 const { setTimeout: sleep } = require('node:timers/promises');
 
@@ -10,7 +11,9 @@ const { acebaseId, Leave, Peer, plainId } = require('./peer.js');
 
 /** How often, in milliseconds, those that are due start. */
 const TICK = 5;
-/** How often, in milliseconds, a peer that stays asks for a sign of life, to see how long the server keeps it waiting. */
+/**
+ * How often, in milliseconds, a peer that stays asks for a sign of life, to see how long the server keeps it waiting.
+ */
 const PROBE_EVERY = 50;
 /** Visits under way at once: where so many pile up, no more start, and the rate that was asked for is not reached. */
 const MOST_AT_ONCE = 2000;
@@ -44,7 +47,8 @@ class Witness {
 }
 
 /**
- * @param {{ port: number, perSecond: number, seconds: number, everySecond?: () => void }} load `everySecond`: called meanwhile.
+ * @param {{ port: number, perSecond: number, seconds: number, everySecond?: () => void }} load `everySecond`: called
+ *   meanwhile.
  * @returns {Promise<Visits>}
  */
 async function churn({ port, perSecond, seconds, everySecond = () => {} }) {
@@ -87,7 +91,10 @@ class Visits {
     return counts.filter((count) => count === 1).length;
   }
 
-  /** Waits until all have been seen leaving, also those whose sessions outlived their connections; at most so many milliseconds. */
+  /**
+   * Waits until all have been seen leaving, also those whose sessions outlived their connections; at most so many
+   * milliseconds.
+   */
   async allLeft(patience) {
     const until = performance.now() + patience;
     while (this.left < this.total && performance.now() < until) {

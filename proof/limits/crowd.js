@@ -4,9 +4,15 @@
 
 const { acebaseId, Leave, Peer } = require('./peer.js');
 
-/** Peers of one database: as many as a large cluster has, and few enough that telling them of each other is not the load. */
+/**
+ * Peers of one database: as many as a large cluster has, and few enough that telling them of each other is not the
+ * load.
+ */
 const PEERS_PER_DATABASE = 10;
-/** Handshakes, questions or farewells under way at once: well below the server's backlog, so that none waits for a retransmission. */
+/**
+ * Handshakes, questions or farewells under way at once: well below the server's backlog, so that none waits for a
+ * retransmission.
+ */
 const AT_ONCE = 64;
 
 class Crowd {

@@ -1,32 +1,37 @@
 'use strict';
 
-// What the hub must bear, judged: each demand is a limit, what was seen, and whether it was kept. Nothing here runs anything.
+// What the hub must bear, judged: each demand is a limit, what was seen, and whether it was kept. Nothing here runs
+// anything.
 
 const MIB = 2 ** 20;
 
 /**
- * The most memory, in bytes, that an idle AceBase connection may cost the hub, without the kernel's buffers. A bare connection is
- * held to 2 KiB by the benchmark; a peer that takes part in a cluster also has a session that can be resumed.
+ * The most memory, in bytes, that an idle AceBase connection may cost the hub, without the kernel's buffers. A bare
+ * connection is held to 2 KiB by the benchmark; a peer that takes part in a cluster also has a session that can be
+ * resumed.
  */
 const MEMORY_PER_CONNECTION = 4 * 1024;
 /** The share of the asked rate of visits that must be reached: the rest is the last visits' own time. */
 const RATE_REACHED = 0.99;
 /**
- * The longest, in milliseconds, that anybody may wait for a sign of life meanwhile. Real clients give up after ten seconds; a tenth
- * of that leaves room for machines that are slow, or shared.
+ * The longest, in milliseconds, that anybody may wait for a sign of life meanwhile. Real clients give up after ten
+ * seconds; a tenth of that leaves room for machines that are slow, or shared.
  */
 const LONGEST_WAIT = 1000;
 /**
- * How much memory, in bytes, the hub may gain while visitors come and go: less than seventy lost bytes a visit would make in half a
- * minute. More at one time than before take more, and that is kept for the next time.
+ * How much memory, in bytes, the hub may gain while visitors come and go: less than seventy lost bytes a visit would
+ * make in half a minute. More at one time than before take more, and that is kept for the next time.
  */
 const GAIN_OF_VISITS = 4 * MIB;
-/** How much more memory, in bytes, a second crowd may take than the first one of the same size: what the first left must serve it. */
+/**
+ * How much more memory, in bytes, a second crowd may take than the first one of the same size: what the first left must
+ * serve it.
+ */
 const GAIN_OF_SECOND_CROWD = 1 * MIB;
 /**
- * How much memory, in bytes, the hub may still have, above what it began with, when everybody has left. Next to nothing of it is in
- * use: the C library's allocator keeps pages for the next time. The bound is what ten thousand sessions, two thousand handshakes at
- * one time and a thousand outboxes of messages to be acknowledged take together.
+ * How much memory, in bytes, the hub may still have, above what it began with, when everybody has left. Next to nothing
+ * of it is in use: the C library's allocator keeps pages for the next time. The bound is what ten thousand sessions,
+ * two thousand handshakes at one time and a thousand outboxes of messages to be acknowledged take together.
  */
 const LEFT_BEHIND = 96 * MIB;
 /** The longest, in milliseconds, from a broadcast until the last of a thousand has heard it. */

@@ -13,7 +13,9 @@ const OPEN_FILES = 256;
 const CLIENTS = 400;
 /** Clients that leave again, to make room. */
 const LEAVING = 100;
-/** How long, in milliseconds, nobody must be let in before "no more are let in" is believed: some pauses of the hub's. */
+/**
+ * How long, in milliseconds, nobody must be let in before "no more are let in" is believed: some pauses of the hub's.
+ */
 const SETTLED = 1000;
 /** How often, in milliseconds, it is looked whether somebody was let in. */
 const LOOK_EVERY = 20;

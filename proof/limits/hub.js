@@ -9,7 +9,9 @@ const path = require('node:path');
 
 const SCRIPT = path.join(__dirname, '..', '..', '__test__', 'support', 'hub-process.js');
 
-/** Clock ticks in which Linux counts processor time in /proc, per second: fixed for user space on every architecture. */
+/**
+ * Clock ticks in which Linux counts processor time in /proc, per second: fixed for user space on every architecture.
+ */
 const TICKS_PER_SECOND = 100;
 /** Where the processor times begin in /proc/<pid>/stat, counted from the field after the program's name. */
 const USER_TIME_FIELD = 11;

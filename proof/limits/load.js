@@ -1,7 +1,7 @@
 'use strict';
 
-// The load on one hub, part after part: a crowd that stays, visitors who come and go meanwhile, a broadcast, and farewell. Full size
-// in `npm run prove:limits`, small in the tests.
+// The load on one hub, part after part: a crowd that stays, visitors who come and go meanwhile, a broadcast, and
+// farewell. Full size in `npm run prove:limits`, small in the tests.
 
 const os = require('node:os');
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -18,7 +18,10 @@ const OPEN_FILES = 16_384;
 const FIRST_PEERS = 100;
 /** Before usage is read, in milliseconds: time for the hub to finish what coming and going left to do. */
 const SETTLE = 500;
-/** The longest, in milliseconds, that a session outlives its connection or is remembered: the hub's default times and some more. */
+/**
+ * The longest, in milliseconds, that a session outlives its connection or is remembered: the hub's default times and
+ * some more.
+ */
 const REMEMBERED = 17_000;
 /** Of one message of the broadcast, in bytes: as long as most of AceBase's own. */
 const BROADCAST_BYTES = 150;
@@ -31,7 +34,8 @@ const BROADCAST_BYTES = 150;
  * @param {{ perSecond: number, seconds: number }} plan.visits
  * @param {{ receivers: number, rounds: number }} plan.audience Of the broadcast.
  * @param {(part: string, demands: object[]) => void} [tell] Called with each part's demands.
- * @returns {Promise<{ demands: object[], usage: object[] }>} all demands, and what the hub used in each second of the visits
+ * @returns {Promise<{ demands: object[], usage: object[] }>} all demands, and what the hub used in each second of the
+ *   visits
  */
 async function loadHub(plan, tell = () => {}) {
   const hub = await Hub.start(plan.config, OPEN_FILES);

@@ -1,11 +1,14 @@
 'use strict';
 
-// A client of the wire protocol that is as little as a client can be, so that one process can be ten thousand of them, and come
-// and go two thousand times a second.
+// A client of the wire protocol that is as little as a client can be, so that one process can be ten thousand of them,
+// and come and go two thousand times a second.
 
 const net = require('node:net');
 
-/** How long, in milliseconds, a server may take for one answer. Real clients end their process after ten seconds without one. */
+/**
+ * How long, in milliseconds, a server may take for one answer. Real clients end their process after ten seconds without
+ * one.
+ */
 const PATIENCE = 10_000;
 
 const HEAD_END = '\r\n\r\n';
@@ -50,9 +53,9 @@ class Peer {
   #end;
 
   /**
-   * @param {{ port: number, db: string, id: string, hear?: (text: string) => void, from?: string }} who `from`: the loopback address
-   *   that it comes from, where the usual one will not do: it has ports for less than thirty thousand connections, those closed within
-   *   the last minute included.
+   * @param {{ port: number, db: string, id: string, hear?: (text: string) => void, from?: string }} who `from`: the
+   *   loopback address that it comes from, where the usual one will not do: it has ports for less than thirty thousand
+   *   connections, those closed within the last minute included.
    */
   constructor({ port, db, id, hear = () => {}, from }) {
     this.#hear = hear;

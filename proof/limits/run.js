@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 'use strict';
 
-// `npm run prove:limits`: what the hub bears. Ten thousand idle connections; beside them two thousand visitors a second for a minute,
-// and a broadcast to a thousand; what is left when all have gone; and a hub that runs out of open files. Linux only: it reads /proc.
+// `npm run prove:limits`: what the hub bears. Ten thousand idle connections; beside them two thousand visitors a second
+// for a minute, and a broadcast to a thousand; what is left when all have gone; and a hub that runs out of open files.
+// Linux only: it reads /proc.
 
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');

@@ -1,6 +1,7 @@
 'use strict';
 
-// What must hold when the load is over: what was confirmed is stored, all processes see the same, and the hub has nothing left.
+// What must hold when the load is over: what was confirmed is stored, all processes see the same, and the hub has
+// nothing left.
 
 const { until } = require('../../__test__/cluster/support/wait.js');
 const { counters, sharedLarge, sharedSmall, valuePlaces } = require('./places.js');
@@ -10,7 +11,10 @@ const { NOTHING } = require('./value.js');
 /** How long a process may take to read everything, in milliseconds. */
 const READ_LIMIT = 60_000;
 
-/** How long what dead processes and a killed hub have left may last, in milliseconds: locks expire, and requests come to their end. */
+/**
+ * How long what dead processes and a killed hub have left may last, in milliseconds: locks expire, and requests come to
+ * their end.
+ */
 const SETTLE_LIMIT = 40_000;
 
 /** What the hub must have none of when nobody asks for anything. */

@@ -20,14 +20,14 @@ const START_ATTEMPTS = 4;
 const STOP_LIMIT = 5000;
 
 /**
- * How long after its start a process is sure to know the subscriptions of all others, and they its own, in milliseconds. Each
- * introduction takes one message each way.
+ * How long after its start a process is sure to know the subscriptions of all others, and they its own, in
+ * milliseconds. Each introduction takes one message each way.
  */
 const ACQUAINTANCE = 3000;
 
 /**
- * AceBase's own, in seconds: what frees the database when the release of a lock was lost with the hub. Far above the time that any
- * write takes here, and short enough that requests behind it keep their limit.
+ * AceBase's own, in seconds: what frees the database when the release of a lock was lost with the hub. Far above the
+ * time that any write takes here, and short enough that requests behind it keep their limit.
  */
 const LOCK_TIMEOUT = 10;
 
@@ -184,7 +184,9 @@ class SoakCluster {
     }
   }
 
-  /** What the published client does to itself when its connection breaks is no fault of the hub, if the hub was away. */
+  /**
+   * What the published client does to itself when its connection breaks is no fault of the hub, if the hub was away.
+   */
   #judgeDeath(member) {
     const { lastWords } = member.child;
     const [cause] = Object.entries(OWN_DEATHS).find(([, pattern]) => pattern.test(lastWords)) ?? [];

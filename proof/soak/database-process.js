@@ -1,7 +1,7 @@
 'use strict';
 
-// A process of the cluster, with the published packages as they are: it writes and reads what it is told, and keeps what its
-// subscriptions bring.
+// A process of the cluster, with the published packages as they are: it writes and reads what it is told, and keeps
+// what its subscriptions bring.
 
 const { AceBase } = require('acebase');
 

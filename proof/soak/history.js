@@ -1,13 +1,13 @@
 'use strict';
 
-// What was written where, when, and with which outcome; and from that, which values a place may have. Times are milliseconds of
-// one monotonic clock.
+// What was written where, when, and with which outcome; and from that, which values a place may have. Times are
+// milliseconds of one monotonic clock.
 
 const { NOTHING, tokensIn } = require('./value.js');
 
 /**
- * How long a write that was replaced is remembered, in milliseconds: longer than any read that is waited for, which may have seen it
- * before it was replaced.
+ * How long a write that was replaced is remembered, in milliseconds: longer than any read that is waited for, which may
+ * have seen it before it was replaced.
  */
 const MEMORY = 60_000;
 
@@ -15,8 +15,8 @@ const MEMORY = 60_000;
  * @typedef {object} Write
  * @property {string} token What is found at the place after it.
  * @property {number} start
- * @property {'underWay' | 'confirmed' | 'uncertain'} outcome Uncertain: its promise was rejected, or nobody knows, for its process
- * died or gave no answer. It may have been done or not.
+ * @property {'underWay' | 'confirmed' | 'uncertain'} outcome Uncertain: its promise was rejected, or nobody knows, for
+ *   its process died or gave no answer. It may have been done or not.
  * @property {number} [end] When it was confirmed, or can no longer be done. Absent: it may still be done.
  * @property {{ diedAt?: number }} [process] Who writes. Once dead, it writes no more.
  */

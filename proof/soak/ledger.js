@@ -6,8 +6,9 @@
 const MAX_VIOLATIONS = 200;
 
 /**
- * How long after its return the hub's absence still shows, in milliseconds: clients that were connected to the old one return within a
- * second or two, and what was under way meanwhile is lost or waits for the end of a lock whose release was lost.
+ * How long after its return the hub's absence still shows, in milliseconds: clients that were connected to the old one
+ * return within a second or two, and what was under way meanwhile is lost or waits for the end of a lock whose release
+ * was lost.
  */
 const AFTERMATH = 5000;
 

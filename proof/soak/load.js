@@ -12,7 +12,10 @@ const { NOTHING } = require('./value.js');
 /** How many loops each worker has: more than one, so that its own requests overtake each other too. */
 const LOOPS = 2;
 
-/** How long a loop rests after each request, in milliseconds: a third of a small machine's processors is what the run may take. */
+/**
+ * How long a loop rests after each request, in milliseconds: a third of a small machine's processors is what the run
+ * may take.
+ */
 const PAUSE = { least: 40, most: 260 };
 
 /** How long any request may take, in milliseconds. */

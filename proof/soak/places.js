@@ -20,8 +20,8 @@ const ownPlaces = Object.fromEntries(WORKERS.map((name) => [name, numbered(`own/
 const sharedSmall = numbered('shared/small', SHARED_PLACES);
 
 /**
- * The same with values of all sizes. Published clients send what is larger than a frame with a request of its own that they do not
- * wait for, so events of these may overtake each other.
+ * The same with values of all sizes. Published clients send what is larger than a frame with a request of its own that
+ * they do not wait for, so events of these may overtake each other.
  */
 const sharedLarge = numbered('shared/large', SHARED_PLACES);
 

@@ -2,10 +2,16 @@
 
 // Chance that can be repeated: all choices of a run come from one seed.
 
-/** Smallest and largest values, in bytes, and where the small ones end: what still fits in one frame twice, as the old and the new value. */
+/**
+ * Smallest and largest values, in bytes, and where the small ones end: what still fits in one frame twice, as the old
+ * and the new value.
+ */
 const SIZES = { least: 10, small: 4000, most: 1_000_000 };
 
-/** How many of a hundred values are larger than small: few, as in an application, but enough to make up most of the bytes. */
+/**
+ * How many of a hundred values are larger than small: few, as in an application, but enough to make up most of the
+ * bytes.
+ */
 const LARGE_PERCENT = 10;
 
 class Random {

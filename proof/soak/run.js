@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 'use strict';
 
-// `npm run prove:soak`: an hour in the life of a real cluster. A hub, a master and three workers of the published package; a load of
-// writes of all sizes; each minute one process is killed or stopped and started again. At the end everything is audited.
+// `npm run prove:soak`: an hour in the life of a real cluster. A hub, a master and three workers of the published
+// package; a load of writes of all sizes; each minute one process is killed or stopped and started again. At the end
+// everything is audited.
 
 const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
@@ -37,7 +38,9 @@ const WATCH_INTERVAL = 1000;
 const VICTIMS = { worker: 5, master: 2, hub: 2 };
 const MANNERS = { kill: 2, stop: 1 };
 
-/** The part of the run in which the hub is ended too. The last one then lives long enough for its memory to be judged. */
+/**
+ * The part of the run in which the hub is ended too. The last one then lives long enough for its memory to be judged.
+ */
 const HUB_SHARE = 0.4;
 
 /** How long after the last event could have come the last views are compared, in milliseconds. */

@@ -11,9 +11,10 @@ const { HOST } = require('../../__test__/cluster/support/hub.js');
 const LEAST_SAMPLES = 40;
 
 /**
- * How much higher the mean of the last quarter may be than that of the second one. Memory: JavaScript's heap goes up and down by some
- * megabytes with its collections, and large values pass through; a leak of one kilobyte a message would be far above. Files and
- * threads: one connection may just be coming or going in a sample; nothing else changes their number.
+ * How much higher the mean of the last quarter may be than that of the second one. Memory: JavaScript's heap goes up
+ * and down by some megabytes with its collections, and large values pass through; a leak of one kilobyte a message
+ * would be far above. Files and threads: one connection may just be coming or going in a sample; nothing else changes
+ * their number.
  */
 const BOUNDS = {
   memory: { factor: 1.1, plus: 6 * 2 ** 20 },
@@ -26,7 +27,10 @@ const TICKS = 100;
 
 const kilobytes = (status, name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]) * 1024;
 
-/** What a process takes now. @returns {{ memory: number, threads: number, files: number, processor: number }} In bytes, and seconds. */
+/**
+ * What a process takes now.
+ * @returns {{ memory: number, threads: number, files: number, processor: number }} In bytes, and seconds.
+ */
 function sampleProcess(pid) {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const [, , userTicks, systemTicks] = /\) \S(?: -?\d+){10} ((\d+) (\d+))/.exec(
@@ -69,7 +73,8 @@ function get(port, path) {
 /**
  * Compares the last quarter of a process's life with the second one.
  * @param {{ memory: number, files: number, threads: number }[]} samples At even distances.
- * @returns {{ name: string, second: number, last: number, limit: number, isFlat: boolean }[]} Nothing where the life was too short.
+ * @returns {{ name: string, second: number, last: number, limit: number, isFlat: boolean }[]} Nothing where the life
+ *   was too short.
  */
 function compareQuarters(samples) {
   if (samples.length < LEAST_SAMPLES) {

@@ -1,8 +1,9 @@
 'use strict';
 
-// What each subscriber must have seen. A confirmed write to a shared place must have come exactly once to each process that had
-// subscribed before the write began, knew all others by then, and still lives. What is beyond the hub does not count: an event of
-// a process that ended right after (it may have been in that process's socket), and one of the time in which the hub was killed.
+// What each subscriber must have seen. A confirmed write to a shared place must have come exactly once to each process
+// that had subscribed before the write began, knew all others by then, and still lives. What is beyond the hub does not
+// count: an event of a process that ended right after (it may have been in that process's socket), and one of the time
+// in which the hub was killed.
 
 /** How long an event may take, in milliseconds, before it counts as lost: a large one waits for its own request. */
 const EVENT_LIMIT = 15_000;

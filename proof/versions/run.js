@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 'use strict';
 
-// `npm run try:versions -- 1.12.3 1.28.1`: whether published versions of AceBase work with this server. Each is installed from the
-// registry into a temporary folder, and runs a small cluster of real processes. Ends with 1 if anything has failed.
+// `npm run try:versions -- 1.12.3 1.28.1`: whether published versions of AceBase work with this server. Each is
+// installed from the registry into a temporary folder, and runs a small cluster of real processes. Ends with 1 if
+// anything has failed.
 
 const { execFileSync } = require('node:child_process');
 const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
@@ -65,7 +66,9 @@ function install(folder, version) {
   return path.join(folder, 'node_modules', 'acebase');
 }
 
-/** The oldest version of a core is the one of its time: the newest one breaks old versions, with and without a server. */
+/**
+ * The oldest version of a core is the one of its time: the newest one breaks old versions, with and without a server.
+ */
 function oldest(versions) {
   const [first] = [versions].flat().toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   return first;

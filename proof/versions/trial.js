@@ -1,6 +1,7 @@
 'use strict';
 
-// What one version of AceBase must do in a cluster of a master and two workers. Knows nothing of where the version comes from.
+// What one version of AceBase must do in a cluster of a master and two workers. Knows nothing of where the version
+// comes from.
 
 const assert = require('node:assert/strict');
 

@@ -14,7 +14,9 @@ const { defer } = require('./scope.js');
 /** What every database process runs. */
 const SCRIPT = path.join(__dirname, 'database-process.js');
 
-/** How long a database process may take to open its database, in milliseconds: many start at once on a small machine. */
+/**
+ * How long a database process may take to open its database, in milliseconds: many start at once on a small machine.
+ */
 const READY_LIMIT = 30_000;
 
 class Cluster {
@@ -94,9 +96,9 @@ class Cluster {
 /**
  * Prepares a cluster; its processes are started by the test.
  * @param {import('node:test').TestContext} t
- * @param {{ port: number, dbname?: string, ipc?: object, lockTimeout?: number, env?: Record<string, string>, launcher?: string[] }}
- * settings `port`: of the hub, or of whatever is before it. `ipc`: more settings of the client. `lockTimeout` in seconds. `env`: of
- * the processes. `launcher`: what starts them, as in `startChild`.
+ * @param {{ port: number, dbname?: string, ipc?: object, lockTimeout?: number, env?: Record<string, string>, launcher?:
+ *   string[] }} settings `port`: of the hub, or of whatever is before it. `ipc`: more settings of the client.
+ *   `lockTimeout` in seconds. `env`: of the processes. `launcher`: what starts them, as in `startChild`.
  */
 function prepareCluster(t, settings) {
   const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-cluster-'));

@@ -23,7 +23,10 @@ console.log = (...parts) => {
 
 const db = new AceBase(name, { logLevel: 'error', storage });
 
-/** Requests that an application has taught its master to be ended, or stopped, by: as a lack of memory would, or an endless loop. */
+/**
+ * Requests that an application has taught its master to be ended, or stopped, by: as a lack of memory would, or an
+ * endless loop.
+ */
 const fatal = {
   'test.end': () => process.kill(process.pid, 'SIGKILL'),
   'test.block': () => {

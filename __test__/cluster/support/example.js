@@ -1,6 +1,7 @@
 'use strict';
 
-// A copy of one of the package's examples that runs as its reader would run it, but on free ports and with two instances.
+// A copy of one of the package's examples that runs as its reader would run it, but on free ports and with two
+// instances.
 
 const {
   cpSync,
@@ -31,7 +32,8 @@ const PACKAGES = {
  * Copies an example.
  * @param {import('node:test').TestContext} t The copy goes with this test.
  * @param {string} name Of its folder.
- * @returns {Promise<{ folder: string, hubPort: number, httpPort: number, edit: (file: string, from: string | RegExp, to: string) => boolean }>} `edit` tells whether there was something to replace.
+ * @returns {Promise<{ folder: string, hubPort: number, httpPort: number, edit: (file: string, from: string | RegExp,
+ *   to: string) => boolean }>} `edit` tells whether there was something to replace.
  */
 async function copyExample(t, name) {
   const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-example-'));

@@ -19,8 +19,8 @@ const COMMAND = path.join(__dirname, '..', '..', '..', 'bin', 'acebase-ipc-serve
  * Starts a hub.
  * @param {import('node:test').TestContext} t
  * @param {object} [options] Of the server; `port`: any free one if absent.
- * @returns {Promise<{ child: object, port: number, expectsRefusals: boolean }>} `expectsRefusals`: set by tests in which somebody
- * does not behave.
+ * @returns {Promise<{ child: object, port: number, expectsRefusals: boolean }>} `expectsRefusals`: set by tests in
+ *   which somebody does not behave.
  */
 async function startHub(t, options = {}) {
   const argument = JSON.stringify({ host: HOST, port: 0, ...options });
@@ -51,7 +51,10 @@ async function startCommand(t, args) {
   return child;
 }
 
-/** What the published client takes for a refusal of the hub, also where it is part of the port in the system's own message. */
+/**
+ * What the published client takes for a refusal of the hub, also where it is part of the port in the system's own
+ * message.
+ */
 const ODD_DIGITS = /403|409|500/;
 
 /** A port that nobody listens on at the moment. */

@@ -10,7 +10,8 @@ const { setTimeout: sleep } = require('node:timers/promises');
  * @property {string[]} failures Why others were rejected.
  * @property {number} lost Writes and reads that were given up: no answer within the limit.
  * @property {number} pending Writes and reads that are under way.
- * @property {number} slowest The longest that any of them took, also one that was given up or is under way, in milliseconds.
+ * @property {number} slowest The longest that any of them took, also one that was given up or is under way, in
+ *   milliseconds.
  * @property {number} lastConfirmed When a write was confirmed last, in milliseconds since the epoch.
  */
 
@@ -29,8 +30,8 @@ class Load {
 
   /**
    * @param {string} path Where the writes go: one child each.
-   * @param {{ loops: number, pause: number, giveUpAfter: number }} settings How many writers there are, how long each rests
-   * after a write, and after how long it goes on without an answer; in milliseconds.
+   * @param {{ loops: number, pause: number, giveUpAfter: number }} settings How many writers there are, how long each
+   *   rests after a write, and after how long it goes on without an answer; in milliseconds.
    */
   constructor(db, path, settings) {
     this.#db = db;

@@ -13,7 +13,9 @@ const READ_LIMIT = 30_000;
 /** How much longer than its limit a write under way may take to come to its end, in milliseconds. */
 const GRACE = 5000;
 
-/** How long the first write of a worker may take, in milliseconds, before it is tried again; and how often it is tried. */
+/**
+ * How long the first write of a worker may take, in milliseconds, before it is tried again; and how often it is tried.
+ */
 const PLANT_LIMIT = 5000;
 const PLANT_ATTEMPTS = 5;
 
@@ -122,7 +124,10 @@ class LoadedWorkers {
   }
 }
 
-/** A fresh process reads the whole database without an error, and every confirmed write is in it. Returns the load's tree. */
+/**
+ * A fresh process reads the whole database without an error, and every confirmed write is in it. Returns the load's
+ * tree.
+ */
 async function assertStored(cluster, reports) {
   const { [ROOT]: tree } = await cluster.audit([ROOT]);
   for (const { name, confirmed } of reports) {

@@ -27,8 +27,8 @@ async function startProxy(t, target) {
 
   /** Breaks all connections by RST on both sides. Returns how many there were. */
   async function cut() {
-    // Right after the turn in which the proxy read, and handed on, all that had arrived: what its kernel has acknowledged
-    // since then, and is lost with the connection, is next to nothing.
+    // Right after the turn in which the proxy read, and handed on, all that had arrived: what its kernel has
+    // acknowledged since then, and is lost with the connection, is next to nothing.
     await setImmediate();
     const broken = [...links];
     for (const { client, hub } of broken) {

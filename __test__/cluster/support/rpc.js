@@ -1,6 +1,7 @@
 'use strict';
 
-// The child's side of the calls that a test makes to its processes: over the channel that `fork` opens, one answer a call.
+// The child's side of the calls that a test makes to its processes: over the channel that `fork` opens, one answer a
+// call.
 
 /**
  * Answers calls by name.

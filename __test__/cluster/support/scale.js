@@ -1,7 +1,7 @@
 'use strict';
 
-// How long the tests with faults go on: as long as it takes to see them work, or, with FAULTS_FULL=1, long enough to meet rare
-// interleavings.
+// How long the tests with faults go on: as long as it takes to see them work, or, with FAULTS_FULL=1, long enough to
+// meet rare interleavings.
 
 const SHORT = {
   /** How often the master is killed. */
@@ -10,7 +10,9 @@ const SHORT = {
   cuts: 12_000,
   /** How long a process is stopped, in milliseconds: longer than `releaseLocksAfter`. */
   standstill: 15_000,
-  /** How long clients are watched after the hub is back, in milliseconds: they die up to 10 s after a refused attempt. */
+  /**
+   * How long clients are watched after the hub is back, in milliseconds: they die up to 10 s after a refused attempt.
+   */
   aftermath: 13_000,
 };
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// What a test leaves behind is put away when it ends, in the reverse order, whatever failed. Processes that a test run forgot
-// are ended with the run.
+// What a test leaves behind is put away when it ends, in the reverse order, whatever failed. Processes that a test run
+// forgot are ended with the run.
 
 const pending = new WeakMap();
 const pids = new Set();

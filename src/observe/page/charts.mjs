@@ -16,7 +16,10 @@ const INKS = [
   { color: '--amber', dash: [5, 3] },
 ];
 
-/** `room`: what the scale has at least, so that a ripple is no mountain. `steps`: between its marks, where those of tens won't do. */
+/**
+ * `room`: what the scale has at least, so that a ripple is no mountain. `steps`: between its marks, where those of tens
+ * won't do.
+ */
 const CHARTS = [
   {
     title: 'Messages',

@@ -41,7 +41,8 @@ export function show(target, isShown) {
  * Makes the children of `parent` stand for `items`, in their order. Children of items that stay are kept.
  * @param {Element} parent
  * @param {any[]} items
- * @param {{ key: (item: any) => string, make: (item: any) => Element, update: (child: Element, item: any) => void }} how
+ * @param {{ key: (item: any) => string, make: (item: any) => Element, update: (child: Element, item: any) => void }}
+ *   how
  */
 export function list(parent, items, { key, make, update }) {
   const kept = new Map([...parent.children].map((child) => [child.dataset.key, child]));
@@ -63,8 +64,8 @@ export function list(parent, items, { key, make, update }) {
 }
 
 /**
- * Says in so many words what the parts of a table are: where the style shows rows as cards, browsers would no longer take it for
- * a table.
+ * Says in so many words what the parts of a table are: where the style shows rows as cards, browsers would no longer
+ * take it for a table.
  */
 export function nameParts(table) {
   table.setAttribute('role', 'table');

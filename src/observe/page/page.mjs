@@ -1,5 +1,5 @@
-// The live page: asks the server how it is once a second, and has it shown. The token is kept for this tab only, and goes to no
-// other server.
+// The live page: asks the server how it is once a second, and has it shown. The token is kept for this tab only, and
+// goes to no other server.
 
 import { restyle } from './charts.mjs';
 import { nameParts, setClass, setText, show } from './dom.mjs';
