@@ -3,6 +3,7 @@
 mod certificates;
 mod looking;
 mod one_flight;
+mod service;
 #[cfg(target_os = "linux")]
 mod watchdog;
 

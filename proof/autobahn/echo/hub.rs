@@ -1,4 +1,4 @@
-//! An echo for text messages, made of a whole hub: its routes, sessions, databases and outboxes. A coordinator gives
+//! An echo for text messages, made of a whole server without its thread and its port. A coordinator of its own gives
 //! each message back to its sender, and a relay in front takes the greeting off. Binary messages are ignored, as the
 //! hub does.
 
@@ -6,22 +6,13 @@ use std::{io, sync::Arc};
 
 use acebase_ipc_server::{
     acebase::{Lock, Status},
-    clock::{Millis, SystemClock},
-    http::{
-        self, Context,
-        access::{Access, Tokens},
-        remote::Proxies,
-    },
+    clock::Millis,
     hub::{
-        Hub, Settings,
         coordinator::{Action, Address, Coordinator, Fate, Loss, Return, Verdict},
         event::Deaf,
     },
-    observe::Watch,
     protocol::{self, frame},
-    server::config,
-    session::Limits,
-    unfinished::Unfinished,
+    server::{Service, config::Config},
 };
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -31,15 +22,16 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
-use crate::{MAX_MESSAGE_SIZE, listen, stream};
+use crate::{MAX_MESSAGE_SIZE, listen};
 
 /// Serves a port.
 pub async fn run(front: TcpListener) -> io::Result<()> {
     let listener = listen().await?;
     let address = listener.local_addr()?;
-    tokio::spawn(serve(listener));
+    let service = service()?;
+    tokio::spawn(service.run(vec![listener.into_std()?], CancellationToken::new()));
     loop {
         let (client, _) = front.accept().await?;
         client.set_nodelay(true)?;
@@ -47,41 +39,11 @@ pub async fn run(front: TcpListener) -> io::Result<()> {
     }
 }
 
-async fn serve(listener: TcpListener) -> io::Result<()> {
-    let context = Arc::new(context());
-    loop {
-        let (socket, from) = listener.accept().await?;
-        tokio::spawn(http::serve(stream(socket)?, from.ip(), context.clone()));
-    }
-}
-
-fn context() -> Context {
-    let settings = Settings {
-        max_queue: config::DEFAULT_MAX_QUEUE,
-        max_payload: MAX_MESSAGE_SIZE,
-        download_large: false,
-        coordinators: Some(Box::new(|| Box::new(Echo))),
-    };
-    let limits = Limits {
-        max_payload: MAX_MESSAGE_SIZE,
-        max_message_size: MAX_MESSAGE_SIZE,
-        flush_timeout: config::DEFAULT_FLUSH_TIMEOUT,
-        unfinished: Arc::new(Unfinished::new(config::DEFAULT_MAX_UNFINISHED, |_| {})),
-    };
-    Context {
-        hub: Arc::new(Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}))),
-        access: Access::new(Tokens::default(), Vec::new(), None),
-        proxies: Proxies::default(),
-        limits,
-        max_payload_without_post: MAX_MESSAGE_SIZE,
-        max_header_size: config::DEFAULT_MAX_HEADER_SIZE,
-        handshake_timeout: config::DEFAULT_HANDSHAKE_TIMEOUT,
-        development: false,
-        watch: Arc::new(Watch::new(Arc::new(Deaf))),
-        dashboard: false,
-        shutdown: CancellationToken::new(),
-        tasks: TaskTracker::new(),
-    }
+/// A server as it is in use, but for who reads the messages, and how long they may be.
+fn service() -> io::Result<Service> {
+    let config =
+        Config { max_payload: Some(MAX_MESSAGE_SIZE), max_message_size: MAX_MESSAGE_SIZE, ..Config::default() };
+    Service::new(config, Some(Box::new(|| Box::new(Echo))), Arc::new(Deaf)).map_err(io::Error::other)
 }
 
 /// Gives each message back to its sender.

@@ -7,14 +7,9 @@
 mod hub;
 mod wire;
 
-use std::{io::Read, sync::Arc};
+use std::io::Read;
 
-use acebase_ipc_server::http::stream::Stream;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpListener;
 
 /// 32 MiB, in bytes: twice the largest message of the tests.
 const MAX_MESSAGE_SIZE: usize = 32 * 1024 * 1024;
@@ -37,11 +32,4 @@ fn exit_with_input() {
 
 async fn listen() -> std::io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", 0)).await
-}
-
-/// A connection as the server has it before HTTP. There is no bound on their number.
-fn stream(socket: TcpStream) -> std::io::Result<Stream> {
-    socket.set_nodelay(true)?;
-    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().map_err(std::io::Error::other)?;
-    Ok(Stream::plain(socket, place, CancellationToken::new()))
 }

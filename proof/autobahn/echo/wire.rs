@@ -24,10 +24,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::Interest,
-    net::{TcpListener, tcp::OwnedReadHalf},
+    net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
+    sync::Semaphore,
 };
+use tokio_util::sync::CancellationToken;
 
-use crate::{MAX_MESSAGE_SIZE, stream};
+use crate::MAX_MESSAGE_SIZE;
 
 /// Bytes read from a socket at a time: as many as a session of the hub reads.
 const READ_LEN: usize = 128 * 1024;
@@ -44,6 +46,13 @@ pub async fn run(listener: TcpListener) -> io::Result<()> {
         let (socket, _) = listener.accept().await?;
         tokio::spawn(serve_http(stream(socket)?));
     }
+}
+
+/// A connection as the server has it before HTTP. There is no bound on their number.
+fn stream(socket: TcpStream) -> io::Result<Stream> {
+    socket.set_nodelay(true)?;
+    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().map_err(io::Error::other)?;
+    Ok(Stream::plain(socket, place, CancellationToken::new()))
 }
 
 /// Any good handshake is answered, whatever it asks for.
