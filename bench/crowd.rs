@@ -71,7 +71,7 @@ fn release(number: u64) -> Bytes {
     Bytes::from(format!(r#"{head}"data":{{"id":{number}}}}}"#))
 }
 
-/// See the module's description.
+/// Measures the arrival of a master, and 500 releases, among thousands of locks and requests.
 pub fn change_of_masters(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("5,000 fenced locks and 5,000 held requests");
     group.sample_size(10);

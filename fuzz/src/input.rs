@@ -1,7 +1,7 @@
 //! The bytes that a target is given, read as choices. Each choice is one byte, so that seeds can be written by hand,
 //! and what is missing at the end is zero.
 
-/// See the module's description.
+/// The bytes that have not been read yet.
 pub struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {

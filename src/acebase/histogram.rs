@@ -4,7 +4,7 @@
 /// lock timeout of two minutes.
 pub const BUCKET_ENDS_MS: [u64; 14] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 10_000, 30_000, 120_000];
 
-/// See the module's description.
+/// How many durations fell into each bucket, and their sum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Histogram {
     /// How many durations fell into each bucket; the last has no end.

@@ -57,7 +57,7 @@ impl SubAssign for Usage {
     }
 }
 
-/// See the module's description.
+/// How much may be kept at most, and when it was last said that this was too little.
 #[derive(Debug)]
 pub(super) struct Bounds {
     most: Usage,

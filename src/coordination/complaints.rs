@@ -24,7 +24,7 @@ pub(super) enum Complaint {
     LeftOut,
 }
 
-/// See the module's description.
+/// When each sender was last complained about, and how many complaints were left out.
 #[derive(Debug, Default)]
 pub(super) struct Complaints {
     last: BTreeMap<String, Millis>,

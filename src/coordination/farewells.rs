@@ -22,7 +22,7 @@ pub(super) const SILENCE_MS: u64 = 500;
 /// How long a peer that has said `bye` stays at most for what it asked or was asked, in milliseconds.
 pub(super) const LAST_CALL_MS: u64 = 5_000;
 
-/// See the module's description.
+/// The peers that have said `bye` and are still connected, and when each is dismissed.
 #[derive(Debug)]
 pub(super) struct Farewells {
     last_calls: BTreeMap<String, Millis>,

@@ -32,7 +32,7 @@ impl OpenTo<'_> {
     }
 }
 
-/// See the module's description.
+/// When the locks of former masters end, by transaction.
 #[derive(Debug, Default)]
 pub(super) struct Fences {
     /// Write locks: they keep others from reading.

@@ -13,7 +13,7 @@ struct Creation {
     until: Option<Millis>,
 }
 
-/// See the module's description.
+/// The one creation of an index that the master has, if any.
 #[derive(Debug, Default)]
 pub(super) struct Indexing(Option<Creation>);
 

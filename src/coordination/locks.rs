@@ -84,7 +84,7 @@ impl Row {
     }
 }
 
-/// See the module's description.
+/// A database's locks, held and fenced, by their holders.
 #[derive(Debug)]
 pub(super) struct LockTable {
     rows: BTreeMap<Key, Row>,

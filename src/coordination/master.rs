@@ -79,7 +79,7 @@ pub(super) enum Identity {
     Rival,
 }
 
-/// See the module's description.
+/// Whether a database's master is there, and what is known of it.
 #[derive(Debug)]
 pub(super) struct Master {
     pub(super) presence: Presence,

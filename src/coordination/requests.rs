@@ -89,7 +89,7 @@ struct OfWorker {
     usage: Usage,
 }
 
-/// See the module's description.
+/// A database's unanswered requests, in order of arrival, each held or with the master.
 #[derive(Debug)]
 pub(super) struct Requests {
     pending: BTreeMap<Seq, Pending>,

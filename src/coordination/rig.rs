@@ -26,7 +26,7 @@ struct Mailbox {
     since_return: VecDeque<Bytes>,
 }
 
-/// See the module's description.
+/// A coordinator, with what it has said and a clock that the test moves.
 #[derive(Debug)]
 pub(super) struct Rig {
     pub(super) coordinator: ClusterCoordinator,

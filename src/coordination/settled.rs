@@ -19,7 +19,7 @@ const MEMORY_MS: u64 = 600_000;
 /// default, in 6 MB at most.
 const MEMORY_ENTRIES: usize = 131_072;
 
-/// See the module's description.
+/// Fingerprints of the requests whose next answer must be swallowed.
 #[derive(Debug)]
 pub(super) struct Settled {
     hasher: RandomState,

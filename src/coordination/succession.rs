@@ -87,7 +87,7 @@ pub(super) enum Word {
     Refuse(Ticket),
 }
 
-/// See the module's description.
+/// The newcomers that wait for the master's place, and the one that was let in.
 #[derive(Debug, Default)]
 pub(super) struct Succession {
     waiting: VecDeque<Newcomer>,

@@ -21,7 +21,7 @@ const MAX_WORKERS: usize = 4_096;
 /// Characters of a generated id that are its time.
 const TIME_LENGTH: usize = 8;
 
-/// See the module's description. By worker: the id of the first request that it has made in this run.
+/// Such workers, each with the id of the first request that it has made in this run, if any.
 #[derive(Debug, Default)]
 pub(super) struct Survivors(BTreeMap<String, Option<String>>);
 

@@ -57,7 +57,7 @@ pub(super) enum Patience {
     Endless,
 }
 
-/// See the module's description.
+/// The held requests, by the place at which each waits, in order of arrival.
 #[derive(Debug, Default)]
 pub(super) struct Waiting(BTreeSet<(Place, Seq)>);
 

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::closing::Dropping;
 use crate::{session::Connection, unfinished::greeting::Greeting};
 
-/// See the module's description.
+/// One connection's bytes before the upgrade, with its place among `maxConnections`.
 pub struct Stream {
     transport: Layer,
     /// The connection's place among `maxConnections`.

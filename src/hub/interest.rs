@@ -19,7 +19,7 @@ const TRACES: u8 = 2;
 /// A database, and a peer of it or all.
 type Subject = (String, Option<String>);
 
-/// See the module's description.
+/// Which messages the owner wants to see: all as events, and those of traced peers and databases.
 #[derive(Default)]
 pub(super) struct Interest {
     word: AtomicU8,

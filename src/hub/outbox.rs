@@ -64,7 +64,7 @@ impl AddAssign for Traffic {
     }
 }
 
-/// See the module's description.
+/// What one peer is still to get: frames in order, bounded in bytes. It may outlive a connection.
 pub struct Outbox {
     limit: usize,
     state: Mutex<State>,

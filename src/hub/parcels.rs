@@ -16,7 +16,7 @@ const PARCEL_LIFETIME: Millis = 60_000;
 /// read.
 const MAX_BYTES: usize = 200 * 1024 * 1024;
 
-/// See the module's description.
+/// The large messages of a database that wait to be fetched.
 #[derive(Default)]
 pub struct Parcels {
     waiting: HashMap<String, Parcel>,

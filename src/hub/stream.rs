@@ -25,7 +25,7 @@ const SLICES_PER_WRITE: usize = 64;
 /// Bytes given to one write: so many that the system call is the smaller half, so few that others do not wait for it.
 const BYTES_PER_WRITE: usize = 128 * 1024;
 
-/// See the module's description.
+/// An outbox's frames: those that were sent and may be needed again, and those that are still to be sent.
 #[derive(Default)]
 pub(super) struct Stream {
     segments: VecDeque<Bytes>,

@@ -32,7 +32,7 @@ impl MessageFate {
     }
 }
 
-/// See the module's description.
+/// A traced message: who sent it, to whom, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
     /// The database.

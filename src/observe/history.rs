@@ -53,7 +53,7 @@ impl Sample {
     }
 }
 
-/// See the module's description.
+/// The figures of the last minutes, a sample for each second.
 #[derive(Default)]
 pub(super) struct History {
     samples: VecDeque<Sample>,

@@ -1,6 +1,6 @@
 //! What the process uses, under the names that Prometheus has for it. On systems that do not tell, a figure is absent.
 
-/// See the module's description.
+/// What the process uses; `None` where the system does not tell.
 #[derive(Debug, Default)]
 pub(super) struct ProcessFigures {
     /// User and system time together.

@@ -26,7 +26,7 @@ pub(super) struct Entry {
     count: u64,
 }
 
-/// See the module's description.
+/// The last events, the newest last.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     entries: VecDeque<Entry>,

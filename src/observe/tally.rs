@@ -27,7 +27,7 @@ pub(super) struct DatabaseTally {
     pub(super) notes: ByWord,
 }
 
-/// See the module's description.
+/// How often each thing has happened since the start, by database and by word.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     pub(super) databases: HashMap<Arc<str>, DatabaseTally>,

@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// whoever it is from: so that no number of addresses makes more than this many lines in an interval.
 const MAX_KEYS: usize = 256;
 
-/// See the module's description.
+/// When each kind of event was last told of each address, and how many have been left out since.
 #[derive(Debug, Default)]
 pub(super) struct Throttle(HashMap<Key, Told>);
 

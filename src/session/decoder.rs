@@ -53,7 +53,7 @@ impl Inbox for Vec<Text> {
     }
 }
 
-/// See the module's description.
+/// Reads one client's frames, and keeps what is unfinished until the rest comes.
 pub struct Decoder {
     /// There only while something is: a peer that has said all that it had to say costs nothing here.
     open: Option<Box<Open>>,

@@ -33,7 +33,7 @@ use crate::{
 /// outboxes writes as much to each of them.
 const BYTES_PER_TURN: usize = 128 * 1024;
 
-/// See the module's description.
+/// The writing half of one connection, and the outbox that it empties.
 pub struct Link {
     id: LinkId,
     outbox: Arc<Outbox>,

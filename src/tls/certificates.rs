@@ -12,7 +12,7 @@ use super::{
     options::TlsOptions,
 };
 
-/// See the module's description.
+/// The certificates in use, and the files that they were read from.
 pub struct Certificates {
     options: TlsOptions,
     current: RwLock<Arc<ServerConfig>>,

@@ -58,7 +58,7 @@ pub fn patience(bytes: usize) -> Duration {
 #[error("the server has no room for more that is unfinished: maxUnfinished is reached")]
 pub struct Full;
 
-/// See the module's description.
+/// How many bytes of unfinished things there may be at once, and who has claimed them.
 pub struct Unfinished {
     messages: Parts,
     /// For what sessions have read already while they wait for their turn.

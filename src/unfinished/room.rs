@@ -20,7 +20,7 @@ use super::{Full, SMALL, Unfinished, patience};
 /// seconds of silence, is not answered within five more.
 const WAIT: Duration = Duration::from_secs(4);
 
-/// See the module's description.
+/// What a connection has claimed for the message that it has begun, or is waiting to claim.
 pub struct Room {
     unfinished: Arc<Unfinished>,
     /// While something is unfinished.

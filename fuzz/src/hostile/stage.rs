@@ -46,7 +46,7 @@ struct Mailbox {
     since_return: VecDeque<(Speaker, Bytes)>,
 }
 
-/// See the module's description.
+/// A coordinator, and the processes that what it sends reaches.
 pub(super) struct Stage {
     coordinator: ClusterCoordinator,
     config: CoordinationConfig,

@@ -18,7 +18,7 @@ use acebase_ipc_server::{
 };
 use parking_lot::Mutex;
 
-/// See the module's description.
+/// A connection in memory: what its socket takes, and what has come out at the other side.
 pub struct Wire {
     link: LinkId,
     outbox: Arc<Outbox>,

@@ -83,7 +83,7 @@ pub enum Effect {
     IsAskedForIndex { question: String, file_name: String },
 }
 
-/// See the module's description.
+/// A process that has a published client: what it has asked, and which indexes it knows.
 #[derive(Debug)]
 pub struct Process {
     id: &'static str,

@@ -25,7 +25,7 @@ pub enum Stream {
     Derailed,
 }
 
-/// See the module's description.
+/// All that a client sends, and what the server must make of it.
 pub struct Script {
     /// All that the client sends.
     pub cipher: Vec<u8>,

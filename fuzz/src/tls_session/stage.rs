@@ -71,7 +71,7 @@ pub fn shake_hands(version: &'static SupportedProtocolVersion) -> (ClientConnect
     }
 }
 
-/// See the module's description.
+/// The hub, its listener, and the session that is polled.
 pub struct Stage {
     hub: Hub,
     runtime: Runtime,
