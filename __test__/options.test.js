@@ -1,6 +1,7 @@
 'use strict';
 
-// The table of options, and all that must say the same: the addon, the type declarations, the README.
+// The table of options, and all that must say the same: the addon, the type declarations, the README. That the server
+// takes these options and has these defaults is a test of its own, in src/server/config.rs.
 
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
@@ -9,32 +10,12 @@ const { test } = require('node:test');
 
 const { helpText, VARIABLES } = require('../lib/command-line/command-line.js');
 const { loadNative } = require('../lib/native.js');
-const { LOG_OPTIONS, OPTIONS, SSL, SSL_OPTIONS } = require('../lib/config/options.js');
+const { OPTIONS, SSL_OPTIONS } = require('../lib/config/options.js');
 const { documents } = require('../scripts/document-options.js');
 
 const { ROOT } = require('./support/process.js');
 
 const DECLARATIONS = readFileSync(path.join(ROOT, 'index.d.ts'), 'utf8');
-
-/** What the addon takes that is no option: it follows from NODE_ENV. */
-const NO_OPTIONS = ['development'];
-
-test('the addon takes every option but those of the log, and has the same defaults', () => {
-  const defaults = JSON.parse(loadNative().defaultOptions());
-  const its = OPTIONS.filter(({ name }) => !LOG_OPTIONS.includes(name));
-  const names = [...its, SSL].map(({ name }) => name);
-  assert.deepEqual(Object.keys(defaults).sort(), [...names, ...NO_OPTIONS].sort());
-  for (const option of its) {
-    assert.deepEqual(defaults[option.name], defaultOfAddon(option), option.name);
-  }
-  assert.deepEqual([defaults.ssl, defaults.development], [null, false]);
-});
-
-/** Where there is no plain default, there is none. */
-function defaultOfAddon({ name, absent, default: value }) {
-  // The addon is told how the port is kept, if it is.
-  return absent || (name === 'keepPort' && value === false) ? null : value;
-}
 
 test('the addon names an option that it cannot read, and does not show it', () => {
   const { NativeServer } = loadNative();
@@ -55,7 +36,7 @@ test('every default is a value that its option accepts', () => {
   }
 });
 
-test('README.md and index.d.ts say of every option what the table says', () => {
+test('README.md, index.d.ts and the defaults of the server say of every option what the table says', () => {
   for (const { file, present, text } of documents()) {
     assert.equal(present, text, `${file} is not up to date: npm run document-options`);
   }

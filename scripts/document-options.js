@@ -1,29 +1,37 @@
 'use strict';
 
-// Writes what README.md and index.d.ts say of the options, from the one table of them: `npm run document-options`. A
-// test demands that both be up to date.
+// Writes what README.md and index.d.ts say of the options, and the defaults that a test holds the server's own against,
+// from the one table of options: `npm run document-options`. A test demands that all be up to date.
 
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
 const { VARIABLES } = require('../lib/command-line/command-line.js');
-const { OPTIONS, SSL } = require('../lib/config/options.js');
+const { LOG_OPTIONS, OPTIONS, SSL } = require('../lib/config/options.js');
 
 const ROOT = path.dirname(__dirname);
 /** The longest line of index.d.ts. */
 const WIDTH = 120;
 
-/** What comes before and after the options in each file, and how one option is written there. */
+/** What the server takes that is no option, with its default: it follows from NODE_ENV. */
+const NO_OPTIONS = { development: false };
+
+/** What comes before and after the options in each file, and how they are written there. */
 const DOCUMENTS = [
   {
     file: 'README.md',
     place: /(?<=\n\| option \| variable \| default \| what it is for \|\n\|---\|---\|---\|---\|\n)(?:\|.*\n)+/,
-    write: tableRow,
+    write: each(tableRow),
   },
   {
     file: 'index.d.ts',
     place: /(?<=\nexport interface AceBaseIPCServerConfig \{\n).+?(?=\}\n)/s,
-    write: declaration,
+    write: each(declaration),
+  },
+  {
+    file: 'src/server/config/defaults.json',
+    place: /^.*$/s,
+    write: defaults,
   },
 ];
 
@@ -43,8 +51,25 @@ function documents() {
     if (!place.test(present)) {
       throw new Error(`${file} has no place for the options`);
     }
-    return { file, present, text: present.replace(place, () => options.map(write).join('')) };
+    return { file, present, text: present.replace(place, () => write(options)) };
   });
+}
+
+function each(write) {
+  return (options) => options.map(write).join('');
+}
+
+/** What the server takes where an option is not given, as JSON. */
+function defaults(options) {
+  const its = options.filter(({ name }) => !LOG_OPTIONS.includes(name));
+  const all = its.map((option) => [option.name, defaultOfServer(option)]);
+  return `${JSON.stringify({ ...Object.fromEntries(all), ...NO_OPTIONS }, null, 2)}\n`;
+}
+
+/** Where there is no plain default, there is none. */
+function defaultOfServer({ name, absent, default: value }) {
+  // The server is told how the port is kept, if it is.
+  return absent || (name === 'keepPort' && value === false) ? null : (value ?? null);
 }
 
 function tableRow(option) {

@@ -177,12 +177,6 @@ impl NativeServer {
     }
 }
 
-/// What all options are when they are absent, as JSON: a test holds JavaScript's table of options against it.
-#[napi(catch_unwind)]
-pub fn default_options() -> Result<String> {
-    serde_json::to_string(&Config::default()).map_err(|error| Error::from_reason(error.to_string()))
-}
-
 /// Does blocking work on a thread of its own and settles a promise with its outcome. A panic becomes a rejection.
 fn in_background<T, S>(
     name: &str,

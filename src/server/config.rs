@@ -207,3 +207,19 @@ impl Config {
         self.max_payload.unwrap_or(self.max_message_size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// JavaScript's table of options, as `npm run document-options` has written it down.
+    const DEFAULTS: &str = include_str!("config/defaults.json");
+
+    #[test]
+    fn there_is_a_setting_for_every_option_and_no_other_and_their_defaults_are_the_same() {
+        let table: Value = serde_json::from_str(DEFAULTS).unwrap();
+        assert_eq!(serde_json::to_value(Config::default()).unwrap(), table);
+    }
+}
