@@ -1,6 +1,6 @@
 //! Who may come in: the tokens, and what web pages may do.
 //!
-//! Browsers let any page send requests to any port. They tell of it in three ways, and each has a gap:
+//! Browsers let any page send requests to any port. Three headers tell of it, and each has a gap:
 //!
 //! - `Origin` names the page, with every WebSocket handshake and every POST (all browsers since 2020), and wherever a
 //!   script would read the answer across origins. Images, scripts, links and `no-cors` fetches are GETs without it, and
@@ -8,8 +8,8 @@
 //! - `Sec-Fetch-Site`, `-Mode` and `-Dest` say of every request what it is for and from where, but only to hosts that
 //!   browsers trust: TLS, `localhost`, `127.0.0.1`. Over plain HTTP to another address nothing says that an image is
 //!   one.
-//! - `Host` names the stranger where a page has given its own name the server's address (DNS rebinding). The page is
-//!   the server's own then, for its browser: the answers can be read.
+//! - `Host` is a stranger's name where a page's own host name leads to the server's address (DNS rebinding). For the
+//!   browser the page is the server's own then, and may read the answers.
 //!
 //! What that means for each route:
 //!

@@ -1,8 +1,8 @@
-//! How a connection ends that is not a WebSocket: an answer that came early is not reset away.
+//! How a connection ends that is not a WebSocket: so that an early answer reaches the other side.
 //!
-//! A system that closes a socket with unread bytes resets the connection, and the reset takes the answer with it that
-//! the other side has not read yet. So the server's side is closed first, and what the other side is still sending is
-//! read and dropped, for a while. This module knows sockets, not requests.
+//! Where a socket is closed with bytes unread, the system resets the connection, and an answer that the other side has
+//! not read yet is lost. So the server closes its own direction first, and for a while reads and drops what is still
+//! being sent. This module knows sockets, not requests.
 
 use std::{
     mem::MaybeUninit,

@@ -1,4 +1,5 @@
-//! What every request may need: the hub, the rules of access, the limits. Decides nothing but what these say together.
+//! What every request may need: the hub, the rules of access, the limits. Decides only what follows from several of
+//! these.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -49,7 +50,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// For whatever only has something to tell.
+    /// For whoever only has something to report.
     pub fn observer(&self) -> Arc<dyn Observer> {
         self.watch.clone()
     }

@@ -1,4 +1,4 @@
-//! The WebSocket handshake of RFC 6455: checks a request, makes the response, and takes the connection over behind it.
+//! The WebSocket handshake of RFC 6455: checks a request, makes the response, and takes the connection over after it.
 //! Knows nothing of who may come in.
 
 use std::{fmt, time::Duration};
@@ -55,15 +55,15 @@ impl Upgrade {
         Some(stream.into_connection(read_ahead))
     }
 
-    /// As [`Upgrade::connection`], in the form that the request came by, and what was read behind the request.
+    /// As [`Upgrade::connection`], but as the stream that the request came over, with what was read behind the request.
     pub async fn stream(self) -> Option<(Stream, Bytes)> {
         let parts = timeout(TAKE_OVER_TIMEOUT, self.0).await.ok()?.ok()?.downcast::<TokioIo<Stream>>().ok()?;
         Some((parts.io.into_inner(), parts.read_buf))
     }
 }
 
-/// tungstenite checks the rest and computes the accept key. It reads one line of each header, and the whole line: what
-/// may be a list of several lines is put down as the one item that counts.
+/// tungstenite checks the rest and computes the accept key. It reads only one line of each header, and compares all of
+/// it: so headers that may be lists are reduced to the one item that counts.
 fn switching_protocols(request: &Request<Incoming>) -> Result<Reply, tungstenite::Error> {
     let mut head = Request::new(());
     *head.method_mut() = request.method().clone();

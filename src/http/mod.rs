@@ -82,7 +82,8 @@ async fn answer(mut request: Request<Incoming>, from: IpAddr, context: &Arc<Cont
         Ok(()) => routes::handle(request, remote, context).await,
         Err(refusal) => *refusal,
     };
-    // A body is read where a POST is obeyed. hyper closes behind one that is not, which the client should know before.
+    // A body is read only where a POST succeeds. Behind one that is not read hyper closes the connection, which the
+    // client should know before.
     let is_read = is_whole || is_post && reply.status() == StatusCode::OK;
     if has_sure_end && is_read {
         reply

@@ -17,11 +17,11 @@ pub fn check<B>(request: &mut Request<B>) -> Result<(), Box<Reply>> {
         return Err(refusal(StatusCode::NOT_IMPLEMENTED, "501 The only transfer coding here is chunked"));
     }
     if !has_good_host(request) {
-        return Err(refusal(StatusCode::BAD_REQUEST, "400 A request names one host"));
+        return Err(refusal(StatusCode::BAD_REQUEST, "400 A request must name one host"));
     }
     if let Some(named) = request.uri().authority() {
         let host = HeaderValue::from_str(named.as_str()).ok().filter(|host| is_host(host.as_bytes()));
-        let host = host.ok_or_else(|| refusal(StatusCode::BAD_REQUEST, "400 This is no host to name"))?;
+        let host = host.ok_or_else(|| refusal(StatusCode::BAD_REQUEST, "400 The host is not valid"))?;
         request.headers_mut().insert(header::HOST, host);
     }
     Ok(())
@@ -31,9 +31,8 @@ fn refusal(status: StatusCode, body: &'static str) -> Box<Reply> {
     Box::new(reply::closing(status, body))
 }
 
-/// Is it beyond doubt where the request ends, so that another may follow on the connection? hyper forgives some line
-/// ends in a chunked body that somebody between the client and the server may have read otherwise. Clients say the
-/// length.
+/// Whether it is beyond doubt where the request ends, so that another may follow on the connection. In a chunked body
+/// hyper accepts some line ends that a proxy may have read differently. Published clients send the length instead.
 pub fn has_sure_end<B>(request: &Request<B>) -> bool {
     !request.headers().contains_key(header::TRANSFER_ENCODING)
 }

@@ -21,8 +21,8 @@ use crate::{
     protocol::query,
 };
 
-/// What all of these say of themselves. Nothing is kept by anybody, framed, sniffed or read by a page of another
-/// origin.
+/// Headers of all these answers: they are not to be cached, framed, sniffed for another type, or read by a page of
+/// another origin.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),

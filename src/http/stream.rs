@@ -174,8 +174,8 @@ impl AsyncWrite for Stream {
         either!(self, stream => stream.poll_flush(cx))
     }
 
-    /// Closes the server's side, and is ready when the other side has closed, too, or had its time. What it still sends
-    /// is dropped as it comes: nobody would decrypt it.
+    /// Closes the server's side, and is ready when the other side has closed, too, or its time is up. What it still
+    /// sends is dropped as it comes: nobody would decrypt it.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut closing = match self.closing.take() {
             Some(closing) => closing,

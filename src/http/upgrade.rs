@@ -17,8 +17,8 @@ use crate::{
     session::{Limits, Session},
 };
 
-/// Answers an upgrade request, where need be after a while; with `101` a session begins on the connection. `remote`:
-/// whose request it is.
+/// Answers an upgrade request, perhaps after a while; with `101` a session begins on the connection. `remote`: whose
+/// request it is.
 pub async fn connect(
     mut request: Request<Incoming>,
     remote: IpAddr,

@@ -1,5 +1,5 @@
-//! Connections that the hub lets wait: before their handshake is answered, and after it, unheard, until it is known
-//! whether they may come in. What they wait for is the hub's business.
+//! Connections that the hub makes wait until it knows whether they may come in: before their handshake is answered, and
+//! after it, when nobody hears them yet. What they wait for is the hub's business.
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -34,7 +34,7 @@ pub(super) enum Entrance {
     StandBy(Candidate),
 }
 
-/// A connection whose handshake is taken, and who is not in yet.
+/// A connection whose handshake was answered, and that is not in yet.
 pub(super) struct Candidate {
     /// What it is told.
     text: Bytes,

@@ -21,11 +21,12 @@ use super::{
 /// How long a keeper may take to answer: it may be starting up on a busy machine.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
-/// When the port is taken though no keeper waits: how long one that is going may need for it.
+/// When the port is taken though no keeper waits: how long a keeper that is about to end may need for that.
 const SETTLE: Duration = Duration::from_millis(50);
 
-/// Opens a port, and has it kept. The keeper is not awaited: the port stays open from the moment that this returns.
-/// Without a keeper, where there can be none; `warn` says why. Blocks for some seconds at most.
+/// Opens a port, and has it kept. It stays open from the moment that this returns, though the keeper may still be
+/// starting. Where there can be no keeper, the port is opened without, and `warn` is told why. Blocks for some seconds
+/// at most.
 ///
 /// # Errors
 /// Those of `wanted.bind`; with [`io::ErrorKind::AddrInUse`] also when the port is kept for another server that lives.
@@ -94,7 +95,7 @@ fn acquire_once(place: &Place, wanted: &Wanted<'_>, warn: &Warn) -> io::Result<A
         }
         Ok(Claim::Nobody) => {}
         Ok(Claim::Busy) => {
-            let message = "the address is in use: it is kept for another server, which runs";
+            let message = "the address is in use: it is kept for another server, which is running";
             return Err(io::Error::new(io::ErrorKind::AddrInUse, message));
         }
         Err(error) => warn(format!("The port's keeper cannot be asked for the port: {error}")),

@@ -26,7 +26,7 @@ use super::{
 /// Pause before a keeper that died is replaced. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Its bound: once a minute is often enough to try, and to be told, that no keeper will live.
+/// The longest pause: once a minute is often enough to try again, and to be told that no keeper stays alive.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The keeper of a server's port. Dropped, it leaves the port with the keeper, as the server's crash would.
@@ -102,7 +102,7 @@ impl Drop for Keeper {
 }
 
 impl Shared {
-    /// Ends the watch. What the state was; its duplicates of the listeners are closed when it is dropped.
+    /// Ends the watch, and gives the former state: its duplicates of the listeners are closed when it is dropped.
     fn part(&self) -> State {
         let former = std::mem::replace(&mut *self.state.lock(), State::Parted);
         self.parted.notify_all();
@@ -125,7 +125,9 @@ impl Shared {
                 return;
             }
             let next = format!("The next one is started in {} s", pause.as_secs());
-            (self.warn)(format!("The keeper of the port {how}. {next}; should the server end before, its port closes"));
+            (self.warn)(format!(
+                "The keeper of the port {how}. {next}; if the server ends before that, its port closes"
+            ));
             match self.replace_after(pause) {
                 Some(next) => attended = next,
                 None => return,

@@ -1,5 +1,5 @@
-//! What a keeper that could not be started has said of it, on the standard error of its launcher. Knows nothing of
-//! keepers.
+//! What a keeper that could not be started has said of the cause, on the standard error of its launcher. Knows nothing
+//! of keepers.
 
 use std::{io::Read, process::ChildStderr};
 

@@ -90,5 +90,5 @@ pub struct Wanted<'a> {
     pub fits: &'a dyn Fn(&[SocketAddr]) -> bool,
 }
 
-/// Told, in a sentence, what keeps the port from being kept. The server goes on.
+/// Told, in a sentence, why the port is not kept. The server goes on.
 pub type Warn = Arc<dyn Fn(String) + Send + Sync>;

@@ -22,7 +22,7 @@ use super::{
 /// How long a server that has connected may take to say what it wants: it says it at once.
 const CLAIM_LIMIT: Duration = Duration::from_secs(1);
 
-/// Pause when no connection can be accepted, which no wait for the socket would bring.
+/// Pause when no connection can be accepted: a wait for the socket would be over at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs a keeper whose standard input is the connection to the server that has started it. `path`: its socket file.

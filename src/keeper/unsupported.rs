@@ -4,7 +4,7 @@ use std::{convert::Infallible, io, net::TcpListener, path::PathBuf, time::Durati
 
 use super::{Launch, Wanted, Warn};
 
-/// There is none.
+/// There can be none.
 pub struct Keeper(Infallible);
 
 impl Keeper {
@@ -28,7 +28,7 @@ pub fn open(wanted: &Wanted<'_>, _: Launch, warn: Warn) -> io::Result<(Vec<TcpLi
     Ok(((wanted.bind)()?, None))
 }
 
-/// Cannot be.
+/// There is no keeper that could be run.
 ///
 /// # Errors
 /// Always.

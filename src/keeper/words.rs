@@ -19,14 +19,15 @@ use rustix::{
     },
 };
 
-/// What follows the form of the messages; raised when what they mean changes. Both sides send it with each message.
+/// The version of what the messages mean, to be raised when that changes; their form never does. Both sides send it
+/// with each message.
 pub const VERSION: u8 = 1;
 
 /// Listening sockets that a keeper holds at most: a host name with more addresses is a mistake. Below the 253 that a
 /// kernel passes at once, with the rendezvous socket.
 pub const MAX_LISTENERS: usize = 64;
 
-/// First byte of each message: what else might come is not from a keeper or a server.
+/// First byte of each message: what begins otherwise is from neither a keeper nor a server.
 const MARK: u8 = b'K';
 
 /// Length of a message in bytes: mark, version, word, and one that is not used yet.

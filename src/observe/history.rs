@@ -1,4 +1,4 @@
-//! How the last minutes have gone: a figure a second for each database.
+//! How the last minutes have gone: each database's figures, once a second.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -109,7 +109,7 @@ impl History {
     }
 }
 
-/// By how much a count has grown a second.
+/// By how much a count has grown per second.
 fn rate(before: Option<&Sample>, now: &Sample, db: &str, count: fn(&Point) -> u64) -> Option<f64> {
     let before = before?;
     let step = now.at.checked_sub(before.at).filter(|step| (1..=MAX_STEP_MS).contains(step))?;

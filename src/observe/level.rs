@@ -1,4 +1,4 @@
-//! How much what happens concerns a person: judged once, for the live page, the log and whoever listens.
+//! How much an event matters to a person: decided here for the live page, the log and whoever listens.
 
 use serde::Serialize;
 

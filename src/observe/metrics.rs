@@ -25,7 +25,7 @@ use crate::{
     hub::{DatabaseFigures, Hub},
 };
 
-/// What a response with metrics is.
+/// The media type of a response with metrics.
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
 const PREFIX: &str = "acebase_ipc";

@@ -2,8 +2,8 @@
 //! metrics, and as a page that shows both to a person.
 //!
 //! A [`Watch`] stands between the server and its owner's observer: it notes each event and passes it on. It asks the
-//! hub for figures once a second. It decides nothing but how often strangers are heard of, and the server would run as
-//! well without it. How a request reaches it, and who may look, is not known here.
+//! hub for figures once a second. It decides only how often events that strangers cause are passed on, and the server
+//! would run as well without it. How a request reaches it, and who may look, is not known here.
 
 mod history;
 pub mod level;

@@ -41,7 +41,7 @@ pub struct Question {
 }
 
 impl Watch {
-    /// How things stand, as JSON. Of a question about one database the answer has nothing of any other.
+    /// How things stand, as JSON. The answer to a question about one database tells nothing of any other.
     pub fn status_json(&self, hub: &Hub, question: &Question, is_stopping: bool) -> String {
         let db = question.db.as_deref();
         let snapshots = match db {

@@ -54,7 +54,7 @@ impl Tally {
         }
     }
 
-    /// Databases that are gone make room for those that are there, where there is none.
+    /// Where the bound is reached, databases that are gone make room for those that are there.
     pub(super) fn make_room(&mut self, present: &[DatabaseFigures]) {
         let is_missing = |database: &DatabaseFigures| !self.databases.contains_key(&database.name);
         if self.databases.len() > MAX_DATABASES && present.iter().any(is_missing) {

@@ -15,8 +15,8 @@ use crate::hub::event::{Event, Refusal};
 /// The least time between two events of a kind and an address.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Pairs of a kind and an address that are told apart. What comes from further addresses meanwhile is of one kind,
-/// whoever it is from: so that no number of addresses makes more than this many lines in an interval.
+/// How many pairs of a kind and an address are told apart. Events from further addresses are told apart by their kind
+/// only, so that no number of addresses makes many more lines than this in an interval.
 const MAX_KEYS: usize = 256;
 
 /// When each kind of event was last told of each address, and how many have been left out since.
@@ -27,7 +27,7 @@ pub(super) struct Throttle(HashMap<Key, Told>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
     kind: &'static str,
-    /// `None`: nobody's in particular, or of one address too many.
+    /// `None`: caused by nobody in particular, or by one address too many.
     from: Option<IpAddr>,
 }
 

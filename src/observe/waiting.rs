@@ -59,7 +59,7 @@ impl<'a> Granted<'a> {
     }
 
     /// The locks that keep one from being granted: of another transaction, and either of the two writes. AceBase grants
-    /// one write at a time in the whole database, so paths make no difference. Nothing keeps a lock that does not wait.
+    /// one write at a time in the whole database, so paths make no difference. A lock that does not wait has none.
     pub(super) fn blockers(&self, waiting: &Lock) -> Blockers<'a> {
         if waiting.state != LockState::Waiting {
             return Blockers::default();

@@ -51,7 +51,7 @@ impl Watch {
         self.tell_all(rest);
     }
 
-    /// Takes down how things stand, and tells what is due. To be called once a second.
+    /// Notes how things stand, and tells what was held back and is due now. To be called once a second.
     pub fn sample(&self, hub: &Hub) {
         let due = self.throttle.lock().due(Instant::now());
         self.tell_all(due);

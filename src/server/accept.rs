@@ -33,8 +33,8 @@ const KEEP_ALIVE_PROBES: RangeInclusive<u64> = 3..=15;
 /// First byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// Connections beyond `maxConnections` that are told so in peace, each for a few seconds at most. More are told in
-/// haste, and may see a reset only.
+/// How many connections beyond `maxConnections` are refused with care: the answer is sure to arrive, which takes a few
+/// seconds at most. Others get the same answer, but may see only a reset.
 pub const MAX_TURNED_AWAY: usize = 64;
 
 /// What they are told.
@@ -96,7 +96,7 @@ impl Acceptor {
         }
     }
 
-    /// Says that there is no place, and sees to it that it arrives where few are told so at the moment.
+    /// Says that there is no place; with care, where not too many are refused at the moment.
     fn turn_away(&self, socket: TcpStream) {
         let Ok(permit) = self.turned_away.clone().try_acquire_owned() else {
             let _ = socket.try_write(NO_PLACE);
@@ -182,7 +182,7 @@ impl Acceptor {
         closing::dismiss(socket, response.as_bytes(), self.context.shutdown.clone()).await;
     }
 
-    /// `from`: the stranger whose doing it is, if it is one's.
+    /// `from`: the stranger who caused it, if one did.
     fn warn(&self, code: &'static str, from: Option<IpAddr>, message: String) {
         self.context.watch.event_of_stranger(from, Event::Warning { code, message });
     }
@@ -199,7 +199,7 @@ fn keep_alive_after(silence: Duration) -> TcpKeepalive {
     keep_alive
 }
 
-/// Errors of `accept` that say something of the connection, not of the listener.
+/// Whether an error of `accept` is about the connection, and not about the listener.
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -209,7 +209,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// Strangers may hold as many connections as there are places: what each takes is looked after.
+    /// Strangers may hold as many connections as there are places: so each must take little.
     #[test]
     fn a_connection_that_has_said_nothing_is_small() {
         fn size_of_output<'a, F: Future>(

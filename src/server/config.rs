@@ -1,5 +1,5 @@
 //! All settings of a server, with their defaults, as its owner writes them in JSON: each under the name of its option,
-//! in milliseconds and bytes. Whoever takes them from a person checks them, and has the better words for what is wrong.
+//! in milliseconds and bytes. Whoever takes them from a person checks them first, and explains better what is wrong.
 
 mod json;
 
@@ -91,8 +91,8 @@ pub struct Config {
     /// Tokens of single databases. A database that has some takes no others, and with an empty list nobody.
     #[serde(deserialize_with = "json::secrets_by_name", serialize_with = "json::absent")]
     pub database_tokens: Option<HashMap<String, Vec<Secret>>>,
-    /// What becomes of databases that are not named there. `None`: who names databases and no token for the others has
-    /// forgotten them, or does not want them.
+    /// What becomes of databases that are not named there. `None`: they are refused where there are tokens of single
+    /// databases and none for the others.
     #[serde(deserialize_with = "json::unlisted", serialize_with = "json::absent")]
     pub unlisted_databases: Option<Unlisted>,
     /// Longest message in bytes, however it comes.

@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Connections that the kernel completes before they are accepted. The kernel lowers it to its own limit.
 const BACKLOG: i32 = 4096;
 
-/// Tries to find a port that is free on both loopbacks.
+/// How many free ports of one loopback are tried until one is free on the other, too.
 const PORT_TRIES: usize = 16;
 
 /// Binds. With several addresses and port 0, all get the same port.

@@ -1,5 +1,5 @@
-//! Gives memory back to the system after a peak. What is free lies scattered in the allocator's hands: glibc keeps it
-//! for good, and a process manager that restarts processes above a limit sees the peak for ever.
+//! Gives memory back to the system after a peak. glibc keeps for good most of what is freed, and a process manager that
+//! restarts processes above a limit would see the peak for ever.
 //!
 //! It looks at the size of the whole process once a second: whatever has made it grow, a peak may be over when it
 //! grows no more. Only glibc needs this; the allocators of other systems give back by themselves, and there it does
@@ -21,18 +21,18 @@ use crate::{
 /// Growth that is a peak, in bytes: less is not worth the trouble, and may be a busy process's normal size.
 const PEAK: u64 = 32 * 1024 * 1024;
 
-/// Growth from one look to the next that is none, in bytes.
+/// Growth from one look to the next that counts as none, in bytes.
 const STEADY: u64 = 1024 * 1024;
 
 /// Looks in a row at which the process did not grow, before the peak counts as over.
 const LOOKS: u32 = 2;
 
-/// The least time from one giving back to the next. What is in use cannot be told from what is free by the process's
-/// size, so that a process that stays large is asked again and again. Shorter than pm2's 30 s between two looks at a
-/// process's memory.
+/// The least time between two attempts to give memory back. The size of a process does not show how much of it is free,
+/// so a process that stays large tries again and again. Shorter than pm2's 30 s between two looks at a process's
+/// memory.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// How many times as long as it took it must be apart from the next, at least. Giving back 90 MiB took 6 ms.
+/// The least pause after an attempt, in times as long as it took. Giving back 90 MiB took 6 ms.
 const COST: u32 = 1000;
 
 /// Looks at the process's memory, and gives back what is free.
@@ -47,9 +47,9 @@ pub struct Memory {
 enum Giving {
     /// It was not needed yet.
     Never,
-    /// A thread is about it.
+    /// A thread is doing it.
     Now,
-    /// It was over at that time, after so long.
+    /// It ended at that time, and took so long.
     Over { at: Instant, took: Duration },
 }
 
@@ -108,7 +108,7 @@ impl Peaks {
         Self { least: size, last: size, steady_looks: 0 }
     }
 
-    /// Has the process grown, and does it grow no more? `size` in bytes.
+    /// Whether the process has grown, and grows no more. `size` in bytes.
     fn is_over(&mut self, size: u64) -> bool {
         self.least = self.least.min(size);
         let is_steady = size <= self.last.saturating_add(STEADY);

@@ -9,7 +9,7 @@ use tokio::{io::AsyncReadExt, net::tcp::OwnedReadHalf, task::yield_now, time::ti
 use super::link::{Drained, Link};
 use crate::protocol::{close::CloseReason, frame};
 
-/// How long a closed connection waits for the other side's end, in milliseconds: a round trip and a busy client.
+/// How long a closed connection waits for the other side to close it, too: a round trip and a busy client.
 pub const LINGER: Duration = Duration::from_millis(500);
 
 /// Closes a connection that the hub has been told of. `reason`: the server's side closes it.

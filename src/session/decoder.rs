@@ -1,7 +1,8 @@
 //! From bytes to messages: takes a client's WebSocket frames apart as they come, and puts its messages together.
 //!
-//! What is whole in what was read is taken from there. Only what is unfinished at its end is kept, in memory that
-//! grows with what has come, not with what a header says. The headers and the codes are tungstenite's.
+//! Messages that are whole in what was read are taken straight from there. Only an unfinished one at its end is kept,
+//! in memory that grows with what has come, not with what a header announces. The headers and the codes are
+//! tungstenite's.
 
 use std::io::Cursor;
 
@@ -55,10 +56,10 @@ impl Inbox for Vec<Text> {
 
 /// Reads one client's frames, and keeps what is unfinished until the rest comes.
 pub struct Decoder {
-    /// There only while something is: a peer that has said all that it had to say costs nothing here.
+    /// There only while something is unfinished: a peer that has sent whole messages costs nothing here.
     open: Option<Box<Open>>,
     limits: Limits,
-    /// Messages so far that were not whole in what was read; begins anew where it ends.
+    /// How many messages so far were not whole in what was read; begins again at 0 after the last number.
     begun: u32,
 }
 
@@ -263,7 +264,7 @@ impl<'a, I: Inbox> Reading<'a, I> {
     }
 }
 
-/// What answers a close frame: its own code and reason, or that the code is none.
+/// What answers a close frame: its own code and reason, or a protocol error where that code is not allowed.
 fn answer_to_close(payload: &Bytes) -> Result<Option<CloseFrame>, CloseReason> {
     let [high, low, ..] = payload[..] else {
         return if payload.is_empty() { Ok(None) } else { Err(CloseReason::ProtocolError) };

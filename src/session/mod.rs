@@ -76,7 +76,7 @@ pub struct Connection {
     pub permit: Option<OwnedSemaphorePermit>,
 }
 
-/// What one peer's session is held to.
+/// The limits of one peer's session.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Longest text of a frame, in UTF-16 units; `welcome:` announces it.
@@ -125,7 +125,7 @@ pub struct Session {
     /// What was done since the session was polled, as [`COST_PER_POLL`] counts.
     cost: usize,
     flush_timeout: Duration,
-    /// How what came with the upgrade request has ended the session already.
+    /// The end of the session, if what came with the upgrade request has brought it about already.
     early_ending: Option<Ending>,
     _permit: Option<OwnedSemaphorePermit>,
 }

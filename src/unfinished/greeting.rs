@@ -1,5 +1,5 @@
-//! What a stranger may say before it is known that it speaks TLS at all. It is kept until it is whole, so it is
-//! counted.
+//! How much a stranger may send before it is known that it speaks TLS at all. A message of the handshake is kept until
+//! it is whole, so long ones are counted.
 
 use std::{io, sync::Arc};
 
@@ -7,13 +7,13 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Full, Unfinished};
 
-/// The longest ClientHello, in bytes: some 500 are usual, 2,000 with keys that a quantum computer cannot find.
+/// The longest ClientHello, in bytes: some 500 are usual, 2,000 with post-quantum keys.
 const MAX_HELLO: usize = 16 * 1024;
 
-/// Bytes of a handshake that are not counted: no more than the connection itself takes, and all that most clients say.
+/// Bytes of a handshake that are not counted: most clients send no more, and the connection itself takes as much.
 const UNCOUNTED: usize = 4 * 1024;
 
-/// Bytes that a handshake may make rustls keep (its longest message), and which a longer one claims therefore.
+/// What a handshake that is longer claims, in bytes: the longest message that rustls keeps.
 const MOST_KEPT: usize = 64 * 1024;
 
 /// One connection's handshake. It ends when this is dropped.
@@ -30,14 +30,14 @@ impl Greeting {
         Self { unfinished, read: 0, claim: None }
     }
 
-    /// So many bytes have been read now. `is_answered`: the ClientHello was whole, and something was said back.
+    /// So many more bytes have been read. `is_answered`: the ClientHello was whole, and something was said back.
     ///
     /// # Errors
     /// The connection must be given up: this is no handshake, or there is no room for another long one.
     pub fn heard(&mut self, bytes: usize, is_answered: bool) -> io::Result<()> {
         self.read += bytes;
         if !is_answered && self.read > MAX_HELLO {
-            return Err(io::Error::other("the ClientHello is longer than any"));
+            return Err(io::Error::other("the ClientHello is longer than any client's"));
         }
         if self.read > UNCOUNTED && self.claim.is_none() {
             let claim = self.unfinished.greetings.try_claim(MOST_KEPT);

@@ -1,4 +1,4 @@
-//! A buffer for what comes in pieces, of which only the announced length is known.
+//! A buffer for what arrives in pieces, of which only the announced length is known.
 
 /// Spare bytes of a buffer that grows, as a share of what is in it: half. So each byte is moved twice at most on
 /// average, and what is unfinished never takes more than one and a half times its size.
@@ -24,7 +24,7 @@ impl Growing {
         self.0.len()
     }
 
-    /// None have come.
+    /// Nothing has come.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

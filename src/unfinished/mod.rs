@@ -1,10 +1,9 @@
-//! The common bound of what is unfinished, over all connections: bodies of which not all has been read, messages of
-//! which not all frames have come, long beginnings of TLS handshakes.
+//! Bounds what all connections together have begun and not finished (`maxUnfinished`): bodies of requests that are
+//! still being read, messages that lack some of their frames, TLS handshakes that begin with much.
 //!
-//! Whoever has begun something [claims](Claim) as many bytes as it has announced, before it is read: so what is let
-//! in can be finished, however many others wait. A claim is a number, memory grows with what really comes
-//! ([`growing`]). Claims wait for their turn in the order in which they came, for a bounded time; only then they are
-//! refused.
+//! Before anything is read, as many bytes are [claimed](Claim) as were announced. So what is let in can also be
+//! finished, however many others wait. A claim is only a number: memory is taken as bytes arrive ([`growing`]). Claims
+//! get their turn in the order in which they came, and one that has waited too long is refused.
 //!
 //! The bound has parts, so that nobody can hold up everybody: small messages do not wait for large ones, strangers do
 //! not take what members need, and one client has at most half of a part to itself.
@@ -37,17 +36,17 @@ const LEAST: usize = 16 * SMALL;
 /// Bytes that are counted as one. A message of a few bytes costs as much as the structures around it.
 const UNIT: usize = 1024;
 
-/// How long what is unfinished may stay so, and how long a POST waits for its turn, so that it outlasts those before
-/// it. Clients are on fast networks.
+/// How long something may stay unfinished. A POST waits just as long for its turn, so that it outlasts those before it.
+/// Clients are on fast networks.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How much longer for each MiB: 8 Mbit/s are slow for a network between a database's processes.
 const PATIENCE_PER_MIB: Duration = Duration::from_secs(1);
 
-/// Clients that are remembered before those are forgotten that have nothing unfinished.
+/// From so many remembered clients on, those that have nothing unfinished are forgotten.
 const SWEEP_FROM: usize = 64;
 
-/// How long may it take until so many bytes have come?
+/// How long so many bytes may take to arrive.
 pub fn patience(bytes: usize) -> Duration {
     let mebibytes = u32::try_from(bytes / (1024 * 1024)).unwrap_or(u32::MAX);
     PATIENCE.saturating_add(PATIENCE_PER_MIB.saturating_mul(mebibytes))
@@ -55,7 +54,7 @@ pub fn patience(bytes: usize) -> Duration {
 
 /// There was no room in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the server has no room for more that is unfinished: maxUnfinished is reached")]
+#[error("the server has no room for more unfinished messages: maxUnfinished is reached")]
 pub struct Full;
 
 /// How many bytes of unfinished things there may be at once, and who has claimed them.
@@ -113,11 +112,11 @@ impl Unfinished {
     /// Claims `bytes` for a client of a database. Waits for its turn.
     ///
     /// # Errors
-    /// [`Full`], after a minute and more.
+    /// [`Full`], when its turn has not come within [`patience`].
     pub async fn claim(&self, db: &str, client: &str, bytes: usize) -> Result<Claim, Full> {
         let parts = self.parts_of(db, client);
         let turn = async {
-            // First among its own: what one client makes wait stands in nobody else's way.
+            // Its own part first: what one client leaves waiting stands in nobody else's way.
             let own = parts.of(bytes).claim(bytes).await?;
             Some((own, self.messages.of(bytes).claim(bytes).await?))
         };
@@ -168,7 +167,7 @@ impl Part {
         u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(self.units)
     }
 
-    /// `None`: never, for parts are not closed.
+    /// Never `None`: the semaphores are not closed.
     async fn claim(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         self.free.clone().acquire_many_owned(self.units(bytes)).await.ok()
     }

@@ -1,5 +1,5 @@
 //! Room for the one message that a connection may have begun: asked for whenever something is unfinished, given back
-//! when nothing is. As long as it is waited for, the connection is not read, so that TCP holds its sender back.
+//! when nothing is. A connection that waits for room is not read, so that TCP holds its sender back.
 
 use std::{
     future::Future,
@@ -16,8 +16,8 @@ use tokio::{
 
 use super::{Full, SMALL, Unfinished, patience};
 
-/// How long a connection is not read for want of room. Clients end their process when a `ping`, sent after five
-/// seconds of silence, is not answered within five more.
+/// How long a connection may go unread because there is no room. Clients end their process when a `ping`, sent after
+/// five seconds of silence, is not answered within five more.
 const WAIT: Duration = Duration::from_secs(4);
 
 /// What a connection has claimed for the message that it has begun, or is waiting to claim.
@@ -82,7 +82,7 @@ impl Room {
         Poll::Ready(held.take(given, bytes).inspect_err(|full| (self.unfinished.tell)(*full)))
     }
 
-    /// Ready when what is unfinished has been so for too long. To be asked when nothing more has come for now.
+    /// Ready when something has been unfinished for too long. To be polled when nothing more has come for now.
     pub fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(held) = &mut self.held else { return Poll::Pending };
         let bytes = held.bytes;
@@ -98,7 +98,7 @@ impl Room {
     }
 }
 
-/// What comes of asking for room.
+/// The answer to a request for room.
 enum Asked {
     Given(OwnedSemaphorePermit),
     Wait(Turn),
@@ -126,7 +126,7 @@ impl Held {
         }))
     }
 
-    /// A message that has become large moves to the other part: what it has counts nothing there.
+    /// A message that has become large moves to the other part: what it has claimed does not count there.
     fn bytes_in_part_of(&self, bytes: usize) -> usize {
         if self.is_in_part_of(bytes) { self.bytes } else { 0 }
     }

@@ -1,5 +1,5 @@
-//! How settings are read from JSON, and their defaults written, where the types of the settings do not know it
-//! themselves: they are other layers' types, and secrets. Knows which kinds of values there are, and of no option.
+//! Reads from JSON, and writes, the settings whose types cannot do so themselves: other layers' types, and secrets.
+//! Knows the kinds of values, and no single option.
 
 use std::{collections::HashMap, iter, path::PathBuf};
 
