@@ -17,6 +17,8 @@ mod parcels;
 mod peers;
 mod snapshot;
 mod stream;
+#[cfg(any(test, feature = "model"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod trace;

@@ -1,14 +1,10 @@
 //! Connections that have not come in yet, and those that are shown out.
 
-use std::{
-    sync::mpsc::{Receiver, TryRecvError, channel},
-    thread::sleep,
-    time::Duration,
-};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use super::workshop::{connect, hub, say, settings};
+use super::workshop::{connect, hub, hub_and_clock, say, settings};
 use crate::{
-    clock::unix_millis,
+    clock::{Clock, Millis, unix_millis},
     coordination::{ClusterCoordinator, CoordinationConfig},
     hub::{Admission, Hub, Place, Refused, Settings, coordinator::Decision},
     protocol::close::CloseReason,
@@ -17,8 +13,8 @@ use crate::{
 const MASTER: &str = "[master]";
 const WORKER: &str = "worker000000000000000001";
 
-/// Longer than a peer that has said `bye` is listened to.
-const LONG: Duration = Duration::from_millis(600);
+/// Longer than a peer that has said `bye` is listened to, in milliseconds.
+const LONG_MS: Millis = 600;
 
 fn coordinated() -> Settings {
     let make = || -> Box<dyn crate::hub::coordinator::Coordinator> {
@@ -101,15 +97,15 @@ fn nobody_waits_where_nobody_coordinates() {
 
 #[test]
 fn a_peer_that_has_said_bye_stays_while_it_is_sending_beside_its_connection() {
-    let (hub, _) = hub(coordinated());
+    let (hub, _, clock) = hub_and_clock(coordinated());
     let (worker, wire) = connect(&hub, "db", WORKER);
     let posting = hub.peer("db", WORKER);
     say(&worker, &[&format!(r#"{{"type":"bye","from":"{WORKER}"}}"#)]);
-    sleep(LONG);
+    clock.set(clock.now() + LONG_MS);
     hub.tick();
     assert_eq!(wire.closed(), None);
     drop(posting);
-    sleep(LONG);
+    clock.set(clock.now() + LONG_MS);
     hub.tick();
     assert_eq!(wire.closed(), Some(CloseReason::Farewell));
     assert!(hub.clients("db").is_empty());

@@ -4,22 +4,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::workshop::Wire;
-use crate::hub::{
-    Outbox, Pushed,
-    transport::{LinkId, Transport},
-};
+use crate::hub::{Outbox, Pushed, testing::Wire, transport::LinkId};
 
 const WELCOME: &str = "welcome:{}";
 
-fn attach(outbox: &Arc<Outbox>, link: u64, gated: bool) -> Arc<Wire> {
-    let wire = Wire::new(LinkId(link), outbox);
-    outbox.attach(LinkId(link), wire.clone(), WELCOME, gated);
+fn attach(outbox: &Arc<Outbox>, link: u64, gated: bool) -> Wire {
+    let wire = Wire::new(LinkId(link), outbox.clone());
+    outbox.attach(LinkId(link), wire.transport(), WELCOME, gated);
     wire.flush();
     wire
 }
 
-fn retaining() -> (Arc<Outbox>, Arc<Wire>) {
+fn retaining() -> (Arc<Outbox>, Wire) {
     let outbox = Arc::new(Outbox::new(1 << 20));
     outbox.retain();
     let wire = attach(&outbox, 1, false);
@@ -38,7 +34,7 @@ fn what_was_not_acknowledged_is_sent_again_and_nothing_else() {
     }
     first.flush();
     // The welcome and "one" arrived whole, "two" only in part.
-    first.acknowledge_texts(2, 3);
+    first.set_texts_arrived(2, 3);
     outbox.detach();
     push(&outbox, "four");
     let second = attach(&outbox, 2, false);
@@ -54,7 +50,7 @@ fn large_texts_are_sent_again_whole() {
     push(&outbox, "two");
     first.set_room(100_000);
     first.flush();
-    first.acknowledge_texts(2, 70_000);
+    first.set_texts_arrived(2, 70_000);
     outbox.detach();
     let second = attach(&outbox, 2, false);
     assert_eq!(second.texts(), [WELCOME, &large, "two"]);
@@ -79,7 +75,7 @@ fn wherever_an_acknowledgement_ends_the_texts_that_it_does_not_cover_are_sent_ag
         }
         // Twice: what has been let go of already is no more looked at.
         for acknowledged in [acknowledged / 2, acknowledged] {
-            first.acknowledge(acknowledged as u64);
+            first.set_arrived(acknowledged as u64);
             outbox.trim();
         }
         outbox.detach();
@@ -92,7 +88,7 @@ fn wherever_an_acknowledgement_ends_the_texts_that_it_does_not_cover_are_sent_ag
 #[test]
 fn answers_to_pings_of_the_old_connection_are_not_sent_again() {
     let (outbox, first) = retaining();
-    first.acknowledge_texts(0, 0);
+    first.set_texts_arrived(0, 0);
     push(&outbox, "pong");
     push(&outbox, "one");
     first.flush();
@@ -103,11 +99,11 @@ fn answers_to_pings_of_the_old_connection_are_not_sent_again() {
 #[test]
 fn acknowledged_texts_are_let_go_of() {
     let (outbox, first) = retaining();
-    first.acknowledge_texts(0, 0);
+    first.set_texts_arrived(0, 0);
     push(&outbox, "one");
     push(&outbox, "two");
     first.flush();
-    first.acknowledge_texts(2, 0);
+    first.set_texts_arrived(2, 0);
     outbox.trim();
     outbox.detach();
     assert_eq!(outbox.take_undelivered(), ["two"]);
@@ -123,7 +119,7 @@ fn an_outbox_may_begin_to_retain_in_the_middle_of_its_stream() {
     outbox.retain();
     push(&outbox, "after");
     first.flush();
-    first.acknowledge_texts(2, 1);
+    first.set_texts_arrived(2, 1);
     outbox.detach();
     assert_eq!(outbox.take_undelivered(), ["after"]);
 }
@@ -131,7 +127,7 @@ fn an_outbox_may_begin_to_retain_in_the_middle_of_its_stream() {
 #[test]
 fn behind_a_shut_gate_only_probes_pass() {
     let (outbox, first) = retaining();
-    first.acknowledge_texts(1, 0);
+    first.set_texts_arrived(1, 0);
     push(&outbox, "kept");
     outbox.detach();
     let second = attach(&outbox, 2, true);

@@ -1,6 +1,6 @@
 use super::workshop::{connect, hub, say, settings};
 use crate::{
-    hub::{Settings, coordinator::Loss, transport::Transport},
+    hub::{Settings, coordinator::Loss},
     protocol::{Text, close::CloseReason},
 };
 
@@ -114,7 +114,7 @@ fn a_peer_that_does_not_keep_up_goes_and_the_others_are_told() {
     }
     assert_eq!(b.closed(), Some(CloseReason::Slow));
     assert_eq!(a.news(), ["connect:berta", "disconnect:berta"]);
-    let noted = notebook.0.lock();
+    let noted = notebook.lines();
     assert!(noted.contains(&"warning slow-peer".to_owned()), "{noted:?}");
     assert!(noted.contains(&"disconnect db berta slow".to_owned()), "{noted:?}");
 }
@@ -151,6 +151,6 @@ fn message_events_come_only_while_they_are_wanted() {
     say(&anna, &["unseen"]);
     hub.want_messages(true);
     say(&anna, &["to:berta;seen", "ping"]);
-    let noted = notebook.0.lock();
+    let noted = notebook.lines();
     assert_eq!(noted[1..], ["message anna! seen"]);
 }

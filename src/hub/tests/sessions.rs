@@ -11,7 +11,7 @@ fn joining_and_leaving_are_told_to_the_others() {
     let (berta, _) = connect(&hub, "db", "berta");
     berta.lost(Loss::Fin);
     assert_eq!(a.news(), ["connect:berta", "disconnect:berta"]);
-    assert_eq!(*notebook.0.lock(), ["connect db anna!", "connect db berta", "disconnect db berta fin"]);
+    assert_eq!(notebook.lines(), ["connect db anna!", "connect db berta", "disconnect db berta fin"]);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_closed_hub_says_goodbye_and_takes_nobody() {
     let (_, a) = connect(&hub, "db", "anna!");
     hub.close();
     assert_eq!(a.closed(), Some(CloseReason::Shutdown));
-    assert_eq!(notebook.0.lock().last().unwrap(), "disconnect db anna! shutdown");
+    assert_eq!(notebook.lines().last().unwrap(), "disconnect db anna! shutdown");
     let refused = hub.connect("db", "berta", 100, |_, _| unreachable!());
     assert_eq!(refused.err(), Some(Refused::Stopping));
 }

@@ -1,10 +1,11 @@
 //! What of the traffic the owner is shown.
 
-use super::workshop::*;
+use super::workshop::{connect, hub, say, settings};
+use crate::hub::testing::Notebook;
 
 fn traces(notebook: &Notebook) -> Vec<String> {
-    let lines = notebook.0.lock();
-    lines.iter().filter(|line| line.starts_with("trace ")).cloned().collect()
+    let lines = notebook.lines();
+    lines.into_iter().filter(|line| line.starts_with("trace ")).collect()
 }
 
 #[test]
