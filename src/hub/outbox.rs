@@ -159,7 +159,7 @@ impl Outbox {
     /// With `gated`, what is in it is kept back until [`Outbox::open_gate`].
     pub fn attach(&self, link: LinkId, transport: Arc<dyn Transport>, first: &str, gated: bool) {
         let mut state = self.state.lock();
-        let waiting = state.stream.take_segments();
+        let waiting = state.take_waiting();
         state.stream.push_text(&Bytes::copy_from_slice(first.as_bytes()));
         if gated {
             let bytes = waiting.iter().map(Bytes::len).sum();
@@ -218,9 +218,8 @@ impl Outbox {
     /// The texts that the peer has not got, oldest first. The outbox is empty afterwards. Only of a detached outbox.
     pub fn take_undelivered(&self) -> Vec<Bytes> {
         let mut state = self.state.lock();
-        let gate = state.gate.take().unwrap_or_default();
-        state.stream.append(gate.kept);
-        state.stream.append(gate.since);
+        let waiting = state.take_waiting();
+        state.stream.append(waiting);
         state.stream.take_texts()
     }
 
@@ -299,6 +298,16 @@ impl State {
 
     fn ring(&mut self) -> Pushed {
         if std::mem::replace(&mut self.rung, true) { Pushed::Queued } else { Pushed::First }
+    }
+
+    /// Takes out what waits for the next connection. What went past a shut gate is not in it: it asked the peer on the
+    /// connection before.
+    fn take_waiting(&mut self) -> Vec<Bytes> {
+        let segments = self.stream.take_segments();
+        match self.gate.take() {
+            Some(gate) => [gate.kept, gate.since].concat(),
+            None => segments,
+        }
     }
 
     fn push_behind_gate(&mut self, frames: Bytes) -> Pushed {

@@ -153,6 +153,30 @@ fn another_peer_under_the_same_id_does_not_get_what_was_kept() {
 }
 
 #[test]
+fn what_waits_behind_a_gate_waits_behind_the_next_one_too() {
+    for same in [true, false] {
+        let (outbox, first) = retaining();
+        first.set_texts_arrived(1, 0);
+        push(&outbox, "kept");
+        outbox.detach();
+        let second = attach(&outbox, 2, true);
+        outbox.push_probe(&Bytes::from_static(b"probe"));
+        push(&outbox, "since");
+        second.flush();
+        second.set_texts_arrived(1, 0);
+        outbox.detach();
+        // What asked the peer on the connection before means nothing on this one.
+        let third = attach(&outbox, 3, true);
+        push(&outbox, "last");
+        assert_eq!(third.texts(), [WELCOME]);
+        outbox.open_gate(same);
+        third.flush();
+        let expected: &[&str] = if same { &[WELCOME, "kept", "since", "last"] } else { &[WELCOME, "last"] };
+        assert_eq!(third.texts(), expected);
+    }
+}
+
+#[test]
 fn an_old_connection_cannot_write_any_more() {
     let (outbox, first) = retaining();
     outbox.detach();
