@@ -27,7 +27,7 @@ impl ClusterCoordinator {
     pub(super) fn recognise(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
         self.sessions.set_standing(peer, Standing::AceBase);
         self.farewells.end(peer);
-        if self.config.resume_window > 0 {
+        if self.config.resume_window > 0 || self.config.follows_requests() {
             out.push(Action::Retain { peer: peer.to_owned() });
         }
         if peer == MASTER {

@@ -154,6 +154,11 @@ impl Outbox {
         self.state.lock().stream.keep();
     }
 
+    /// It keeps what was sent until it is acknowledged.
+    pub fn retains(&self) -> bool {
+        self.state.lock().stream.keeps()
+    }
+
     /// Gives the outbox to a connection. `first` (the welcome) is sent before anything that is in it.
     ///
     /// With `gated`, what is in it is kept back until [`Outbox::open_gate`].

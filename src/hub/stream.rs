@@ -64,6 +64,11 @@ impl Stream {
         self.keep_from.get_or_insert(self.end);
     }
 
+    /// What is sent is kept until it is acknowledged.
+    pub(super) fn keeps(&self) -> bool {
+        self.keep_from.is_some()
+    }
+
     /// Appends whole frames that were written elsewhere next to what is there: small ones.
     pub(super) fn push_copy(&mut self, frames: &[u8]) {
         self.tail.extend_from_slice(frames);

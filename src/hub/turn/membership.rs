@@ -107,7 +107,10 @@ impl Turn<'_> {
         let fate =
             self.coordinate(|coordinator, now, actions| coordinator.lost(id, loss, now, actions)).unwrap_or(Fate::End);
         match fate {
-            Fate::End => self.end(id, loss.label()),
+            Fate::End => {
+                self.take_mail_back(id, loss);
+                self.end(id, loss.label());
+            }
             Fate::Keep => {
                 if let Some(peer) = self.state.peers.get_mut(id) {
                     peer.presence = Presence::Away(loss);
@@ -118,6 +121,17 @@ impl Turn<'_> {
         self.carry_out();
     }
 
+    /// What a peer has not got by a connection that is gone, or is cut off, may be owed to it on its next one.
+    fn take_mail_back(&self, id: &str, loss: Loss) {
+        let is_still_sent = matches!(loss, Loss::Closed | Loss::Violation | Loss::Kicked);
+        if let Some(peer) = self.state.peers.get(id)
+            && !is_still_sent
+            && peer.outbox.retains()
+        {
+            peer.outbox.detach();
+        }
+    }
+
     /// Removes a peer and tells the others.
     pub(super) fn end(&mut self, id: &Arc<str>, reason: &'static str) {
         let Some(peer) = self.state.peers.remove(id) else { return };
@@ -125,11 +139,10 @@ impl Turn<'_> {
         self.state.past.sent += peer.outbox.traffic();
         self.notify_others(id, &protocol::disconnect_notice(id));
         self.office.tell(Event::Disconnect { db: self.name.clone(), id: id.clone(), reason });
-        // What is left of a connection that is being closed is still sent; of a kept session it goes to the
-        // coordinator.
-        let undelivered = match peer.presence {
-            Presence::Away(_) => peer.outbox.take_undelivered(),
-            Presence::Connected(_) => Vec::new(),
+        // What is left of a connection that is being closed is still sent; else it goes to the coordinator.
+        let undelivered = match peer.outbox.transport() {
+            None => peer.outbox.take_undelivered(),
+            Some(_) => Vec::new(),
         };
         self.coordinate(|coordinator, now, actions| coordinator.ended(id, undelivered, now, actions));
     }
