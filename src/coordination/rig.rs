@@ -1,193 +1,185 @@
-//! A hub for tests: it carries out what the coordinator wants done as the real one does, with a clock that the test
-//! moves.
+//! A real hub for the tests of coordination: one database, its peers' connections, and what is said by them.
+//!
+//! A convenience over `hub::testing`: it drives the hub by its public face, and looks at the coordinator only for what
+//! that does not show.
 
-use std::collections::{BTreeMap, VecDeque};
-
-use bytes::Bytes;
-
-use super::{ClusterCoordinator, CoordinationConfig, message::MASTER};
-use crate::{
-    acebase::Note,
-    clock::Millis,
-    hub::coordinator::{Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Return, Ticket, Verdict},
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
-/// Milliseconds since the Unix epoch when a rig's clock is 0.
-pub(super) const EPOCH_MS: u64 = 1_700_000_000_000;
+use super::{ClusterCoordinator, CoordinationConfig, master::Master, message::MASTER};
+use crate::{
+    acebase::{Lock, Note, Status},
+    clock::{Clock, Millis},
+    hub::{
+        Hub, PeerHandle, Settings,
+        coordinator::{Decision, Loss, Verdict},
+        event::Event,
+        testing::{self, Answer, Caller, EPOCH_MS, HandClock, Lobby, Notebook, Watch, Wire},
+    },
+    protocol::Text,
+};
 
-#[derive(Debug, Default)]
-struct Mailbox {
-    connected: bool,
-    gate_is_shut: bool,
-    retained: bool,
-    probes: VecDeque<Bytes>,
-    kept: VecDeque<Bytes>,
-    /// What came behind a shut gate.
-    since_return: VecDeque<Bytes>,
+const DB: &str = "db";
+
+/// Bytes that may wait for a peer: more than is ever said here.
+const MAX_QUEUE: usize = 1 << 30;
+
+/// What is announced as the longest text of a frame. Nobody here heeds it.
+const MAX_PAYLOAD: usize = 16_384;
+
+/// Ticks that may be due in one moment: for each timer of the coordinator, for each peer, and some more.
+const MAX_TICKS_AT_ONCE: usize = 10_000;
+
+/// One connection, as its process has it.
+struct Connection {
+    handle: PeerHandle,
+    wire: Wire,
 }
 
-/// A coordinator, with what it has said and a clock that the test moves.
-#[derive(Debug)]
+impl Connection {
+    fn is_open(&self) -> bool {
+        self.wire.closed().is_none()
+    }
+}
+
+/// A cluster's hub, as the tests of coordination see it.
 pub(super) struct Rig {
-    pub(super) coordinator: ClusterCoordinator,
-    pub(super) now: Millis,
+    hub: Hub,
+    clock: Arc<HandClock>,
+    notebook: Arc<Notebook>,
+    watch: Watch<ClusterCoordinator>,
+    lobby: Lobby,
+    /// Those that the test has not lost.
+    connections: BTreeMap<String, Connection>,
     pub(super) notes: Vec<Note>,
-    /// How many masters there have been, as the coordinator sees it.
+    /// How many masters there have been, as the hub has told.
     pub(super) master_identity: u64,
     /// Nothing that they read ends masters any more.
     pub(super) masters_are_immune: bool,
     /// Whether the last returned master was taken for the one that was there, until the test takes it.
     pub(super) identified: Option<bool>,
     /// What connections that wait were told and the test has not taken, oldest first.
-    pub(super) decisions: VecDeque<(Ticket, Decision)>,
-    mailboxes: BTreeMap<String, Mailbox>,
-    tickets: u64,
+    pub(super) decisions: VecDeque<(Caller, Decision)>,
 }
 
 impl Rig {
     pub(super) fn new(config: CoordinationConfig) -> Self {
+        let (clock, notebook) = (Arc::new(HandClock::default()), Arc::new(Notebook::default()));
+        let (watch, coordinators) = Watch::new(maker(config));
+        let settings = Settings {
+            max_queue: MAX_QUEUE,
+            max_payload: MAX_PAYLOAD,
+            download_large: false,
+            coordinators: Some(coordinators),
+        };
         Self {
-            coordinator: ClusterCoordinator::new(config, |now| EPOCH_MS + now),
-            now: 0,
+            hub: Hub::new(settings, notebook.clone(), clock.clone(), Box::new(|| {})),
+            clock,
+            notebook,
+            watch,
+            lobby: Lobby::default(),
+            connections: BTreeMap::new(),
             notes: Vec::new(),
             master_identity: 0,
             masters_are_immune: false,
             identified: None,
             decisions: VecDeque::new(),
-            tickets: 0,
-            mailboxes: BTreeMap::new(),
         }
     }
 
     /// A connection asks to come in under this id.
-    pub(super) fn ask_in(&mut self, id: &str) -> (Ticket, Entry) {
-        self.tickets += 1;
-        let (ticket, mut out) = (Ticket(self.tickets), Vec::new());
-        let other = if self.is_connected(id) { Incumbent::Connected } else { Incumbent::Absent };
-        let entry = self.coordinator.admit(id, ticket, other, self.now, &mut out);
-        self.carry_out(out);
-        (ticket, entry)
+    pub(super) fn ask_in(&mut self, id: &str) -> (Caller, Answer) {
+        let asked = self.lobby.ask_in(&self.hub, DB, id);
+        self.hear();
+        asked
     }
 
     /// A connection waits no longer.
-    pub(super) fn withdraw(&mut self, ticket: Ticket) {
-        self.decisions.retain(|(told, _)| *told != ticket);
-        let mut out = Vec::new();
-        self.coordinator.withdraw(ticket, self.now, &mut out);
-        self.carry_out(out);
+    pub(super) fn withdraw(&mut self, caller: Caller) {
+        self.decisions.retain(|(told, _)| *told != caller);
+        self.lobby.leave(caller);
+        self.hear();
     }
 
     /// A connection under this id, new or once more, to which the door is open.
     pub(super) fn connect(&mut self, id: &str) -> Result<(), String> {
-        let (ticket, entry) = self.ask_in(id);
-        match entry {
-            Entry::Open | Entry::Kept => self.enter(id, ticket),
-            Entry::Wait => {
-                self.withdraw(ticket);
+        let (caller, answer) = self.ask_in(id);
+        match answer {
+            Answer::Come => self.enter(id, caller),
+            Answer::Wait => {
+                self.withdraw(caller);
                 return Err("it would have to wait".to_owned());
             }
-            Entry::Refused(reason) => return Err(reason),
+            Answer::Out(refused) => return Err(refused.to_string()),
         }
         Ok(())
     }
 
-    /// A connection that was let in has come in.
-    pub(super) fn enter(&mut self, id: &str, ticket: Ticket) {
-        self.take_in(id);
-        self.withdraw(ticket);
+    /// A connection that was let in has come in, and has read that it is welcome.
+    pub(super) fn enter(&mut self, id: &str, caller: Caller) {
+        let (handle, wire) = testing::connect(&self.hub, DB, id, MAX_PAYLOAD).unwrap();
+        assert!(wire.read().is_some_and(|text| text.starts_with("welcome:")), "{id} is not welcome");
+        self.connections.insert(id.to_owned(), Connection { handle, wire });
+        self.withdraw(caller);
     }
 
-    fn take_in(&mut self, id: &str) {
-        if !self.mailboxes.contains_key(id) {
-            return self.join(id);
-        }
-        let mut out = Vec::new();
-        let back = self.coordinator.returned(id, self.now, &mut out);
-        if back == Return::Renew {
-            self.carry_out(out);
-            self.end(id);
-            return self.join(id);
-        }
-        let mailbox = self.mailboxes.get_mut(id).unwrap();
-        mailbox.connected = true;
-        mailbox.probes.clear();
-        // Behind a gate that was shut already, all of it is kept for whom it was meant.
-        let since_return = std::mem::take(&mut mailbox.since_return);
-        mailbox.kept.extend(since_return);
-        mailbox.gate_is_shut = back == Return::Identify;
-        self.carry_out(out);
+    /// The other side has ended a connection, which the hub is not told yet.
+    #[cfg(test)]
+    pub(super) fn hang_up(&mut self, id: &str) {
+        self.connections[id].wire.set_hung_up(true);
     }
 
-    fn join(&mut self, id: &str) {
-        self.master_identity += u64::from(id == MASTER);
-        self.mailboxes.insert(id.to_owned(), Mailbox { connected: true, ..Default::default() });
-        self.tell_others(id, &format!("connect:{id}"));
-        let mut out = Vec::new();
-        self.coordinator.joined(id, self.now, &mut out);
-        self.carry_out(out);
-    }
-
+    /// A connection breaks. What its peer has not read has not arrived.
     pub(super) fn lose(&mut self, id: &str, loss: Loss) {
-        let mut out = Vec::new();
-        let fate = self.coordinator.lost(id, loss, self.now, &mut out);
-        self.carry_out(out);
-        if fate == Fate::End {
-            return self.end(id);
-        }
-        let mailbox = self.mailboxes.get_mut(id).unwrap();
-        mailbox.connected = false;
-        assert!(mailbox.retained, "a session is kept whose mail is not");
+        let connection = self.connections.remove(id).unwrap_or_else(|| panic!("{id} has no connection"));
+        connection.handle.lost(loss);
+        self.hear();
     }
 
-    fn end(&mut self, id: &str) {
-        let Some(mailbox) = self.mailboxes.remove(id) else { return };
-        self.tell_others(id, &format!("disconnect:{id}"));
-        let undelivered = mailbox.kept.into_iter().chain(mailbox.since_return).collect();
-        let mut out = Vec::new();
-        self.coordinator.ended(id, undelivered, self.now, &mut out);
-        self.carry_out(out);
-    }
-
-    /// `id` sends a text, to one peer or to all others.
+    /// `id` sends a text, to one peer or to all others. What a connection says that the hub has closed, nobody gets.
     pub(super) fn send(&mut self, id: &str, to: Option<&str>, text: &str) -> Verdict {
-        let mut out = Vec::new();
-        let address = to.map_or(Address::Others, Address::Peer);
-        let verdict = self.coordinator.received(id, address, &Bytes::from(text.to_owned()), self.now, &mut out);
-        self.carry_out(out);
-        if verdict == Verdict::Forward {
-            match to {
-                Some(to) => self.post(to, Bytes::from(text.to_owned())),
-                None => self.tell_others(id, text),
+        let said = to.map_or_else(|| text.to_owned(), |to| format!("to:{to};{text}"));
+        let connection = self.connections.get(id).unwrap_or_else(|| panic!("{id} has no connection"));
+        connection.handle.receive(std::iter::once(Text::from(said)));
+        self.hear();
+        self.watch.look().take_verdict().unwrap_or(Verdict::Taken)
+    }
+
+    /// Lets time pass, with a tick whenever the hub wants one.
+    pub(super) fn advance(&mut self, millis: u64) {
+        let end = self.now() + millis;
+        let (mut ticks, mut ticked_at) = (0, self.now());
+        while self.clock.moves_to_tick(&self.hub, end) {
+            ticks = if self.now() == ticked_at { ticks + 1 } else { 0 };
+            ticked_at = self.now();
+            assert!(ticks < MAX_TICKS_AT_ONCE, "time stands still: {self:?}");
+            self.hub.tick();
+            self.hear();
+        }
+    }
+
+    /// Takes note of what the hub has told.
+    fn hear(&mut self) {
+        for event in self.notebook.take() {
+            match event {
+                Event::Note { note, .. } => self.notes.push(note),
+                Event::Connect { id, .. } => self.master_identity += u64::from(*id == *MASTER),
+                _ => {}
             }
         }
-        verdict
-    }
-
-    /// Lets time pass, with a tick whenever the coordinator wants one.
-    pub(super) fn advance(&mut self, millis: u64) {
-        let end = self.now + millis;
-        while let Some(deadline) = self.coordinator.deadline().filter(|deadline| *deadline <= end) {
-            self.now = self.now.max(deadline);
-            self.tick();
-        }
-        self.now = end;
-    }
-
-    pub(super) fn tick(&mut self) {
-        let mut out = Vec::new();
-        self.coordinator.tick(self.now, &mut out);
-        self.carry_out(out);
+        self.decisions.extend(std::iter::from_fn(|| self.lobby.next_decision()));
+        self.identified = self.watch.look().take_identified().or(self.identified);
     }
 
     /// The next text that reaches a connected peer.
     pub(super) fn read(&mut self, id: &str) -> Option<String> {
-        let mailbox = self.mailboxes.get_mut(id).filter(|mailbox| mailbox.connected)?;
-        let text = match mailbox.probes.pop_front() {
-            Some(probe) => probe,
-            None if mailbox.gate_is_shut => return None,
-            None => mailbox.kept.pop_front()?,
-        };
-        Some(String::from_utf8(text.to_vec()).unwrap())
+        self.connections.get(id).filter(|connection| connection.is_open())?.wire.read()
     }
 
     /// All that reaches a peer now, without the hub's own notices.
@@ -196,83 +188,79 @@ impl Rig {
         std::iter::from_fn(|| self.read(id)).filter(|text| !text.starts_with("connect:")).collect()
     }
 
+    /// Nothing is there to be read by a connected peer.
+    pub(super) fn is_quiet(&self) -> bool {
+        let mut open = self.connections.values().filter(|connection| connection.is_open());
+        open.all(|connection| !connection.wire.has_news())
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
     pub(super) fn is_connected(&self, id: &str) -> bool {
-        self.mailboxes.get(id).is_some_and(|mailbox| mailbox.connected)
-    }
-
-    /// The request was given to a master before the one that has it.
-    pub(super) fn was_with_another_master(&self, worker: &str, id: &str) -> bool {
-        let requests = &self.coordinator.requests;
-        requests.find(worker, id).and_then(|seq| requests.get(seq)).is_some_and(|pending| pending.deliveries > 1)
-    }
-
-    /// Only probes reach the peer.
-    pub(super) fn is_gated(&self, id: &str) -> bool {
-        self.mailboxes.get(id).is_some_and(|mailbox| mailbox.gate_is_shut)
+        self.connections.get(id).is_some_and(Connection::is_open)
     }
 
     #[cfg(test)]
     pub(super) fn has_session(&self, id: &str) -> bool {
-        self.mailboxes.contains_key(id)
+        self.hub.clients(DB).iter().any(|client| *client.id == *id)
     }
 
-    /// Nothing is there to be read by a connected peer.
-    pub(super) fn is_quiet(&self) -> bool {
-        let connected = self.mailboxes.values().filter(|mailbox| mailbox.connected);
-        connected.into_iter().all(|mailbox| mailbox.probes.is_empty() && mailbox.kept.is_empty())
+    pub(super) fn locks(&self) -> Vec<Lock> {
+        self.hub.locks(DB)
     }
 
-    fn post(&mut self, to: &str, text: Bytes) {
-        if let Some(mailbox) = self.mailboxes.get_mut(to) {
-            let behind = if mailbox.gate_is_shut { &mut mailbox.since_return } else { &mut mailbox.kept };
-            behind.push_back(text);
-        }
+    pub(super) fn status(&self) -> Status {
+        self.hub.status(DB).unwrap_or_default()
     }
 
-    fn tell_others(&mut self, about: &str, text: &str) {
-        let others: Vec<String> = self.mailboxes.keys().filter(|id| *id != about).cloned().collect();
-        for other in others {
-            self.post(&other, Bytes::from(text.to_owned()));
-        }
+    /// When the hub wants its next tick.
+    pub(super) fn deadline(&self) -> Option<Millis> {
+        self.hub.next_deadline()
     }
 
-    fn carry_out(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            match action {
-                Action::Post { to, text } => self.post(&to, text),
-                Action::Probe { to, text } => {
-                    if let Some(mailbox) = self.mailboxes.get_mut(&to) {
-                        mailbox.probes.push_back(text);
-                    }
-                }
-                Action::Retain { peer } => {
-                    if let Some(mailbox) = self.mailboxes.get_mut(&peer) {
-                        mailbox.retained = true;
-                    }
-                }
-                Action::Identified { peer, same } => self.identify(&peer, same),
-                Action::End { peer } => self.end(&peer),
-                Action::Dismiss { peer } => self.lose(&peer, Loss::Closed),
-                Action::Decide { ticket, decision } => self.decisions.push_back((ticket, decision)),
-                Action::Note(note) => self.notes.push(note),
-            }
-        }
+    /// The hub has forgotten the database: nobody is there, and nothing is outstanding.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.hub.snapshot().is_empty()
     }
 
-    fn identify(&mut self, id: &str, same: bool) {
-        self.identified = Some(same);
-        if !same {
-            self.master_identity += 1;
-            self.tell_others(id, &format!("disconnect:{id}"));
-            self.tell_others(id, &format!("connect:{id}"));
-        }
-        let mailbox = self.mailboxes.get_mut(id).unwrap();
-        assert!(mailbox.gate_is_shut, "nobody was being identified");
-        mailbox.gate_is_shut = false;
-        if !same {
-            mailbox.kept.clear();
-        }
-        let since_return = std::mem::take(&mut mailbox.since_return);
-        mailbox.kept.extend(since_return);
+    /// Nothing is outstanding, whoever is there.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.watch.look().is_idle()
+    }
+
+    /// It is not known yet whether the master that is connected is the one that was there.
+    pub(super) fn master_is_asked(&self) -> bool {
+        self.watch.look().is_identifying(MASTER)
+    }
+
+    /// The request was given to a master before the one that has it.
+    pub(super) fn was_with_another_master(&self, worker: &str, id: &str) -> bool {
+        let requests = &self.watch.look().coordinator.requests;
+        requests.find(worker, id).and_then(|seq| requests.get(seq)).is_some_and(|pending| pending.deliveries > 1)
+    }
+}
+
+impl fmt::Debug for Rig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connections: Vec<&String> = self.connections.keys().collect();
+        let watched = self.watch.look();
+        f.debug_struct("Rig")
+            .field("now", &self.now())
+            .field("connections", &connections)
+            .field("watched", &*watched)
+            .finish()
+    }
+}
+
+/// Makes the coordinators of one hub. The hub forgets its database when nobody is left, and the next one begins, as
+/// each does, at another time of the day: so masters are marked by another name.
+fn maker(config: CoordinationConfig) -> impl Fn() -> ClusterCoordinator + Send + Sync {
+    let made = AtomicU64::new(0);
+    move || ClusterCoordinator {
+        master: Master::new(EPOCH_MS + made.fetch_add(1, Relaxed)),
+        ..ClusterCoordinator::new(config.clone(), |now| EPOCH_MS + now)
     }
 }

@@ -5,10 +5,7 @@ use super::{
     worker::{Belief, Worker},
     world::World,
 };
-use crate::{
-    acebase::{Lock, NoteKind},
-    hub::coordinator::Coordinator,
-};
+use crate::acebase::{Lock, NoteKind};
 
 impl World {
     /// What must be true at all times.
@@ -16,9 +13,9 @@ impl World {
     /// # Errors
     /// What is not so.
     pub fn check(&self) -> Result<(), String> {
-        let status = self.rig.coordinator.status();
+        let status = self.rig.status();
         let bound = self.config.max_requests;
-        if status.held_requests + status.delivered_requests > 2 * bound || self.rig.coordinator.locks().len() > bound {
+        if status.held_requests + status.delivered_requests > 2 * bound || self.rig.locks().len() > bound {
             return Err(format!("out of bounds: {status:?}"));
         }
         if let Some(note) = self.rig.notes.iter().find(|note| note.kind == NoteKind::MessageRefused) {
@@ -38,7 +35,7 @@ impl World {
     }
 
     fn check_conflicts(&self) -> Result<(), String> {
-        let now = self.rig.now;
+        let now = self.rig.now();
         let beliefs = self.workers.iter().flat_map(|worker| worker.beliefs.iter().map(move |belief| (worker, belief)));
         let valid: Vec<_> = beliefs.filter(|(_, belief)| belief.counts(now)).collect();
         for (worker, one) in &valid {
@@ -63,7 +60,7 @@ impl World {
     pub(super) fn check_all_answered(&self) -> Result<(), String> {
         let waits = |worker: &&Worker| !worker.pending.is_empty() || !worker.beliefs.is_empty();
         match self.workers.iter().find(waits) {
-            Some(worker) => Err(format!("unanswered: {worker:?}\n{:?}", self.rig.coordinator)),
+            Some(worker) => Err(format!("unanswered: {worker:?}\n{:?}", self.rig)),
             None => self.check_no_lock_is_left(),
         }
     }
@@ -71,7 +68,7 @@ impl World {
     fn check_no_lock_is_left(&self) -> Result<(), String> {
         // What was granted to a worker that was given up, it may never have heard of, and not release.
         let given_up = |lock: &Lock| self.workers.iter().any(|worker| worker.id == lock.peer && worker.was_given_up);
-        match self.rig.coordinator.locks().iter().find(|lock| !given_up(lock)) {
+        match self.rig.locks().iter().find(|lock| !given_up(lock)) {
             Some(lock) => Err(format!("a lock that nobody holds: {lock:?}")),
             None => Ok(()),
         }

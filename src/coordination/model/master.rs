@@ -9,15 +9,11 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        DEFAULT_MASTER_WARM_UP_MS,
-        message::MASTER,
-        rig::{EPOCH_MS, Rig},
-    },
+    super::{DEFAULT_MASTER_WARM_UP_MS, message::MASTER, rig::Rig},
     LOCK_TIMEOUT_MS,
     worker::POISON,
 };
-use crate::clock::Millis;
+use crate::{clock::Millis, hub::testing::EPOCH_MS};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
@@ -137,16 +133,16 @@ impl Master {
                 if message.get("to").is_none() {
                     let hello = format!(r#"{{"type":"hello","from":"[master]","to":"{from}"}}"#);
                     self.wire.push_back((Some(from.clone()), hello));
-                } else if !rig.is_gated(MASTER) {
+                } else if !rig.master_is_asked() {
                     self.marks_read += 1;
                 }
                 self.peers.insert(from);
             }
             "bye" => drop(self.peers.remove(&from)),
-            "lock-request" => self.lock(from, id, &message["data"], rig.now),
-            "unlock-request" => self.unlock(&from, &id, lock, rig.now),
+            "lock-request" => self.lock(from, id, &message["data"], rig.now()),
+            "unlock-request" => self.unlock(&from, &id, lock, rig.now()),
             "move-lock-request" => self.move_lock(&from, &id, lock),
-            "request" if rig.now < self.arrived + DEFAULT_MASTER_WARM_UP_MS => {
+            "request" if rig.now() < self.arrived + DEFAULT_MASTER_WARM_UP_MS => {
                 return Err("a request that needs tables, too early".to_owned());
             }
             "request" if message["data"]["type"] == "index.create" => self.create_index(from, id)?,

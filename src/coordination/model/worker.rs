@@ -6,14 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        handover::ENDS_MASTERS,
-        message::MASTER,
-        rig::{EPOCH_MS, Rig},
-    },
+    super::{handover::ENDS_MASTERS, message::MASTER, rig::Rig},
     LOCK_TIMEOUT_MS,
 };
-use crate::{clock::Millis, hub::coordinator::Loss};
+use crate::{
+    clock::Millis,
+    hub::{coordinator::Loss, testing::EPOCH_MS},
+};
 
 /// What a worker has asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -204,7 +203,7 @@ impl Worker {
                     return Err("news out of order".to_owned());
                 }
             }
-            "lock-result" | "unlock-result" | "result" => return self.is_answered(rig.now, message),
+            "lock-result" | "unlock-result" | "result" => return self.is_answered(rig.now(), message),
             _ => {}
         }
         Ok(())

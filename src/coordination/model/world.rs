@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     clock::Millis,
-    hub::coordinator::{Coordinator, Decision, Entry, Loss, Ticket},
+    hub::{
+        coordinator::{Decision, Loss},
+        testing::{Answer, Caller},
+    },
 };
 
 /// How long the clock may move, at once or step by step, before a connected master is given the time to say who it is,
@@ -42,7 +45,7 @@ const ROUNDS: usize = 1_000;
 /// A master process that waits for the place of another one.
 #[derive(Debug, Clone)]
 struct Rival {
-    ticket: Ticket,
+    caller: Caller,
     since: Millis,
     /// What it was told when it was to stand by.
     told: Option<Bytes>,
@@ -103,8 +106,20 @@ impl World {
     fn act(&mut self, step: &Step) -> Result<(), String> {
         match *step {
             Step::Start(slot) => self.start_worker(slot),
-            Step::Lose(worker, loss) => self.lose_worker(worker, loss),
-            Step::Return(worker) => self.return_worker(worker),
+            Step::Lose(worker, loss) => {
+                // The hub sends the rest before it closes.
+                if matches!(loss, Loss::Closed | Loss::Kicked) {
+                    self.worker_reads(worker, usize::MAX)?;
+                }
+                self.lose_worker(worker, loss);
+            }
+            Step::Return(worker) => {
+                // Without sessions a connection that is replaced is closed in the same way.
+                if self.config.resume_window == 0 {
+                    self.worker_reads(worker, usize::MAX)?;
+                }
+                self.return_worker(worker);
+            }
             Step::Die(worker, loss) => self.end_worker(worker, loss),
             Step::Bye(worker, loss) => {
                 // A closing database waits for its locks.
@@ -133,7 +148,7 @@ impl World {
             Step::Rival => self.rival_comes(),
             Step::RivalLeaves => {
                 if let Some(rival) = self.rival.take() {
-                    self.rig.withdraw(rival.ticket);
+                    self.rig.withdraw(rival.caller);
                 }
             }
             Step::TakeOver => return self.take_over(),
@@ -193,7 +208,7 @@ impl World {
     }
 
     fn lose_worker(&mut self, worker: usize, loss: Loss) {
-        let now = self.rig.now;
+        let now = self.rig.now();
         self.with(worker, |worker, rig| {
             rig.lose(&worker.id, loss);
             worker.away = Some((loss, now));
@@ -203,7 +218,7 @@ impl World {
 
     fn return_worker(&mut self, worker: usize) {
         if let Some(worker) = self.workers.get_mut(worker) {
-            worker.is_back(self.rig.now);
+            worker.is_back(self.rig.now());
             self.rig.connect(&worker.id).unwrap();
         }
     }
@@ -228,11 +243,11 @@ impl World {
 
     fn rival_comes(&mut self) {
         if self.on_air.is_some() && self.rival.is_none() {
-            let (ticket, entry) = self.rig.ask_in(MASTER);
+            let (caller, answer) = self.rig.ask_in(MASTER);
             // The master may have said `bye`.
-            match entry {
-                Entry::Wait => self.rival = Some(Rival { ticket, since: self.rig.now, told: None }),
-                _ => self.rig.withdraw(ticket),
+            match answer {
+                Answer::Wait => self.rival = Some(Rival { caller, since: self.rig.now(), told: None }),
+                _ => self.rig.withdraw(caller),
             }
         }
     }
@@ -244,13 +259,13 @@ impl World {
         // One that was dismissed, and is back, is left without a word.
         let waits = self.rival.as_ref().filter(|rival| rival.told.is_some());
         // One that is being identified would rightly count as a new one.
-        let Some(until) = waits.map(|rival| rival.since + ANSWER_TIMEOUT_MS).filter(|_| !self.rig.is_gated(MASTER))
+        let Some(until) = waits.map(|rival| rival.since + ANSWER_TIMEOUT_MS).filter(|_| !self.rig.master_is_asked())
         else {
             return Ok(());
         };
-        self.rig.advance(until.saturating_sub(self.rig.now));
+        self.rig.advance(until.saturating_sub(self.rig.now()));
         self.give_up_workers();
-        self.masters.iter_mut().for_each(|master| master.time_passes(self.rig.now));
+        self.masters.iter_mut().for_each(|master| master.time_passes(self.rig.now()));
         self.note_identity()?;
         self.hear_decisions()
     }
@@ -258,20 +273,20 @@ impl World {
     /// What the hub has decided about whom waits. It is let in only where no master is that has shown to be alive.
     fn hear_decisions(&mut self) -> Result<(), String> {
         self.notice_dismissal();
-        while let Some((ticket, decision)) = self.rig.decisions.pop_front() {
-            let Some(rival) = self.rival.as_mut().filter(|rival| rival.ticket == ticket) else {
+        while let Some((caller, decision)) = self.rig.decisions.pop_front() {
+            let Some(rival) = self.rival.as_mut().filter(|rival| rival.caller == caller) else {
                 return Err(format!("{decision:?} for somebody who does not wait"));
             };
             match decision {
                 Decision::StandBy(text) => rival.told = Some(text),
                 Decision::Refuse(_) => {
                     self.rival = None;
-                    self.rig.withdraw(ticket);
+                    self.rig.withdraw(caller);
                 }
                 Decision::LetIn => self.rival_enters()?,
             }
         }
-        if self.rival.as_ref().is_some_and(|rival| rival.since + LONGEST_WAIT_MS < self.rig.now) {
+        if self.rival.as_ref().is_some_and(|rival| rival.since + LONGEST_WAIT_MS < self.rig.now()) {
             return Err("a newcomer is not told what becomes of it".to_owned());
         }
         Ok(())
@@ -280,11 +295,11 @@ impl World {
     fn rival_enters(&mut self) -> Result<(), String> {
         let Some(rival) = self.rival.take() else { return Ok(()) };
         let is_there = self.on_air.is_some_and(|master| !self.masters[master].said_bye);
-        let was_silent = rival.told.is_some() && self.rig.now - rival.since == ANSWER_TIMEOUT_MS;
+        let was_silent = rival.told.is_some() && self.rig.now() - rival.since == ANSWER_TIMEOUT_MS;
         if is_there && !was_silent {
             return Err("a second master is let in beside one that lives".to_owned());
         }
-        self.enter_master(None, rival.ticket)?;
+        self.enter_master(None, rival.caller)?;
         match (rival.told, self.on_air) {
             (Some(text), Some(master)) => self.masters[master].is_told(&self.rig, &text),
             _ => Ok(()),
@@ -293,19 +308,19 @@ impl World {
 
     /// A master connects: one that lives, or a new one.
     fn connect_master(&mut self, which: Option<usize>) -> Result<(), String> {
-        let (ticket, entry) = self.rig.ask_in(MASTER);
-        match entry {
-            Entry::Open | Entry::Kept => self.enter_master(which, ticket),
-            Entry::Wait | Entry::Refused(_) => {
-                self.rig.withdraw(ticket);
+        let (caller, answer) = self.rig.ask_in(MASTER);
+        match answer {
+            Answer::Come => self.enter_master(which, caller),
+            Answer::Wait | Answer::Out(_) => {
+                self.rig.withdraw(caller);
                 self.hear_decisions()
             }
         }
     }
 
-    fn enter_master(&mut self, which: Option<usize>, ticket: Ticket) -> Result<(), String> {
+    fn enter_master(&mut self, which: Option<usize>, caller: Caller) -> Result<(), String> {
         let identity = self.rig.master_identity;
-        self.rig.enter(MASTER, ticket);
+        self.rig.enter(MASTER, caller);
         if let Some(replaced) = self.on_air.take() {
             self.is_disturbed = true;
             // Its connection is closed by the hub.
@@ -320,7 +335,7 @@ impl World {
             self.questions += 1;
         } else {
             self.questions = 0;
-            self.masters[master].begins(self.rig.master_identity, self.rig.now);
+            self.masters[master].begins(self.rig.master_identity, self.rig.now());
         }
         self.note_identity()?;
         self.hear_decisions()
@@ -411,7 +426,7 @@ impl World {
         }
         self.questions = 0;
         if !taken_for_same {
-            master.begins(self.rig.master_identity, self.rig.now);
+            master.begins(self.rig.master_identity, self.rig.now());
             master.marks_read = QUESTIONS_BORNE;
         }
         Ok(())
@@ -425,12 +440,12 @@ impl World {
             self.silence = 0;
         }
         self.silence += millis;
-        let end = self.rig.now + millis;
-        while self.rig.now < end {
-            let step = (end - self.rig.now).min(MASTER_IS_SILENT_MS);
+        let end = self.rig.now() + millis;
+        while self.rig.now() < end {
+            let step = (end - self.rig.now()).min(MASTER_IS_SILENT_MS);
             self.rig.advance(step);
             self.give_up_workers();
-            self.masters.iter_mut().for_each(|master| master.time_passes(self.rig.now));
+            self.masters.iter_mut().for_each(|master| master.time_passes(self.rig.now()));
             let connected = self.on_air;
             for (number, master) in self.masters.iter_mut().enumerate() {
                 if connected != Some(number) {
@@ -457,7 +472,7 @@ impl World {
 
     /// Workers that have been away for longer than the hub waits for them.
     fn give_up_workers(&mut self) {
-        let (now, absence) = (self.rig.now, self.absence());
+        let (now, absence) = (self.rig.now(), self.absence());
         for worker in &mut self.workers {
             if worker.away.is_some_and(|(_, since)| now - since >= absence) {
                 worker.is_given_up();
@@ -490,9 +505,9 @@ impl World {
         self.return_workers();
         let failed = self.failures();
         let longest = 3 * LOCK_TIMEOUT_MS + self.config.master_timeout;
-        let until = self.rig.now + longest;
+        let until = self.rig.now() + longest;
         self.settle(true)?;
-        while self.rig.now < until && self.check_all_answered().is_err() {
+        while self.rig.now() < until && self.check_all_answered().is_err() {
             self.pass(REST_MS)?;
             self.settle(true)?;
         }
@@ -540,9 +555,8 @@ impl World {
         self.hear_decisions()?;
         self.lose_master(Loss::Closed, 0, 0)?;
         self.pass(self.absence().max(LOCK_TIMEOUT_MS) + 1)?;
-        let coordinator = &self.rig.coordinator;
-        if !coordinator.is_idle() || !coordinator.locks().is_empty() || coordinator.deadline().is_some() {
-            return Err(format!("something is left: {coordinator:?}"));
+        if !self.rig.is_forgotten() || self.rig.deadline().is_some() {
+            return Err(format!("something is left: {:?}", self.rig));
         }
         Ok(())
     }

@@ -80,7 +80,7 @@ fn requests_go_from_workers_to_the_master_and_are_answered_otherwise() {
     for to in [MASTER, ANN] {
         is_kept_back(&mut rig, MASTER, Some(to), &lock(MASTER, "r"));
     }
-    assert!(rig.read_all(MASTER).is_empty() && rig.read_all(BOB).is_empty() && rig.coordinator.is_idle());
+    assert!(rig.read_all(MASTER).is_empty() && rig.read_all(BOB).is_empty() && rig.is_idle());
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_request_that_no_master_can_take_is_refused_in_the_way_that_its_client_can_b
         assert!(ok == (answer["data"]["ok"] == json!(false)), "{answer}");
         assert!(rig.read_all(MASTER).is_empty(), "{data}");
     }
-    assert!(rig.coordinator.is_idle());
+    assert!(rig.is_idle());
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_lock_is_released_by_its_holder_only_however_its_number_is_written() {
     let twice = format!(r#"{{"type":"unlock-request","id":"r","from":"{BOB}","data":{{"id":8,"id":3}}}}"#);
     assert_eq!(rig.send(BOB, Some(MASTER), &twice), Verdict::Taken);
     assert!(rig.read_all(MASTER).is_empty());
-    assert_eq!(rig.coordinator.locks()[0].peer, ANN);
+    assert_eq!(rig.locks()[0].peer, ANN);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn an_answer_that_its_worker_cannot_take_fails_the_request() {
         assert_eq!(answer(&mut rig, ANN, kind, "r", rest.clone()), Verdict::Taken);
         let failure = json_of(&rig.read_all(ANN)[0]);
         assert_eq!((&failure["id"], &failure["ok"]), (&json!("r"), &json!(false)), "{rest}");
-        assert!(rig.coordinator.is_idle() && count(&rig, NoteKind::MessageRefused) == 1);
+        assert!(rig.is_idle() && count(&rig, NoteKind::MessageRefused) == 1);
     }
     let mut rig = settled_rig(&[MASTER, ANN]);
     ask(&mut rig, ANN, "request", "r", json!({"type": "kit.add", "key": "name"}));

@@ -21,7 +21,7 @@ fn a_peer_that_said_bye_is_let_go_when_it_has_told_the_rest() {
     assert!(!rig.has_session(ANN));
     let seen = rig.read_all(BOB);
     assert!(seen[1].contains("event") && seen[2] == format!("disconnect:{ANN}"), "{seen:?}");
-    assert_eq!(rig.coordinator.deadline(), None);
+    assert_eq!(rig.deadline(), None);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn everything_can_be_switched_off() {
     rig.read_all(ANN);
     rig.lose(BOB, Loss::Fin);
     assert_eq!(rig.read_all(ANN), [format!("disconnect:{BOB}")]);
-    assert!(rig.coordinator.is_idle() && rig.coordinator.deadline().is_none());
+    assert!(rig.is_idle() && rig.deadline().is_none());
 }
 
 #[test]
@@ -97,5 +97,5 @@ fn what_does_not_concern_acebase_passes_untouched() {
             assert_eq!(rig.send(sender, None, text), Verdict::Forward, "{text}");
         }
     }
-    assert!(rig.coordinator.is_idle() && count(&rig, NoteKind::MessageRefused) == 0);
+    assert!(rig.is_idle() && count(&rig, NoteKind::MessageRefused) == 0);
 }

@@ -6,24 +6,24 @@ use super::*;
 fn the_lock_table_follows_grant_move_and_release() {
     let mut rig = rig_with(&[MASTER, ANN]);
     ask_lock(&mut rig, ANN, "r1", "t", true);
-    let lock = &rig.coordinator.locks()[0];
+    let lock = &rig.locks()[0];
     assert_eq!((lock.state, lock.path.as_str(), lock.write), (LockState::Waiting, "a/b", true));
     rig.advance(5);
     grant(&mut rig, ANN, "r1", 1, "t", true);
-    let lock = &rig.coordinator.locks()[0];
+    let lock = &rig.locks()[0];
     assert_eq!((lock.state, lock.id, lock.since, lock.peer.as_str()), (LockState::Held, Some(1), 5, ANN));
     assert_eq!(lock.expires, Some(EPOCH_MS + 5 + LOCK_TIMEOUT_MS));
 
     ask(&mut rig, ANN, "move-lock-request", "r2", json!({"id": 1, "move_to": "parent"}));
     let data = json!({"id": 4, "path": "a", "tid": "t", "write": true});
     answer(&mut rig, ANN, "lock-result", "r2", json!({"ok": true, "data": data}));
-    let locks = rig.coordinator.locks();
+    let locks = rig.locks();
     assert_eq!((locks.len(), locks[0].id, locks[0].path.as_str()), (1, Some(4), "a"));
 
     ask_unlock(&mut rig, ANN, "r3", 4);
-    assert_eq!(rig.coordinator.locks().len(), 1);
+    assert_eq!(rig.locks().len(), 1);
     answer(&mut rig, ANN, "unlock-result", "r3", json!({"ok": true, "data": {"id": 4}}));
-    assert!(rig.coordinator.locks().is_empty() && rig.coordinator.is_idle());
+    assert!(rig.locks().is_empty() && rig.is_idle());
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_move_that_fails_leaves_no_lock_behind() {
     ask(&mut rig, ANN, "move-lock-request", "r2", json!({"id": 1, "move_to": "parent"}));
     rig.read_all(MASTER);
     answer(&mut rig, ANN, "lock-result", "r2", json!({"ok": false, "reason": "no"}));
-    assert!(rig.coordinator.locks().is_empty());
+    assert!(rig.locks().is_empty());
     assert!(rig.read_all(MASTER)[0].ends_with(r#""data":{"id":1}}"#));
 }
 
@@ -46,7 +46,7 @@ fn a_new_master_waits_for_the_locks_of_the_former() {
     rig.lose(MASTER, Loss::Fin);
     replace_master(&mut rig);
     rig.read_all(MASTER);
-    assert_eq!(rig.coordinator.locks()[0].state, LockState::Fenced);
+    assert_eq!(rig.locks()[0].state, LockState::Fenced);
     assert_eq!(ask_lock(&mut rig, BOB, "r2", "u", false), Verdict::Taken);
     assert_eq!(ask_lock(&mut rig, ANN, "r3", "t", false), Verdict::Forward);
     rig.advance(100_000);
@@ -72,14 +72,14 @@ fn a_fence_falls_when_its_lock_expires_and_its_number_stays_its_holders() {
     replace_master(&mut rig);
     ask_lock(&mut rig, BOB, "r2", "u", true);
     rig.read_all(MASTER);
-    rig.advance(LOCK_TIMEOUT_MS - rig.now - 1);
+    rig.advance(LOCK_TIMEOUT_MS - rig.now() - 1);
     assert!(requests_read(&mut rig).is_empty());
     rig.advance(1);
     assert_eq!(requests_read(&mut rig), ["r2"]);
     grant(&mut rig, BOB, "r2", 1, "u", true);
     // The number means Bob's lock now.
     assert_eq!(ask_unlock(&mut rig, ANN, "r3", 1), Verdict::Taken);
-    assert_eq!(rig.coordinator.locks()[0].peer, BOB);
+    assert_eq!(rig.locks()[0].peer, BOB);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn what_concerns_locks_of_a_master_that_is_gone_is_answered_by_the_hub() {
     let answers: Vec<Value> = rig.read_all(ANN).iter().filter(|t| t.starts_with('{')).map(|t| json_of(t)).collect();
     assert_eq!((&answers[0]["id"], &answers[0]["ok"]), (&json!("r3"), &json!(true)));
     assert_eq!((&answers[1]["id"], &answers[1]["data"]["id"]), (&json!("r4"), &json!(2)));
-    assert_eq!(rig.coordinator.status().held_requests, 0);
+    assert_eq!(rig.status().held_requests, 0);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_late_grant_for_what_waits_behind_a_fence_is_swallowed() {
     // The first master is back, and has the request still; the second had granted a lock.
     replace_master(&mut rig);
     rig.read_all(MASTER);
-    assert_eq!(rig.coordinator.status().held_requests, 1);
+    assert_eq!(rig.status().held_requests, 1);
     assert_eq!(grant(&mut rig, BOB, "r1", 9, "u", true), Verdict::Taken);
     assert!(rig.read_all(MASTER)[0].ends_with(r#""data":{"id":9}}"#));
     ask_unlock(&mut rig, ANN, "r3", 1);
@@ -153,7 +153,7 @@ fn of_two_locks_with_one_number_the_stronger_is_kept_longer() {
     assert_eq!(ask_unlock(&mut rig, ANN, "r3", 1), Verdict::Forward);
     assert_eq!(ask_lock(&mut rig, BOB, "r4", "u", false), Verdict::Taken);
     assert_eq!(ask_unlock(&mut rig, ANN, "r5", 1), Verdict::Taken);
-    assert_eq!(rig.coordinator.status().held_requests, 0);
+    assert_eq!(rig.status().held_requests, 0);
 }
 
 #[test]
@@ -169,5 +169,5 @@ fn a_number_that_no_lock_of_this_master_has_does_not_reach_it() {
         assert_eq!(ask_unlock(&mut rig, ANN, "of a former master", lock), Verdict::Taken);
         assert_eq!(json_of(&rig.read_all(ANN)[0])["ok"], true);
     }
-    assert_eq!(rig.coordinator.locks()[0].peer, BOB);
+    assert_eq!(rig.locks()[0].peer, BOB);
 }

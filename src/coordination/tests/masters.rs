@@ -83,6 +83,30 @@ fn a_lost_answer_to_the_question_does_not_make_the_same_master_new() {
 }
 
 #[test]
+fn a_master_that_blips_twice_before_it_says_who_it_is_gets_all_its_mail() {
+    let mut rig = rig_with(&[ANN]);
+    let marks = connect_master(&mut rig);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    rig.lose(MASTER, Loss::Reset);
+    rig.connect(MASTER).unwrap();
+    let event = format!(r#"{{"type":"event","from":"{ANN}","data":{{"path":"a"}}}}"#);
+    rig.send(ANN, None, &event);
+    rig.lose(MASTER, Loss::Reset);
+    rig.connect(MASTER).unwrap();
+    let bye = format!(r#"{{"type":"bye","from":"{}"}}"#, marks[1]);
+    let probes = rig.read_all(MASTER);
+    assert!(probes.iter().all(|text| field(text, "id").as_deref() != Some("r1")), "{probes:?}");
+    let question = probes.iter().find(|text| text.contains("unlock-request")).unwrap();
+    rig.send(MASTER, None, &bye);
+    let id = field(question, "id").unwrap();
+    answer(&mut rig, HUB, "unlock-result", &id, json!({"ok": false, "reason": "unknown"}));
+    assert_eq!(rig.identified, Some(true));
+    let mail = rig.read_all(MASTER);
+    assert_eq!(field(&mail[0], "id").as_deref(), Some("r1"), "{mail:?}");
+    assert_eq!(mail[1], event);
+}
+
+#[test]
 fn a_master_that_said_bye_gets_no_more_requests() {
     let mut rig = rig_with(&[MASTER, ANN]);
     ask_lock(&mut rig, ANN, "r1", "t", true);
@@ -101,18 +125,18 @@ fn a_master_that_says_bye_before_it_says_who_it_is_still_gets_its_mail() {
     rig.connect(MASTER).unwrap();
     rig.send(MASTER, None, r#"{"type":"bye","from":"[master]"}"#);
     assert_eq!(rig.identified, Some(false));
-    assert_eq!(rig.coordinator.status().held_requests, 1);
+    assert_eq!(rig.status().held_requests, 1);
     rig.lose(MASTER, Loss::Fin);
     connect_master(&mut rig);
-    assert_eq!(rig.coordinator.status().delivered_requests, 1);
+    assert_eq!(rig.status().delivered_requests, 1);
 }
 
 #[test]
 fn what_a_master_grants_itself_is_no_lock() {
     let mut rig = rig_with(&[MASTER]);
     assert_eq!(grant(&mut rig, MASTER, "r1", 1, "t", true), Verdict::Taken);
-    assert!(rig.coordinator.locks().is_empty());
+    assert!(rig.locks().is_empty());
     rig.lose(MASTER, Loss::Closed);
     rig.advance(LOCK_TIMEOUT_MS);
-    assert!(rig.coordinator.is_idle());
+    assert!(rig.is_idle());
 }

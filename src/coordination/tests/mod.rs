@@ -16,11 +16,14 @@ use serde_json::{Value, json};
 use super::{
     CoordinationConfig,
     message::{HUB, MASTER},
-    rig::{EPOCH_MS, Rig},
+    rig::Rig,
 };
 use crate::{
     acebase::{LockState, NoteKind},
-    hub::coordinator::{Coordinator, Loss, Verdict},
+    hub::{
+        coordinator::{Loss, Verdict},
+        testing::EPOCH_MS,
+    },
 };
 
 /// Ids of the form that acebase-core generates.
@@ -66,7 +69,7 @@ fn answer(rig: &mut Rig, to: &str, kind: &str, id: &str, rest: Value) -> Verdict
 }
 
 fn grant(rig: &mut Rig, to: &str, id: &str, lock: u64, tid: &str, write: bool) -> Verdict {
-    let expires = EPOCH_MS + rig.now + LOCK_TIMEOUT_MS;
+    let expires = EPOCH_MS + rig.now() + LOCK_TIMEOUT_MS;
     let data = json!({"id": lock, "path": "a/b", "tid": tid, "write": write, "expires": expires, "comment": "test"});
     answer(rig, to, "lock-result", id, json!({"ok": true, "data": data}))
 }

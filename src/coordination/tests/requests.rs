@@ -8,7 +8,7 @@ fn requests_wait_in_order_for_a_master() {
     assert_eq!(ask_lock(&mut rig, ANN, "r1", "t", true), Verdict::Taken);
     ask(&mut rig, BOB, "request", "r2", json!({"type": "fst.allocate"}));
     ask_lock(&mut rig, ANN, "r3", "t", true);
-    assert_eq!(rig.coordinator.status().held_requests, 3);
+    assert_eq!(rig.status().held_requests, 3);
     rig.advance(59_999);
     rig.connect(MASTER).unwrap();
     assert_eq!(requests_read(&mut rig), ["r1", "r3"]);
@@ -72,7 +72,7 @@ fn what_no_master_answers_in_time_fails_in_the_way_its_client_can_bear() {
     assert_eq!((&answers[1]["type"], &answers[1]["ok"]), (&json!("unlock-result"), &json!(true)));
     assert_eq!((&answers[2]["type"], &answers[2]["ok"]), (&json!("result"), &json!(false)));
     assert_eq!((&answers[3]["ok"], &answers[3]["data"]["ok"]), (&json!(true), &json!(false)));
-    assert!(rig.coordinator.is_idle());
+    assert!(rig.is_idle());
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_release_past_the_bounds_is_carried_out_all_the_same() {
         let release = json_of(&rig.read_all(MASTER)[0]);
         assert_eq!((&release["type"], &release["data"]["id"]), (&json!("unlock-request"), &json!(lock)));
     }
-    assert!(rig.coordinator.locks().is_empty());
+    assert!(rig.locks().is_empty());
     assert_eq!(count(&rig, NoteKind::RequestsRefused) + count(&rig, NoteKind::RequestFailed), 0);
 }
 
@@ -146,14 +146,14 @@ fn late_answers_of_a_former_master_are_swallowed() {
     assert_eq!(grant(&mut rig, ANN, "r1", 1, "t", true), Verdict::Forward);
     assert_eq!(grant(&mut rig, ANN, "r1", 2, "t", true), Verdict::Taken);
     assert!(rig.read_all(MASTER).iter().any(|text| text.ends_with(r#""data":{"id":2}}"#)));
-    assert_eq!(rig.coordinator.locks().len(), 1);
+    assert_eq!(rig.locks().len(), 1);
 }
 
 #[test]
 fn an_answer_to_a_request_of_a_former_run_of_the_hub_reaches_its_worker() {
     let mut rig = rig_with(&[MASTER, ANN]);
     assert_eq!(grant(&mut rig, ANN, "of the former run", 5, "t", true), Verdict::Forward);
-    assert_eq!(rig.coordinator.locks()[0].id, Some(5));
+    assert_eq!(rig.locks()[0].id, Some(5));
     // Its worker has not connected again yet.
     assert_eq!(grant(&mut rig, BOB, "of the former run", 6, "u", false), Verdict::Taken);
     rig.connect(BOB).unwrap();
@@ -174,7 +174,7 @@ fn a_release_whose_answer_was_lost_in_a_blip_is_made_sure_of() {
     answer_probe(&mut rig, &[]);
     let answer = json_of(&rig.read_all(ANN)[0]);
     assert_eq!((&answer["type"], &answer["id"], &answer["ok"]), (&json!("unlock-result"), &json!("r2"), &json!(true)));
-    assert!(rig.coordinator.is_idle());
+    assert!(rig.is_idle());
 }
 
 #[test]
@@ -187,6 +187,6 @@ fn a_lock_whose_move_is_refused_for_its_bounds_is_released() {
     ask(&mut rig, ANN, "request", "r3", json!({"type": "fst.allocate"}));
     rig.read_all(MASTER);
     assert_eq!(ask(&mut rig, ANN, "move-lock-request", "r4", json!({"id": 1, "move_to": "parent"})), Verdict::Taken);
-    assert!(rig.coordinator.locks().is_empty());
+    assert!(rig.locks().is_empty());
     assert!(rig.read_all(MASTER)[0].ends_with(r#""data":{"id":1}}"#));
 }

@@ -38,18 +38,18 @@ fn fenced_off() -> Rig {
 fn a_new_master_among_thousands_of_locks_and_requests() {
     let mut rig = fenced_off();
     timed("the arrival", Duration::from_secs(3), || rig.connect(MASTER).unwrap());
-    let status = rig.coordinator.status();
+    let status = rig.status();
     assert_eq!((status.fenced_locks, status.held_requests), (MANY, MANY));
     timed("releases", Duration::from_millis(500), || {
         for lock in 0..SOME {
             ask_unlock(&mut rig, ANN, &format!("release{lock}"), lock as u64);
         }
     });
-    assert_eq!(rig.coordinator.status().fenced_locks, MANY - SOME);
+    assert_eq!(rig.status().fenced_locks, MANY - SOME);
     for lock in SOME..MANY {
         ask_unlock(&mut rig, ANN, &format!("release{lock}"), lock as u64);
     }
-    assert_eq!(rig.coordinator.status().delivered_requests, MANY);
+    assert_eq!(rig.status().delivered_requests, MANY);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn workers_that_go_at_once_among_thousands_of_requests() {
         rig.lose(worker, Loss::Fin);
     }
     timed("forgetting them", Duration::from_secs(3), || rig.advance(10_000));
-    assert_eq!(rig.coordinator.status().held_requests, MANY);
+    assert_eq!(rig.status().held_requests, MANY);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn requests_that_were_with_a_master_when_it_ended() {
         rig.connect(MASTER).unwrap();
         while !requests_read_and_questions_answered(&mut rig).is_empty() {}
     });
-    assert_eq!(rig.coordinator.status().delivered_requests, MANY);
+    assert_eq!(rig.status().delivered_requests, MANY);
 }
 
 fn requests_read_and_questions_answered(rig: &mut Rig) -> Vec<String> {

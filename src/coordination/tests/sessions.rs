@@ -19,14 +19,14 @@ fn a_blip_is_seen_by_nobody_and_loses_nothing() {
 fn a_session_ends_with_its_window_or_a_farewell() {
     let mut rig = rig_with(&[ANN, BOB]);
     rig.lose(ANN, Loss::Fin);
-    assert_eq!(rig.coordinator.status().kept_sessions, 1);
+    assert_eq!(rig.status().kept_sessions, 1);
     rig.advance(5_000);
     assert_eq!(rig.read_all(BOB), [format!("disconnect:{ANN}")]);
 
     connect(&mut rig, &[ANN]);
     rig.send(ANN, None, &format!(r#"{{"type":"bye","from":"{ANN}"}}"#));
     rig.lose(ANN, Loss::Fin);
-    assert!(!rig.has_session(ANN) && rig.coordinator.is_idle());
+    assert!(!rig.has_session(ANN) && rig.is_idle());
 }
 
 #[test]
@@ -50,7 +50,25 @@ fn an_answer_that_a_worker_missed_waits_for_it() {
     let ids: Vec<_> = rig.read_all(ANN).iter().filter_map(|text| field(text, "id")).collect();
     assert_eq!(ids, ["r1", "r2"]);
     rig.advance(60_000);
-    assert_eq!(rig.coordinator.locks().len(), 2);
+    assert_eq!(rig.locks().len(), 2);
+}
+
+#[test]
+fn an_answer_that_was_on_its_way_is_not_lost_with_a_session_that_is_not_kept() {
+    for (resume_window, loss) in [(0, Loss::Fin), (0, Loss::Reset), (0, Loss::Unreachable), (5_000, Loss::Slow)] {
+        let mut rig = Rig::new(CoordinationConfig { resume_window, ..Default::default() });
+        connect(&mut rig, &[MASTER, ANN]);
+        for (id, lock) in [("r1", 1), ("r2", 2)] {
+            ask_lock(&mut rig, ANN, id, "t", true);
+            grant(&mut rig, ANN, id, lock, "t", true);
+        }
+        assert_eq!(field(&rig.read(ANN).unwrap(), "id").as_deref(), Some("r1"));
+        rig.lose(ANN, loss);
+        assert!(!rig.has_session(ANN));
+        rig.connect(ANN).unwrap();
+        let ids: Vec<_> = rig.read_all(ANN).iter().filter_map(|text| field(text, "id")).collect();
+        assert_eq!(ids, ["r2"], "{loss:?}");
+    }
 }
 
 /// Ann holds the write lock 1, and has asked for another; then her process ends.
@@ -81,7 +99,7 @@ fn locks_of_a_dead_worker_are_released() {
         assert_eq!(grant(&mut rig, ANN, "r2", 2, "u", true), Verdict::Taken);
         assert!(rig.read_all(MASTER)[0].ends_with(r#""data":{"id":2}}"#));
         assert_eq!(count(&rig, NoteKind::LockReleased), 1);
-        assert!(rig.coordinator.locks().iter().all(|lock| lock.peer == BOB));
+        assert!(rig.locks().iter().all(|lock| lock.peer == BOB));
     }
 }
 
@@ -93,7 +111,7 @@ fn locks_of_a_worker_that_is_cut_off_are_left_to_their_timeout() {
     assert_eq!(grant(&mut rig, ANN, "r2", 2, "u", true), Verdict::Taken);
     assert!(rig.read_all(MASTER)[0].ends_with(r#""data":{"id":2}}"#));
     rig.advance(LOCK_TIMEOUT_MS);
-    assert!(rig.coordinator.locks().iter().all(|lock| lock.peer == BOB));
+    assert!(rig.locks().iter().all(|lock| lock.peer == BOB));
 }
 
 #[test]
@@ -114,9 +132,9 @@ fn releasing_can_be_switched_off() {
     grant(&mut rig, ANN, "r1", 1, "t", true);
     rig.lose(ANN, Loss::Fin);
     rig.advance(60_000);
-    assert_eq!((rig.coordinator.locks().len(), count(&rig, NoteKind::LockReleased)), (1, 0));
+    assert_eq!((rig.locks().len(), count(&rig, NoteKind::LockReleased)), (1, 0));
     rig.advance(LOCK_TIMEOUT_MS);
-    assert!(rig.coordinator.is_idle());
+    assert!(rig.is_idle());
 }
 
 #[test]

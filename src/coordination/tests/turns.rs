@@ -69,7 +69,7 @@ fn requests_beside_one_that_ends_masters_are_cleared_one_by_one() {
     grant(&mut rig, ANN, "good", 1, "good", false);
     assert_eq!(requests_read(&mut rig), ["late"]);
     grant(&mut rig, ANN, "late", 2, "late", false);
-    assert_eq!(rig.coordinator.locks().len(), 2);
+    assert_eq!(rig.locks().len(), 2);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub struct Watched<C> {
     pub coordinator: C,
     verdict: Option<Verdict>,
     identified: Option<bool>,
-    is_identifying: bool,
+    identifying: Option<String>,
 }
 
 impl<C: Coordinator + 'static> Watch<C> {
@@ -57,7 +57,7 @@ impl<C: Coordinator + 'static> Watch<C> {
 
 impl<C> Watched<C> {
     fn new(coordinator: C) -> Self {
-        Self { coordinator, verdict: None, identified: None, is_identifying: false }
+        Self { coordinator, verdict: None, identified: None, identifying: None }
     }
 
     /// What became of the last message, if it has seen one since this was asked last.
@@ -72,14 +72,22 @@ impl<C> Watched<C> {
     }
 
     /// It does not know yet whether a peer that has returned is the same as before.
-    pub fn is_identifying(&self) -> bool {
-        self.is_identifying
+    pub fn is_identifying(&self, peer: &str) -> bool {
+        self.identifying.as_deref() == Some(peer)
+    }
+
+    /// Nothing is outstanding.
+    pub fn is_idle(&self) -> bool
+    where
+        C: Coordinator,
+    {
+        self.coordinator.is_idle()
     }
 
     fn notes(&mut self, action: &Action) {
         if let Action::Identified { same, .. } = action {
             self.identified = Some(*same);
-            self.is_identifying = false;
+            self.identifying = None;
         }
     }
 }
@@ -109,11 +117,14 @@ impl<C: Coordinator + 'static> Coordinator for Watch<C> {
 
     fn returned(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) -> Return {
         let back = self.ask(out, |coordinator, out| coordinator.returned(peer, now, out));
-        self.look().is_identifying |= back == Return::Identify;
+        if back == Return::Identify {
+            self.look().identifying = Some(peer.to_owned());
+        }
         back
     }
 
     fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, now: Millis, out: &mut Vec<Action>) {
+        self.look().identifying.take_if(|identifying| *identifying == peer);
         self.ask(out, |coordinator, out| coordinator.ended(peer, undelivered, now, out));
     }
 
