@@ -6,7 +6,7 @@ use std::hint::black_box;
 use acebase_ipc_server::{
     clock::Millis,
     coordination::{ClusterCoordinator, CoordinationConfig},
-    hub::coordinator::{Action, Address, Coordinator, Loss},
+    hub::coordinator::{Action, Address, Coordinator, Loss, Moment},
 };
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
@@ -30,15 +30,15 @@ fn crowd() -> ClusterCoordinator {
     let config = CoordinationConfig { introductions: false, ..Default::default() };
     let mut coordinator = ClusterCoordinator::new(config, |now| now);
     for peer in [MASTER, HOLDER, WAITER] {
-        coordinator.joined(peer, 0, &mut Vec::new());
+        coordinator.joined(peer, &mut Moment::new(0, &mut Vec::new()));
     }
     for number in 0..MANY {
         let write = number == MANY - 1;
         say(&mut coordinator, HOLDER, MASTER, &lock_request(HOLDER, number, write), 0);
         say(&mut coordinator, MASTER, HOLDER, &lock_result(HOLDER, number, write), 0);
     }
-    coordinator.lost(MASTER, Loss::Closed, 0, &mut Vec::new());
-    coordinator.ended(MASTER, Vec::new(), 0, &mut Vec::new());
+    coordinator.lost(MASTER, Loss::Closed, &mut Moment::new(0, &mut Vec::new()));
+    coordinator.ended(MASTER, Vec::new(), &mut Moment::new(0, &mut Vec::new()));
     for number in 0..MANY {
         say(&mut coordinator, WAITER, MASTER, &lock_request(WAITER, number, false), 0);
     }
@@ -49,7 +49,7 @@ fn crowd() -> ClusterCoordinator {
 
 fn say(coordinator: &mut ClusterCoordinator, from: &str, to: &str, text: &Bytes, now: Millis) -> Vec<Action> {
     let mut actions = Vec::new();
-    coordinator.received(from, Address::Peer(to), text, now, &mut actions);
+    coordinator.received(from, Address::Peer(to), text, &mut Moment::new(now, &mut actions));
     actions
 }
 
@@ -80,7 +80,7 @@ pub fn change_of_masters(criterion: &mut Criterion) {
             crowd,
             |coordinator| {
                 let mut actions = Vec::new();
-                coordinator.joined(MASTER, 1, &mut actions);
+                coordinator.joined(MASTER, &mut Moment::new(1, &mut actions));
                 black_box(actions)
             },
             BatchSize::PerIteration,
@@ -90,7 +90,7 @@ pub fn change_of_masters(criterion: &mut Criterion) {
     group.bench_function("500 releases", |bencher| {
         let crowd_with_master = || {
             let mut coordinator = crowd();
-            coordinator.joined(MASTER, 1, &mut Vec::new());
+            coordinator.joined(MASTER, &mut Moment::new(1, &mut Vec::new()));
             coordinator
         };
         let releases: Vec<Bytes> = (0..RELEASES).map(release).collect();

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock::Millis,
-    hub::coordinator::{Action, Address, Loss, Verdict},
+    hub::coordinator::{Address, Loss, Moment, Verdict},
 };
 
 /// What the ids of releases begin with by which the hub makes sure of a worker's release.
@@ -28,51 +28,44 @@ const CONFIRM: &str = "confirm-";
 
 impl ClusterCoordinator {
     /// The master answers a worker, or the hub itself.
-    pub(super) fn answered(
-        &mut self,
-        to: &str,
-        answer: Answer,
-        text: &[u8],
-        now: Millis,
-        out: &mut Vec<Action>,
-    ) -> Verdict {
+    pub(super) fn answered(&mut self, to: &str, answer: Answer, text: &[u8], moment: &mut Moment<'_>) -> Verdict {
         if to == HUB {
-            self.hub_was_answered(&answer, now, out);
+            self.hub_was_answered(&answer, moment);
             return Verdict::Taken;
         }
         if !self.config.follows_requests() {
             return Verdict::Forward;
         }
         self.indexing.answered(to, &answer.id);
-        let verdict = self.pass_answer(to, text, &answer, now, out);
-        self.next_turns(now, out);
+        let verdict = self.pass_answer(to, text, &answer, moment);
+        self.next_turns(moment);
         verdict
     }
 
-    fn pass_answer(&mut self, to: &str, text: &[u8], answer: &Answer, now: Millis, out: &mut Vec<Action>) -> Verdict {
+    fn pass_answer(&mut self, to: &str, text: &[u8], answer: &Answer, moment: &mut Moment<'_>) -> Verdict {
         let request = self.requests.find(to, &answer.id);
         let released = request.and_then(|seq| self.as_released(seq, &answer.id));
         match request {
             Some(seq) if self.is_delivered(seq) => {
                 if !self.requests.get(seq).is_some_and(|pending| answer.suits(&pending.ask)) {
-                    return self.reject(to, answer, now, out);
+                    return self.reject(to, answer, moment);
                 }
-                self.settled_by_master(seq, answer, now, out);
+                self.settled_by_master(seq, answer, moment);
             }
-            None if self.requests.was_settled(to, &answer.id) => return self.swallow(answer, out),
-            None if self.survivors.may_wait(to, &answer.id, now) => self.adopt(to, text, answer, now),
+            None if self.requests.was_settled(to, &answer.id) => return self.swallow(answer, moment),
+            None if self.survivors.may_wait(to, &answer.id, moment.now) => self.adopt(to, text, answer, moment.now),
             None => {
-                self.complain(MASTER, &Offence::Unasked, now, out);
-                return self.swallow(answer, out);
+                self.complain(MASTER, &Offence::Unasked, moment);
+                return self.swallow(answer, moment);
             }
-            Some(_) => return self.swallow(answer, out),
+            Some(_) => return self.swallow(answer, moment),
         }
         match released {
             Some(released) => {
-                self.reply(to, &released, out);
+                self.reply(to, &released, moment);
                 Verdict::Taken
             }
-            None => self.hand_over(to, text, answer, out),
+            None => self.hand_over(to, text, answer, moment),
         }
     }
 
@@ -90,46 +83,46 @@ impl ClusterCoordinator {
         self.requests.get(seq).is_some_and(Pending::is_delivered)
     }
 
-    fn settled_by_master(&mut self, seq: Seq, answer: &Answer, now: Millis, out: &mut Vec<Action>) {
+    fn settled_by_master(&mut self, seq: Seq, answer: &Answer, moment: &mut Moment<'_>) {
         // What went to several masters, one before the last may answer too.
         if self.requests.get(seq).is_some_and(|pending| pending.deliveries == 1) {
             self.master.proves_same();
         }
-        if let Some(pending) = self.requests.settle(seq, By::Master, now) {
-            self.heard_of_tables(&pending.ask, now, out);
-            self.follow_lock(pending, answer.grant.as_ref(), now, out);
+        if let Some(pending) = self.requests.settle(seq, By::Master, moment.now) {
+            self.heard_of_tables(&pending.ask, moment);
+            self.follow_lock(pending, answer.grant.as_ref(), moment);
         }
     }
 
     /// An answer of another kind than its request: the worker would take it for what it asked for.
-    fn reject(&mut self, to: &str, answer: &Answer, now: Millis, out: &mut Vec<Action>) -> Verdict {
-        self.fail_answered(Address::Peer(to), &answer.id, &Offence::Unsuitable, now, out);
-        self.complain(MASTER, &Offence::Unsuitable, now, out);
-        self.swallow(answer, out)
+    fn reject(&mut self, to: &str, answer: &Answer, moment: &mut Moment<'_>) -> Verdict {
+        self.fail_answered(Address::Peer(to), &answer.id, &Offence::Unsuitable, moment);
+        self.complain(MASTER, &Offence::Unsuitable, moment);
+        self.swallow(answer, moment)
     }
 
-    pub(super) fn follow_lock(&mut self, pending: Pending, grant: Option<&Grant>, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn follow_lock(&mut self, pending: Pending, grant: Option<&Grant>, moment: &mut Moment<'_>) {
         if !self.config.follows_locks() {
             return;
         }
         match (pending.ask, grant) {
             (Ask::Lock(wanted), Some(grant)) => {
-                self.locks.note_wait(pending.since);
+                self.locks.note_wait(pending.since, moment.now);
                 self.locks.asked_here(grant.id);
-                self.locks.grant(&pending.worker, wanted, grant, now);
+                self.locks.grant(&pending.worker, wanted, grant, moment.now);
             }
             (Ask::Move { lock }, Some(grant)) => {
-                let moved = self.locks.remove_held_by(&pending.worker, lock);
-                self.locks.grant(&pending.worker, wanted_by(grant, moved.map(|moved| moved.tid)), grant, now);
+                let moved = self.locks.remove_held_by(&pending.worker, lock, moment.now);
+                self.locks.grant(&pending.worker, wanted_by(grant, moved.map(|moved| moved.tid)), grant, moment.now);
             }
             (Ask::Move { lock }, None) => {
                 // The client takes a lock that could not be moved for gone.
-                if self.locks.remove_held_by(&pending.worker, lock).is_some() {
-                    self.release(lock, out);
+                if self.locks.remove_held_by(&pending.worker, lock, moment.now).is_some() {
+                    self.release(lock, moment);
                 }
             }
             (Ask::Unlock { lock }, _) => {
-                self.locks.remove_held_by(&pending.worker, lock);
+                self.locks.remove_held_by(&pending.worker, lock, moment.now);
             }
             (Ask::Lock(_), None) | (Ask::AddKey | Ask::Free | Ask::CreateIndex | Ask::Custom, _) => {}
         }
@@ -155,69 +148,69 @@ impl ClusterCoordinator {
         }
     }
 
-    fn swallow(&mut self, answer: &Answer, out: &mut Vec<Action>) -> Verdict {
+    fn swallow(&mut self, answer: &Answer, moment: &mut Moment<'_>) -> Verdict {
         if let Some(grant) = &answer.grant {
-            self.release(grant.id, out);
+            self.release(grant.id, moment);
         }
         Verdict::Taken
     }
 
-    fn hand_over(&mut self, to: &str, text: &[u8], answer: &Answer, out: &mut Vec<Action>) -> Verdict {
+    fn hand_over(&mut self, to: &str, text: &[u8], answer: &Answer, moment: &mut Moment<'_>) -> Verdict {
         if self.sessions.has(to) {
             return Verdict::Forward;
         }
         if !self.absences.keep(to, text)
             && let Some(grant) = &answer.grant
         {
-            self.locks.remove_held_by(to, grant.id);
-            self.release(grant.id, out);
+            self.locks.remove_held_by(to, grant.id, moment.now);
+            self.release(grant.id, moment);
         }
         Verdict::Taken
     }
 
-    fn hub_was_answered(&mut self, answer: &Answer, now: Millis, out: &mut Vec<Action>) {
+    fn hub_was_answered(&mut self, answer: &Answer, moment: &mut Moment<'_>) {
         let id = &answer.id;
         if let Some(grant) = &answer.grant {
-            self.free_newcomer(grant, out);
+            self.free_newcomer(grant, moment);
         } else if self.master.is_answer(id) {
-            self.identify_master(now, out);
+            self.identify_master(moment);
         } else if id.starts_with(QUESTION) {
-            self.master_lives(id, now, out);
+            self.master_lives(id, moment);
         } else if let Some(seq) = id.strip_prefix(CONFIRM).and_then(|seq| seq.parse().ok()) {
-            self.release_is_confirmed(seq, now, out);
+            self.release_is_confirmed(seq, moment);
         } else {
-            self.is_sign_of_life(id, now, out);
-            self.heard_about_index(id, answer.denies_index, now, out);
+            self.is_sign_of_life(id, moment);
+            self.heard_about_index(id, answer.denies_index, moment);
         }
     }
 
     /// Releases a lock by asking the master, once it is known to be the one that granted it.
-    pub(super) fn release(&mut self, lock: u64, out: &mut Vec<Action>) {
+    pub(super) fn release(&mut self, lock: u64, moment: &mut Moment<'_>) {
         if self.master.releases_at_once(lock) {
             let id = format!("release-{}", self.master.next_number());
-            self.post_release(&id, lock, out);
+            self.post_release(&id, lock, moment);
         }
     }
 
     /// Asks the same master, back after a blip, once more for a release that it has not answered: its answer may be
     /// lost. Releasing a lock twice does no harm, for a master never uses a number again.
-    pub(super) fn confirm_release(&self, seq: Seq, lock: u64, out: &mut Vec<Action>) {
-        self.post_release(&format!("{CONFIRM}{seq}"), lock, out);
+    pub(super) fn confirm_release(&self, seq: Seq, lock: u64, moment: &mut Moment<'_>) {
+        self.post_release(&format!("{CONFIRM}{seq}"), lock, moment);
     }
 
-    fn release_is_confirmed(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) {
+    fn release_is_confirmed(&mut self, seq: Seq, moment: &mut Moment<'_>) {
         if self.is_delivered(seq)
-            && let Some(pending) = self.requests.settle(seq, By::Hub, now)
+            && let Some(pending) = self.requests.settle(seq, By::Hub, moment.now)
             && let Ask::Unlock { lock } = pending.ask
         {
-            self.locks.remove_held_by(&pending.worker, lock);
-            self.reply(&pending.worker, &message::unlocked(&pending.worker, &pending.id, lock), out);
+            self.locks.remove_held_by(&pending.worker, lock, moment.now);
+            self.reply(&pending.worker, &message::unlocked(&pending.worker, &pending.id, lock), moment);
         }
     }
 
-    pub(super) fn post_release(&self, id: &str, lock: impl Display, out: &mut Vec<Action>) {
+    pub(super) fn post_release(&self, id: &str, lock: impl Display, moment: &mut Moment<'_>) {
         let text = message::unlock_request(id, lock);
-        out.push(Action::Post { to: message::MASTER.to_owned(), text });
+        moment.post(message::MASTER, text);
     }
 }
 

@@ -15,14 +15,13 @@ use super::{
     bounds::Usage,
     fences::{Key, OpenTo},
     message::{self, Ask, MASTER, Request},
-    notes::note,
     requests::{By, Pending, State},
     waiting::{Patience, Place, Seq},
 };
 use crate::{
     acebase::NoteKind,
     clock::Millis,
-    hub::coordinator::{Action, Verdict},
+    hub::coordinator::{Moment, Verdict},
 };
 
 /// Why a request past the bounds is refused.
@@ -54,23 +53,22 @@ impl ClusterCoordinator {
         worker: &str,
         Request { id, ask }: Request,
         text: &[u8],
-        now: Millis,
-        out: &mut Vec<Action>,
+        moment: &mut Moment<'_>,
     ) -> Verdict {
         self.survivors.has_asked(worker, &id);
         if self.requests.find(worker, &id).is_some() {
             return Verdict::Taken;
         }
-        if let Some(answer) = self.answer_for_former_master(worker, &id, &ask, now) {
-            self.reply(worker, &answer, out);
-            self.fences_may_have_fallen(now, out);
+        if let Some(answer) = self.answer_for_former_master(worker, &id, &ask, moment.now) {
+            self.reply(worker, &answer, moment);
+            self.fences_may_have_fallen(moment);
             return Verdict::Taken;
         }
         if !self.has_room_for(worker, &ask, text.len()) {
-            self.refuse_one_more(worker, &id, &ask, now, out);
+            self.refuse_one_more(worker, &id, &ask, moment);
             return Verdict::Taken;
         }
-        self.pass_on_or_hold(worker, &id, ask, text, now, out)
+        self.pass_on_or_hold(worker, &id, ask, text, moment)
     }
 
     /// One more request of this worker fits in. Locks that are asked for count with those that there are.
@@ -85,43 +83,35 @@ impl ClusterCoordinator {
 
     /// Answers a request past the bounds. A release is not refused: the hub asks for it in its own name, and keeps
     /// nothing of it.
-    fn refuse_one_more(&mut self, worker: &str, id: &str, ask: &Ask, now: Millis, out: &mut Vec<Action>) {
+    fn refuse_one_more(&mut self, worker: &str, id: &str, ask: &Ask, moment: &mut Moment<'_>) {
         if let Ask::Unlock { lock } | Ask::Move { lock } = ask {
-            self.give_up_lock(worker, *lock, Belief::MasterHasIt, out);
+            self.give_up_lock(worker, *lock, Belief::MasterHasIt, moment);
         }
-        self.reply(worker, &message::failed(worker, id, ask, TOO_MANY), out);
+        self.reply(worker, &message::failed(worker, id, ask, TOO_MANY), moment);
         if let Ask::Unlock { .. } = ask {
             return;
         }
-        if let Some(refused) = self.bounds.refused(now) {
+        if let Some(refused) = self.bounds.refused(moment.now) {
             let detail = format!(
                 "{refused} requests were refused, the last one of {worker}: too many of this database wait for the AceBase \
                  master. Look whether it answers; if it does, raise maxRequestBytes, or maxRequests"
             );
-            note(out, NoteKind::RequestsRefused, worker, detail);
+            moment.note(NoteKind::RequestsRefused, worker, detail);
         }
     }
 
-    fn pass_on_or_hold(
-        &mut self,
-        worker: &str,
-        id: &str,
-        ask: Ask,
-        text: &[u8],
-        now: Millis,
-        out: &mut Vec<Action>,
-    ) -> Verdict {
-        let place = self.obstacle(worker, &ask, false, now);
+    fn pass_on_or_hold(&mut self, worker: &str, id: &str, ask: Ask, text: &[u8], moment: &mut Moment<'_>) -> Verdict {
+        let place = self.obstacle(worker, &ask, false, moment.now);
         let is_for_index = ask == Ask::CreateIndex;
-        let seq = self.requests.add(worker, id, ask, text, place.clone(), now);
+        let seq = self.requests.add(worker, id, ask, text, place.clone(), moment.now);
         let Some(place) = place else {
             if is_for_index {
                 self.indexing.begin(worker, id);
             }
             return Verdict::Forward;
         };
-        note(out, NoteKind::RequestHeld, worker, format!("A request of {worker} waits {}", place.reason()));
-        self.keep_waiting(seq, place, now);
+        moment.note(NoteKind::RequestHeld, worker, format!("A request of {worker} waits {}", place.reason()));
+        self.keep_waiting(seq, place, moment.now);
         Verdict::Taken
     }
 
@@ -155,24 +145,24 @@ impl ClusterCoordinator {
     }
 
     /// Gives the master all that was held and need not be held any longer, in order of arrival.
-    pub(super) fn deliver_held(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn deliver_held(&mut self, moment: &mut Moment<'_>) {
         if self.master.is_present() {
             let held = self.requests.waiting().all();
-            self.look_again_at(held, now, out);
+            self.look_again_at(held, moment);
         }
     }
 
     /// What these requests waited for has come to pass.
-    pub(super) fn is_over(&mut self, place: &Place, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn is_over(&mut self, place: &Place, moment: &mut Moment<'_>) {
         let waited = self.requests.waiting().at(place);
-        self.look_again_at(waited, now, out);
+        self.look_again_at(waited, moment);
     }
 
     /// Locks of former masters are released, or have ended.
-    pub(super) fn fences_may_have_fallen(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn fences_may_have_fallen(&mut self, moment: &mut Moment<'_>) {
         let mut free = Vec::new();
         for write in [true, false] {
-            match self.locks.open_to(write, now) {
+            match self.locks.open_to(write, moment.now) {
                 OpenTo::Everyone => free.extend(self.requests.waiting().at_any_fence(write)),
                 OpenTo::Only(tid) => {
                     free.extend(self.requests.waiting().at(&Place::Fence { write, tid: tid.into() }));
@@ -181,42 +171,42 @@ impl ClusterCoordinator {
             }
         }
         free.sort_unstable();
-        self.look_again_at(free, now, out);
+        self.look_again_at(free, moment);
     }
 
-    fn look_again_at(&mut self, requests: Vec<Seq>, now: Millis, out: &mut Vec<Action>) {
+    fn look_again_at(&mut self, requests: Vec<Seq>, moment: &mut Moment<'_>) {
         for seq in requests {
-            self.look_again(seq, now, out);
+            self.look_again(seq, moment);
         }
     }
 
     /// Gives a request to the master, or finds out what else it waits for. Returns which.
-    pub(super) fn look_again(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) -> Whereabouts {
+    pub(super) fn look_again(&mut self, seq: Seq, moment: &mut Moment<'_>) -> Whereabouts {
         let Some(pending) = self.requests.get(seq) else { return Whereabouts::Gone };
-        let Some(place) = self.obstacle(&pending.worker, &pending.ask, pending.is_suspect(), now) else {
-            self.give_to_master(seq, now, out);
+        let Some(place) = self.obstacle(&pending.worker, &pending.ask, pending.is_suspect(), moment.now) else {
+            self.give_to_master(seq, moment);
             return Whereabouts::Gone;
         };
         let is_same = pending.is_at(&place);
-        self.keep_waiting(seq, place, now);
+        self.keep_waiting(seq, place, moment.now);
         if is_same { Whereabouts::Same } else { Whereabouts::Gone }
     }
 
-    fn give_to_master(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) {
+    fn give_to_master(&mut self, seq: Seq, moment: &mut Moment<'_>) {
         let Some(pending) = self.requests.get(seq) else { return };
         if pending.deliveries > 0 {
             let detail =
                 format!("A request of {} that a former master left unanswered went to the next", pending.worker);
-            note(out, NoteKind::RequestReplayed, &pending.worker, detail);
+            moment.note(NoteKind::RequestReplayed, &pending.worker, detail);
         }
         if pending.ask == Ask::CreateIndex {
             self.indexing.begin(&pending.worker, &pending.id);
         }
-        out.push(Action::Post { to: MASTER.to_owned(), text: pending.text.clone() });
+        moment.post(MASTER, pending.text.clone());
         let is_suspect = pending.is_suspect();
         self.requests.deliver(seq);
         if is_suspect {
-            self.begin_trial(seq, now, out);
+            self.begin_trial(seq, moment);
         }
     }
 
@@ -239,7 +229,7 @@ impl ClusterCoordinator {
             return self.locks.get(key).map(|lock| message::granted(worker, id, lock));
         }
         // Released; or expired, and then it cannot be moved: the client takes such a lock for gone.
-        self.locks.remove(key);
+        self.locks.remove(key, now);
         Some(message::failed(worker, id, ask, GONE_WITH_MASTER))
     }
 
@@ -257,44 +247,46 @@ impl ClusterCoordinator {
     }
 
     /// Sends a worker an answer on the master's behalf, or keeps it for one that is away.
-    pub(super) fn reply(&mut self, worker: &str, answer: &Bytes, out: &mut Vec<Action>) {
+    pub(super) fn reply(&mut self, worker: &str, answer: &Bytes, moment: &mut Moment<'_>) {
         if self.sessions.has(worker) {
-            out.push(Action::Post { to: worker.to_owned(), text: answer.clone() });
+            moment.post(worker, answer.clone());
         } else {
             self.absences.keep(worker, answer);
         }
     }
 
     /// Answers on the master's behalf what no master has answered in time.
-    pub(super) fn fail_overdue_requests(&mut self, now: Millis, out: &mut Vec<Action>) {
-        while let Some(seq) = self.requests.take_due(now) {
+    pub(super) fn fail_overdue_requests(&mut self, moment: &mut Moment<'_>) {
+        while let Some(seq) = self.requests.take_due(moment.now) {
             let seconds = self.config.master_timeout as f64 / 1_000.0;
             let reason = format!("No AceBase master answered within {seconds} s (acebase-ipc-server)");
-            self.fail_pending(seq, &reason, now, out);
+            self.fail_pending(seq, &reason, moment);
         }
     }
 
     /// Answers a request on the master's behalf.
-    pub(super) fn fail_pending(&mut self, seq: Seq, reason: &str, now: Millis, out: &mut Vec<Action>) {
-        let Some(Pending { worker, id, ask, state, .. }) = self.requests.settle(seq, By::Hub, now) else { return };
+    pub(super) fn fail_pending(&mut self, seq: Seq, reason: &str, moment: &mut Moment<'_>) {
+        let Some(Pending { worker, id, ask, state, .. }) = self.requests.settle(seq, By::Hub, moment.now) else {
+            return;
+        };
         if let Ask::Unlock { lock } | Ask::Move { lock } = ask {
             let belief = if state == State::Delivered { Belief::MasterHasIt } else { Belief::NobodyHasIt };
-            self.give_up_lock(&worker, lock, belief, out);
+            self.give_up_lock(&worker, lock, belief, moment);
         }
-        self.reply(&worker, &message::failed(&worker, &id, &ask, reason), out);
-        note(out, NoteKind::RequestFailed, &worker, reason.to_owned());
+        self.reply(&worker, &message::failed(&worker, &id, &ask, reason), moment);
+        moment.note(NoteKind::RequestFailed, &worker, reason.to_owned());
     }
 
     /// A worker takes a lock for gone, now that its release or move is answered for the master. The master may have it
     /// still; `unknown`: what to believe of one that is not in the table, for it was granted before this hub began.
-    fn give_up_lock(&mut self, worker: &str, lock: u64, unknown: Belief, out: &mut Vec<Action>) {
+    fn give_up_lock(&mut self, worker: &str, lock: u64, unknown: Belief, moment: &mut Moment<'_>) {
         let gives_up = match self.locks.held(lock) {
             Some(lock) => lock.peer == worker,
             None => unknown == Belief::MasterHasIt,
         };
         if gives_up {
-            self.locks.remove_held_by(worker, lock);
-            self.release(lock, out);
+            self.locks.remove_held_by(worker, lock, moment.now);
+            self.release(lock, moment);
         }
     }
 }

@@ -4,10 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::offence::Offence;
-use crate::{
-    acebase::{Note, NoteKind},
-    clock::Millis,
-};
+use crate::clock::Millis;
 
 /// Least time between two complaints about one peer, in milliseconds.
 const PERIOD_MS: u64 = 60_000;
@@ -45,13 +42,12 @@ impl Complaints {
 }
 
 /// The complaint in words.
-pub(super) fn note(peer: &str, offence: &Offence, left_out: u64) -> Note {
+pub(super) fn detail(peer: &str, offence: &Offence, left_out: u64) -> String {
     let more =
         if left_out == 0 { String::new() } else { format!(" ({left_out} more were kept back before, of any peer)") };
-    let detail = format!(
+    format!(
         "A message of {peer} was not forwarded: {offence}. No published client sends such: look for the process with that id{more}"
-    );
-    Note { kind: NoteKind::MessageRefused, peer: peer.to_owned(), detail }
+    )
 }
 
 #[cfg(test)]

@@ -21,15 +21,15 @@ use bytes::Bytes;
 
 use super::{
     ClusterCoordinator,
-    complaints::Complaint,
+    complaints::{self, Complaint},
     message::{self, Due, MASTER, Message, Reading, RefusalForm, Said},
     offence::Offence,
     requests::By,
     sessions::Standing,
 };
 use crate::{
-    clock::Millis,
-    hub::coordinator::{Action, Address, Verdict},
+    acebase::NoteKind,
+    hub::coordinator::{Address, Moment, Verdict},
 };
 
 impl ClusterCoordinator {
@@ -57,8 +57,7 @@ impl ClusterCoordinator {
         to: Address<'_>,
         text: &Bytes,
         offence: &Offence,
-        now: Millis,
-        out: &mut Vec<Action>,
+        moment: &mut Moment<'_>,
     ) -> Verdict {
         let is_plain = !self.is_acebase(from);
         if is_plain && !self.concerns_acebase(to) {
@@ -66,23 +65,23 @@ impl ClusterCoordinator {
         }
         if is_plain && to == Address::Others {
             let others = self.sessions.plain_peers_but(from);
-            out.extend(others.map(|other| Action::Post { to: other.to_owned(), text: text.clone() }));
+            others.for_each(|other| moment.post(other, text.clone()));
         }
         match offence.due() {
             Some(Due::Request { id, form }) if !(is_plain && to == Address::Others) => {
-                self.refuse(from, &id, form, offence, out);
+                self.refuse(from, &id, form, offence, moment);
             }
-            Some(Due::Answer { id }) if from == MASTER => self.fail_answered(to, &id, offence, now, out),
+            Some(Due::Answer { id }) if from == MASTER => self.fail_answered(to, &id, offence, moment),
             _ => {}
         }
-        self.complain(from, offence, now, out);
+        self.complain(from, offence, moment);
         Verdict::Taken
     }
 
     /// Tells the server's owner, unless it was told a moment ago.
-    pub(super) fn complain(&mut self, from: &str, offence: &Offence, now: Millis, out: &mut Vec<Action>) {
-        if let Complaint::Due { left_out } = self.complaints.about(from, now) {
-            out.push(Action::Note(super::complaints::note(from, offence, left_out)));
+    pub(super) fn complain(&mut self, from: &str, offence: &Offence, moment: &mut Moment<'_>) {
+        if let Complaint::Due { left_out } = self.complaints.about(from, moment.now) {
+            moment.note(NoteKind::MessageRefused, from, complaints::detail(from, offence, left_out));
         }
     }
 
@@ -98,29 +97,22 @@ impl ClusterCoordinator {
     }
 
     /// Answers a request for the master. A master waits for no answer, and nobody gets two.
-    fn refuse(&mut self, from: &str, id: &str, form: RefusalForm, offence: &Offence, out: &mut Vec<Action>) {
+    fn refuse(&mut self, from: &str, id: &str, form: RefusalForm, offence: &Offence, moment: &mut Moment<'_>) {
         if from == MASTER || self.requests.find(from, id).is_some() {
             return;
         }
         let reason = format!("Refused, {offence} (acebase-ipc-server)");
-        self.reply(from, &message::refused(from, id, form, &reason), out);
+        self.reply(from, &message::refused(from, id, form, &reason), moment);
     }
 
     /// A master's answer that its worker cannot take: the request has failed.
-    pub(super) fn fail_answered(
-        &mut self,
-        to: Address<'_>,
-        id: &str,
-        offence: &Offence,
-        now: Millis,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn fail_answered(&mut self, to: Address<'_>, id: &str, offence: &Offence, moment: &mut Moment<'_>) {
         let Address::Peer(worker) = to else { return };
         let Some(seq) = self.requests.find(worker, id).filter(|seq| self.is_delivered(*seq)) else { return };
-        let Some(pending) = self.requests.settle(seq, By::Master, now) else { return };
+        let Some(pending) = self.requests.settle(seq, By::Master, moment.now) else { return };
         let reason = format!("The master's answer was {offence} (acebase-ipc-server)");
-        self.reply(worker, &message::failed(worker, id, &pending.ask, &reason), out);
-        self.follow_lock(pending, None, now, out);
+        self.reply(worker, &message::failed(worker, id, &pending.ask, &reason), moment);
+        self.follow_lock(pending, None, moment);
     }
 }
 

@@ -12,12 +12,11 @@ use super::{
     asking::GONE_WITH_MASTER,
     master::{Identity, Presence},
     message::{self, Ask, MASTER},
-    notes::note,
     requests::{By, Pending},
     trial::MAX_STRIKES,
     waiting::{Place, Seq},
 };
-use crate::{acebase::NoteKind, clock::Millis, hub::coordinator::Action};
+use crate::{acebase::NoteKind, clock::Millis, hub::coordinator::Moment};
 
 /// What is said of a master that did not answer.
 const SILENT: &str = "The connected AceBase master did not answer, and another process has its place now. The former one is refused, \
@@ -38,54 +37,54 @@ enum End {
 
 impl ClusterCoordinator {
     /// A process takes the master's place; none has it.
-    pub(super) fn master_arrives(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn master_arrives(&mut self, moment: &mut Moment<'_>) {
         let marks = self.master.begin();
-        post_to_master(marks, out);
-        self.install_master(now, out);
+        post_to_master(marks, moment);
+        self.install_master(moment);
     }
 
-    fn install_master(&mut self, now: Millis, out: &mut Vec<Action>) {
+    fn install_master(&mut self, moment: &mut Moment<'_>) {
         if self.master.has_predecessor() {
-            note(out, NoteKind::MasterChanged, MASTER, "A new AceBase master has taken over".to_owned());
+            moment.note(NoteKind::MasterChanged, MASTER, "A new AceBase master has taken over".to_owned());
         }
-        self.introduce(MASTER, out);
+        self.introduce(MASTER, moment);
         if self.config.follows_requests() {
-            self.master.warm_up(now, self.config.master_warm_up);
+            self.master.warm_up(moment.now, self.config.master_warm_up);
         }
-        self.deliver_held(now, out);
+        self.deliver_held(moment);
     }
 
     /// The master has said `bye`. It may still answer what it has, but must not be given more: it would refuse it.
-    pub(super) fn master_departs(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn master_departs(&mut self, moment: &mut Moment<'_>) {
         if let Some((identity, _)) = self.master.identify() {
-            out.push(identified(identity));
+            moment.identified(MASTER, identity == Identity::Same);
             if identity != Identity::Same {
-                self.settle_estate(End::Sudden, now, out);
+                self.settle_estate(End::Sudden, moment);
             }
         }
         self.master.presence = Presence::Departed;
-        self.expect_all(now);
+        self.expect_all(moment.now);
     }
 
     /// The master's session is over.
-    pub(super) fn master_leaves(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn master_leaves(&mut self, moment: &mut Moment<'_>) {
         let end = if matches!(self.master.presence, Presence::Departed) { End::Farewell } else { End::Sudden };
         self.master.leave();
-        self.settle_estate(end, now, out);
+        self.settle_estate(end, moment);
     }
 
     /// Deals with what a master that is gone has left unanswered and unreleased.
-    fn settle_estate(&mut self, end: End, now: Millis, out: &mut Vec<Action>) {
-        self.locks.fence_all(now);
+    fn settle_estate(&mut self, end: End, moment: &mut Moment<'_>) {
+        self.locks.fence_all(moment.now);
         self.indexing.end();
         self.trial = None;
         for seq in self.requests.all() {
-            self.take_over_request(seq, end, now, out);
+            self.take_over_request(seq, end, moment);
         }
-        self.expect_all(now);
+        self.expect_all(moment.now);
     }
 
-    fn take_over_request(&mut self, seq: Seq, end: End, now: Millis, out: &mut Vec<Action>) {
+    fn take_over_request(&mut self, seq: Seq, end: End, moment: &mut Moment<'_>) {
         let Some(pending) = self.requests.get(seq) else { return };
         let is_left_undone = match pending.ask {
             Ask::Unlock { .. } | Ask::Move { .. } => true,
@@ -94,25 +93,25 @@ impl ClusterCoordinator {
             Ask::Lock(_) | Ask::AddKey | Ask::CreateIndex | Ask::Custom => false,
         };
         if !is_left_undone {
-            return self.keep_for_next(seq, end, now, out);
+            return self.keep_for_next(seq, end, moment);
         }
-        let Some(pending) = self.requests.settle(seq, By::Hub, now) else { return };
-        let answer = self.answer_for_former_master(&pending.worker, &pending.id, &pending.ask, now);
+        let Some(pending) = self.requests.settle(seq, By::Hub, moment.now) else { return };
+        let answer = self.answer_for_former_master(&pending.worker, &pending.id, &pending.ask, moment.now);
         // A lock that is not in the table was gone before its master.
         let failed = || message::failed(&pending.worker, &pending.id, &pending.ask, GONE_WITH_MASTER);
         let answer = answer.unwrap_or_else(failed);
-        self.reply(&pending.worker, &answer, out);
+        self.reply(&pending.worker, &answer, moment);
     }
 
     /// A request that a master had, or was to get, waits for the next one; unless it has ended too many.
-    fn keep_for_next(&mut self, seq: Seq, end: End, now: Millis, out: &mut Vec<Action>) {
+    fn keep_for_next(&mut self, seq: Seq, end: End, moment: &mut Moment<'_>) {
         let Some(pending) = self.requests.get(seq) else { return };
         if !pending.is_delivered() {
             return self.requests.hold(seq, Place::Master);
         }
         let may_be_to_blame = end == End::Sudden && !pending.is_survived;
         if may_be_to_blame && self.requests.strike(seq) >= MAX_STRIKES {
-            return self.fail_pending(seq, ENDS_MASTERS, now, out);
+            return self.fail_pending(seq, ENDS_MASTERS, moment);
         }
         self.requests.take_back(seq);
     }
@@ -129,62 +128,58 @@ impl ClusterCoordinator {
     }
 
     /// A process connects as the master while the session of one is there.
-    pub(super) fn ask_master(&mut self, now: Millis, out: &mut Vec<Action>) {
-        let probes = self.master.ask(now);
-        out.extend(probes.into_iter().map(|text| Action::Probe { to: MASTER.to_owned(), text }));
+    pub(super) fn ask_master(&mut self, moment: &mut Moment<'_>) {
+        let probes = self.master.ask(moment.now);
+        probes.into_iter().for_each(|text| moment.probe(MASTER, text));
     }
 
     /// The returned master has answered who it is, or has not in time.
-    pub(super) fn identify_master(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn identify_master(&mut self, moment: &mut Moment<'_>) {
         let Some((identity, needless_marks)) = self.master.identify() else { return };
-        out.push(identified(identity));
+        moment.identified(MASTER, identity == Identity::Same);
         match identity {
             Identity::Same => {
                 self.succession.was_no_silence();
-                post_to_master(needless_marks, out);
-                self.master_resumes(now, out);
+                post_to_master(needless_marks, moment);
+                self.master_resumes(moment);
             }
-            Identity::New => self.master_is_replaced(now, out),
+            Identity::New => self.master_is_replaced(moment),
             Identity::Rival => {
-                note(out, NoteKind::MasterSilent, MASTER, SILENT.to_owned());
-                self.master_is_replaced(now, out);
+                moment.note(NoteKind::MasterSilent, MASTER, SILENT.to_owned());
+                self.master_is_replaced(moment);
             }
         }
     }
 
-    fn master_is_replaced(&mut self, now: Millis, out: &mut Vec<Action>) {
-        self.settle_estate(End::Sudden, now, out);
-        self.install_master(now, out);
+    fn master_is_replaced(&mut self, moment: &mut Moment<'_>) {
+        self.settle_estate(End::Sudden, moment);
+        self.install_master(moment);
     }
 
-    fn master_resumes(&mut self, now: Millis, out: &mut Vec<Action>) {
-        note(out, NoteKind::SessionResumed, MASTER, "The AceBase master is back, and its session goes on".to_owned());
-        self.reintroduce(MASTER, out);
+    fn master_resumes(&mut self, moment: &mut Moment<'_>) {
+        moment.note(NoteKind::SessionResumed, MASTER, "The AceBase master is back, and its session goes on".to_owned());
+        self.reintroduce(MASTER, moment);
         for lock in self.master.take_owed() {
-            self.release(lock, out);
+            self.release(lock, moment);
         }
-        self.doubt_delivered(now, out);
-        self.trial_resumes(now, out);
-        self.deliver_held(now, out);
+        self.doubt_delivered(moment);
+        self.trial_resumes(moment);
+        self.deliver_held(moment);
     }
 
     /// The master's answers to what it has may have been lost in its socket.
-    fn doubt_delivered(&mut self, now: Millis, out: &mut Vec<Action>) {
-        self.indexing.doubt(now + self.config.master_timeout);
+    fn doubt_delivered(&mut self, moment: &mut Moment<'_>) {
+        self.indexing.doubt(moment.now + self.config.master_timeout);
         for seq in self.requests.all() {
             let Some(pending) = self.requests.get(seq).filter(|pending| pending.is_delivered()) else { continue };
             if let Ask::Unlock { lock } = pending.ask {
-                self.confirm_release(seq, lock, out);
+                self.confirm_release(seq, lock, moment);
             }
-            self.requests.expect_of_master_by(seq, now + self.config.master_timeout);
+            self.requests.expect_of_master_by(seq, moment.now + self.config.master_timeout);
         }
     }
 }
 
-fn identified(identity: Identity) -> Action {
-    Action::Identified { peer: MASTER.to_owned(), same: identity == Identity::Same }
-}
-
-fn post_to_master(texts: Vec<Bytes>, out: &mut Vec<Action>) {
-    out.extend(texts.into_iter().map(|text| Action::Post { to: MASTER.to_owned(), text }));
+fn post_to_master(texts: Vec<Bytes>, moment: &mut Moment<'_>) {
+    texts.into_iter().for_each(|text| moment.post(MASTER, text));
 }

@@ -15,10 +15,7 @@ use super::{
     message::{self, MASTER},
     offence::Offence,
 };
-use crate::{
-    clock::Millis,
-    hub::coordinator::{Action, Address, Verdict},
-};
+use crate::hub::coordinator::{Address, Moment, Verdict};
 
 /// What the ids of such questions begin with.
 const QUESTION: &str = "index-";
@@ -36,38 +33,37 @@ impl ClusterCoordinator {
         from: &str,
         file_name: &str,
         text: &Bytes,
-        now: Millis,
-        out: &mut Vec<Action>,
+        moment: &mut Moment<'_>,
     ) -> Verdict {
         if self.deletions.note(from, file_name).is_known {
             return Verdict::Taken;
         }
         if from == MASTER {
-            self.tell_of_deletion(file_name, text, out);
+            self.tell_of_deletion(file_name, text, moment);
             return Verdict::Taken;
         }
-        self.deletions.waiting.retain(|_, news| now.saturating_sub(news.since) < PATIENCE_MS);
+        self.deletions.waiting.retain(|_, news| moment.now.saturating_sub(news.since) < PATIENCE_MS);
         if !self.master.is_present() || self.deletions.waiting.len() >= MAX_WAITING {
-            return self.keep_back(from, Address::Others, text, &Offence::NoMasterKnows, now, out);
+            return self.keep_back(from, Address::Others, text, &Offence::NoMasterKnows, moment);
         }
         let (number, file_name) = (self.master.next_number(), file_name.to_owned());
         let question = message::index_question(&format!("{QUESTION}{number}"), &file_name);
-        out.push(Action::Post { to: MASTER.to_owned(), text: question });
+        moment.post(MASTER, question);
         let text = Bytes::copy_from_slice(text);
-        self.deletions.waiting.insert(number, News { from: from.to_owned(), file_name, text, since: now });
+        self.deletions.waiting.insert(number, News { from: from.to_owned(), file_name, text, since: moment.now });
         Verdict::Taken
     }
 
     /// The master has answered the hub: whether it has an index, perhaps.
-    pub(super) fn heard_about_index(&mut self, id: &str, is_unknown: bool, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn heard_about_index(&mut self, id: &str, is_unknown: bool, moment: &mut Moment<'_>) {
         let number = id.strip_prefix(QUESTION).and_then(|number| number.parse::<u64>().ok());
         let Some(news) = number.and_then(|number| self.deletions.waiting.remove(&number)) else { return };
         if !is_unknown {
-            return self.tell_of_deletion(&news.file_name, &news.text, out);
+            return self.tell_of_deletion(&news.file_name, &news.text, moment);
         }
         if self.deletions.gone.get(&news.file_name).is_some_and(|gone| !gone.is_known) {
             self.deletions.gone.remove(&news.file_name);
-            self.complain(&news.from, &Offence::UnknownIndex, now, out);
+            self.complain(&news.from, &Offence::UnknownIndex, moment);
         }
     }
 
@@ -76,10 +72,10 @@ impl ClusterCoordinator {
         self.deletions.gone.remove(file_name);
     }
 
-    fn tell_of_deletion(&mut self, file_name: &str, text: &Bytes, out: &mut Vec<Action>) {
+    fn tell_of_deletion(&mut self, file_name: &str, text: &Bytes, moment: &mut Moment<'_>) {
         let Some(gone) = self.deletions.gone.get_mut(file_name).filter(|gone| !gone.is_known) else { return };
         gone.is_known = true;
         let others = self.sessions.all().filter(|peer| !gone.told_by.contains(*peer));
-        out.extend(others.map(|other| Action::Post { to: other.to_owned(), text: text.clone() }));
+        others.for_each(|other| moment.post(other, text.clone()));
     }
 }

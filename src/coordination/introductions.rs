@@ -13,32 +13,30 @@
 use super::{
     ClusterCoordinator,
     message::{self, MASTER, Message},
-    notes::note,
     sessions::Standing,
 };
 use crate::{
     acebase::NoteKind,
-    clock::Millis,
-    hub::coordinator::{Action, Verdict},
+    hub::coordinator::{Moment, Verdict},
 };
 
 impl ClusterCoordinator {
     /// A peer is known as AceBase's from now on.
-    pub(super) fn recognise(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn recognise(&mut self, peer: &str, moment: &mut Moment<'_>) {
         self.sessions.set_standing(peer, Standing::AceBase);
         self.farewells.end(peer);
         if self.config.resume_window > 0 || self.config.follows_requests() {
-            out.push(Action::Retain { peer: peer.to_owned() });
+            moment.retain(peer);
         }
         if peer == MASTER {
-            self.master_arrives(now, out);
+            self.master_arrives(moment);
         } else {
-            self.introduce(peer, out);
+            self.introduce(peer, moment);
         }
     }
 
     /// A message may show its sender to be AceBase's, or to be so again after its `bye`.
-    pub(super) fn notice_sender(&mut self, from: &str, message: &Message, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn notice_sender(&mut self, from: &str, message: &Message, moment: &mut Moment<'_>) {
         let takes_part = match message {
             Message::Interest | Message::Request(_) => true,
             // What a closing database still has to tell goes out after its `bye`.
@@ -52,50 +50,48 @@ impl ClusterCoordinator {
             return;
         }
         if self.sessions.has(from) {
-            self.recognise(from, now, out);
+            self.recognise(from, moment);
         }
     }
 
     /// Makes a peer and all others known to each other.
-    pub(super) fn introduce(&self, peer: &str, out: &mut Vec<Action>) {
+    pub(super) fn introduce(&self, peer: &str, moment: &mut Moment<'_>) {
         if !self.config.introductions {
             return;
         }
         let theirs = message::hello(peer);
         for other in self.sessions.acebase_peers_but(peer) {
-            out.push(Action::Post { to: other.to_owned(), text: theirs.clone() });
+            moment.post(other, theirs.clone());
         }
-        let others = self.introduce_others_to(peer, out);
+        let others = self.introduce_others_to(peer, moment);
         if others > 0 {
-            note(out, NoteKind::Introduced, peer, format!("{peer} was introduced to {others} other AceBase peers"));
+            moment.note(NoteKind::Introduced, peer, format!("{peer} was introduced to {others} other AceBase peers"));
         }
     }
 
     /// The same process is back. Its subscriptions and notifications may have been lost in its socket: it is asked for
     /// the former again, and the others stop to rely on the latter.
-    pub(super) fn reintroduce(&self, peer: &str, out: &mut Vec<Action>) {
+    pub(super) fn reintroduce(&self, peer: &str, moment: &mut Moment<'_>) {
         if !self.config.introductions {
             return;
         }
-        self.introduce_others_to(peer, out);
+        self.introduce_others_to(peer, moment);
         let invalidation = message::invalidate_cache(peer);
         for other in self.sessions.acebase_peers_but(peer) {
-            out.push(Action::Post { to: other.to_owned(), text: invalidation.clone() });
+            moment.post(other, invalidation.clone());
         }
     }
 
-    fn introduce_others_to(&self, peer: &str, out: &mut Vec<Action>) -> usize {
-        let before = out.len();
+    fn introduce_others_to(&self, peer: &str, moment: &mut Moment<'_>) -> usize {
         let others = self.sessions.acebase_peers_but(peer);
-        out.extend(others.map(|other| Action::Post { to: peer.to_owned(), text: message::hello(other) }));
-        out.len() - before
+        others.map(|other| moment.post(peer, message::hello(other))).count()
     }
 
     /// A peer says `bye`: for itself, or on behalf of one that it knows to be gone.
-    pub(super) fn heard_bye(&mut self, from: &str, of: &[u8], now: Millis, out: &mut Vec<Action>) -> Verdict {
+    pub(super) fn heard_bye(&mut self, from: &str, of: &[u8], moment: &mut Moment<'_>) -> Verdict {
         let Ok(of) = std::str::from_utf8(of) else { return Verdict::Taken };
         if of == from {
-            self.departs(from, now, out);
+            self.departs(from, moment);
             return Verdict::Forward;
         }
         if from == MASTER && self.master.heard_bye(of) {
@@ -106,25 +102,25 @@ impl ClusterCoordinator {
         if self.config.introductions || self.sessions.has(of) { Verdict::Taken } else { Verdict::Forward }
     }
 
-    fn departs(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
+    fn departs(&mut self, peer: &str, moment: &mut Moment<'_>) {
         if self.sessions.standing(peer) != Standing::AceBase {
             return;
         }
         self.sessions.set_standing(peer, Standing::Departed);
-        self.farewells.begin(peer, now);
+        self.farewells.begin(peer, moment.now);
         if peer == MASTER {
-            self.master_departs(now, out);
-            self.let_next_in(now, out);
+            self.master_departs(moment);
+            self.let_next_in(moment);
         }
     }
 
     /// Those that have said `bye` need their connections no more, and their processes could not end with them.
-    pub(super) fn dismiss_the_departed(&mut self, now: Millis, out: &mut Vec<Action>) {
-        while let Some((peer, is_last_call)) = self.farewells.take_due(now) {
+    pub(super) fn dismiss_the_departed(&mut self, moment: &mut Moment<'_>) {
+        while let Some((peer, is_last_call)) = self.farewells.take_due(moment.now) {
             let is_owed =
                 if peer == MASTER { self.requests.delivered_count() > 0 } else { self.requests.any_of(&peer) };
             if !is_owed || is_last_call {
-                out.push(Action::Dismiss { peer });
+                moment.dismiss(peer);
             }
         }
     }

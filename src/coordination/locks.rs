@@ -100,8 +100,6 @@ pub(super) struct LockTable {
     ends: Timers<Key>,
     next: Key,
     wall_clock: WallClock,
-    /// The time of the coordinator's present turn.
-    now: Millis,
     waits: Histogram,
     holds: Histogram,
 }
@@ -119,20 +117,14 @@ impl LockTable {
             ends: Timers::new(),
             next: 0,
             wall_clock,
-            now: 0,
             waits: Histogram::default(),
             holds: Histogram::default(),
         }
     }
 
-    /// A turn of the coordinator begins.
-    pub(super) fn turn_begins(&mut self, now: Millis) {
-        self.now = now;
-    }
-
     /// A lock that was asked for then has been granted.
-    pub(super) fn note_wait(&mut self, asked: Millis) {
-        self.waits.record(self.now.saturating_sub(asked));
+    pub(super) fn note_wait(&mut self, asked: Millis, now: Millis) {
+        self.waits.record(now.saturating_sub(asked));
     }
 
     /// From the requests for locks to their grants.
@@ -148,7 +140,7 @@ impl LockTable {
     /// The present master granted a lock.
     pub(super) fn grant(&mut self, peer: &str, wanted: Wanted, grant: &Grant, now: Millis) {
         if let Some(key) = self.held.get(&grant.id) {
-            self.remove(*key);
+            self.remove(*key, now);
         }
         let Wanted { path, tid, write, comment } = wanted;
         let (id, expires) = (Some(grant.id), grant.expires);
@@ -186,9 +178,9 @@ impl LockTable {
     }
 
     /// A worker no longer has a lock of the present master.
-    pub(super) fn remove_held_by(&mut self, worker: &str, id: u64) -> Option<Lock> {
+    pub(super) fn remove_held_by(&mut self, worker: &str, id: u64, now: Millis) -> Option<Lock> {
         self.held(id).filter(|lock| lock.peer == worker)?;
-        self.remove(*self.held.get(&id)?)
+        self.remove(*self.held.get(&id)?, now)
     }
 
     /// A worker's lock of a former master by that number: of several, one that keeps others out least, and of those the
@@ -222,9 +214,9 @@ impl LockTable {
         }
     }
 
-    pub(super) fn remove(&mut self, key: Key) -> Option<Lock> {
+    pub(super) fn remove(&mut self, key: Key, now: Millis) -> Option<Lock> {
         let row = self.rows.remove(&key)?;
-        self.holds.record(self.now.saturating_sub(row.granted));
+        self.holds.record(now.saturating_sub(row.granted));
         self.ends.cancel(&key);
         if let (LockState::Fenced, Some(ends)) = (row.lock.state, row.ends) {
             self.fences.remove(&row.lock.tid, row.lock.write, ends, key);
@@ -318,7 +310,7 @@ impl LockTable {
         while let Some(key) = self.ends.take_due(now) {
             any = true;
             if self.rows.get(&key).is_some_and(|row| row.holder == Holder::Gone) {
-                self.remove(key);
+                self.remove(key, now);
             }
         }
         any
@@ -422,7 +414,7 @@ mod tests {
         assert!(!locks.expire(500));
         let key = locks.fenced("w", 1, 0).unwrap();
         assert!(!locks.counts(key, 500));
-        assert!(locks.remove(key).is_some() && locks.is_empty());
+        assert!(locks.remove(key, 500).is_some() && locks.is_empty());
     }
 
     #[test]
@@ -433,9 +425,9 @@ mod tests {
         assert!(locks.fenced("other", 1, 0).is_none() && !locks.has_weaker_namesake(key, "w", 1, 0));
         locks.grant("w", wanted("t", false), &grant(1, None), 0);
         assert!(locks.has_weaker_namesake(key, "w", 1, 0) && !locks.has_weaker_namesake(key, "other", 1, 0));
-        locks.remove_held_by("other", 1);
+        locks.remove_held_by("other", 1, 0);
         assert!(locks.held(1).is_some());
-        locks.remove_held_by("w", 1);
+        locks.remove_held_by("w", 1, 0);
         locks.grant("w", wanted("t", true), &grant(1, None), 0);
         assert!(!locks.has_weaker_namesake(key, "w", 1, 0));
         locks.grant("w", wanted("t", false), &grant(1, None), 0);
@@ -446,13 +438,10 @@ mod tests {
     #[test]
     fn waits_and_holds_are_measured_also_through_a_change_of_masters() {
         let mut locks = LockTable::new(|now| EPOCH + now);
-        locks.turn_begins(100);
-        locks.note_wait(70);
+        locks.note_wait(70, 100);
         locks.grant("w", wanted("t", true), &grant(1, None), 100);
-        locks.turn_begins(300);
         locks.fence_all(300);
-        locks.turn_begins(500);
-        locks.remove(0);
+        locks.remove(0, 500);
         assert_eq!((locks.waits().count(), locks.waits().sum_ms), (1, 30));
         assert_eq!((locks.holds().count(), locks.holds().sum_ms), (1, 400));
     }

@@ -38,7 +38,6 @@ pub mod message;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
 mod newcomers;
-mod notes;
 mod offence;
 mod orphans;
 mod rarely;
@@ -72,23 +71,22 @@ pub use self::{
 use self::{
     master::Presence,
     message::{Ask, MASTER, Message, Said},
-    notes::note,
     requests::Pending,
     sessions::Standing,
     trial::Trial,
     waiting::Place,
 };
-use crate::hub::coordinator::{Action, Address, Coordinator, Entry, Fate, Incumbent, Loss, Return, Ticket, Verdict};
+use crate::hub::coordinator::{Address, Coordinator, Entry, Fate, Incumbent, Loss, Moment, Return, Ticket, Verdict};
 
 /// Why some ids are refused.
 const OWN_IDS: &str = "Ids that begin with \"acebase-ipc-server\" are the server's own: choose another";
 
 impl ClusterCoordinator {
-    fn resume(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
+    fn resume(&mut self, peer: &str, moment: &mut Moment<'_>) {
         self.sessions.restore(peer);
-        note(out, NoteKind::SessionResumed, peer, format!("{peer} is back, and its session goes on"));
-        self.reintroduce(peer, out);
-        self.is_over(&Place::Worker(peer.into()), now, out);
+        moment.note(NoteKind::SessionResumed, peer, format!("{peer} is back, and its session goes on"));
+        self.reintroduce(peer, moment);
+        self.is_over(&Place::Worker(peer.into()), moment);
     }
 
     fn await_worker(&mut self, worker: &str, loss: Loss, lost_at: Millis, undelivered: &[Bytes], now: Millis) {
@@ -106,28 +104,17 @@ impl ClusterCoordinator {
 
     /// A message that is in order.
     #[inline]
-    fn heard(
-        &mut self,
-        from: &str,
-        to: Address<'_>,
-        said: Said<'_>,
-        body: &Bytes,
-        now: Millis,
-        out: &mut Vec<Action>,
-    ) -> Verdict {
-        self.locks.turn_begins(now);
-        self.notice_sender(from, &said.message, now, out);
-        self.farewells.put_off(from, now);
+    fn heard(&mut self, from: &str, to: Address<'_>, said: Said<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict {
+        self.notice_sender(from, &said.message, moment);
+        self.farewells.put_off(from, moment.now);
         if said.message.is_about_files() {
-            self.files_change(now, out);
+            self.files_change(moment);
         }
         match (said.message, to) {
-            (Message::Bye, _) => self.heard_bye(from, &said.from, now, out),
-            (Message::Request(request), _) if self.config.follows_requests() => {
-                self.asked(from, request, body, now, out)
-            }
-            (Message::Answer(answer), Address::Peer(to)) => self.answered(to, answer, body, now, out),
-            (Message::IndexDeleted { file_name }, _) => self.heard_of_deletion(from, &file_name, body, now, out),
+            (Message::Bye, _) => self.heard_bye(from, &said.from, moment),
+            (Message::Request(request), _) if self.config.follows_requests() => self.asked(from, request, body, moment),
+            (Message::Answer(answer), Address::Peer(to)) => self.answered(to, answer, body, moment),
+            (Message::IndexDeleted { file_name }, _) => self.heard_of_deletion(from, &file_name, body, moment),
             (Message::IndexCreated { file_name }, _) => {
                 self.heard_of_index(&file_name);
                 Verdict::Forward
@@ -138,90 +125,88 @@ impl ClusterCoordinator {
 }
 
 impl Coordinator for ClusterCoordinator {
-    fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, now: Millis, out: &mut Vec<Action>) -> Entry {
+    fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, moment: &mut Moment<'_>) -> Entry {
         match peer {
-            MASTER => self.admit_master(ticket, other, now, out),
+            MASTER => self.admit_master(ticket, other, moment),
             _ if message::is_own_id(peer) => Entry::Refused(OWN_IDS.to_owned()),
             _ => Entry::Open,
         }
     }
 
-    fn withdraw(&mut self, ticket: Ticket, now: Millis, out: &mut Vec<Action>) {
+    fn withdraw(&mut self, ticket: Ticket, moment: &mut Moment<'_>) {
         self.succession.withdraw(ticket);
-        self.let_next_in(now, out);
+        self.let_next_in(moment);
     }
 
-    fn joined(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
+    fn joined(&mut self, peer: &str, moment: &mut Moment<'_>) {
         self.sessions.begin(peer);
         if peer == MASTER {
-            self.master_place_is_taken(now, out);
+            self.master_place_is_taken(moment);
         }
-        self.survivors.note(peer, now);
+        self.survivors.note(peer, moment.now);
         let missed = self.absences.recall(peer);
         if message::is_acebase_id(peer) || missed.is_some() {
-            self.recognise(peer, now, out);
+            self.recognise(peer, moment);
         }
         self.locks.reclaim(peer);
         let missed = missed.into_iter().flatten();
-        out.extend(missed.map(|text| Action::Post { to: peer.to_owned(), text }));
-        self.is_over(&Place::Worker(peer.into()), now, out);
+        missed.for_each(|text| moment.post(peer, text));
+        self.is_over(&Place::Worker(peer.into()), moment);
     }
 
-    fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, now: Millis, out: &mut Vec<Action>) -> Verdict {
+    fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict {
         let is_known = message::is_acebase_id(from);
         if is_known && !self.sessions.any_departed() && message::is_usual_news(body, from) {
-            self.locks.turn_begins(now);
-            self.files_change(now, out);
+            self.files_change(moment);
             return Verdict::Forward;
         }
         if !is_known && !self.must_read(body) {
             return Verdict::Forward;
         }
         match Self::weigh(from, to, body) {
-            Ok(Some(said)) => self.heard(from, to, said, body, now, out),
+            Ok(Some(said)) => self.heard(from, to, said, body, moment),
             Ok(None) => Verdict::Forward,
-            Err(offence) => self.keep_back(from, to, body, &offence, now, out),
+            Err(offence) => self.keep_back(from, to, body, &offence, moment),
         }
     }
 
-    fn lost(&mut self, peer: &str, loss: Loss, now: Millis, out: &mut Vec<Action>) -> Fate {
-        let fate = self.sessions.lose(peer, loss, now, self.config.resume_window);
+    fn lost(&mut self, peer: &str, loss: Loss, moment: &mut Moment<'_>) -> Fate {
+        let fate = self.sessions.lose(peer, loss, moment.now, self.config.resume_window);
         if fate == Fate::Keep {
-            note(out, NoteKind::SessionKept, peer, format!("The connection of {peer} is lost, its session is kept"));
+            moment.note(NoteKind::SessionKept, peer, format!("The connection of {peer} is lost, its session is kept"));
             if peer == MASTER {
                 self.master.presence = Presence::Away;
-                self.let_next_in(now, out);
+                self.let_next_in(moment);
             }
         }
         fate
     }
 
-    fn returned(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) -> Return {
+    fn returned(&mut self, peer: &str, moment: &mut Moment<'_>) -> Return {
         if peer == MASTER {
-            self.master_place_is_taken(now, out);
+            self.master_place_is_taken(moment);
         }
         if self.sessions.standing(peer) != Standing::AceBase || self.config.resume_window == 0 {
             return Return::Renew;
         }
         if peer == MASTER {
             self.sessions.restore(peer);
-            self.ask_master(now, out);
+            self.ask_master(moment);
             return Return::Identify;
         }
-        self.resume(peer, now, out);
+        self.resume(peer, moment);
         Return::Resume
     }
 
-    fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, now: Millis, out: &mut Vec<Action>) {
-        self.locks.turn_begins(now);
+    fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, moment: &mut Moment<'_>) {
         self.farewells.end(peer);
         // A session that another connection's renewed was not lost; its peer is there.
-        let (loss, lost_at) = self.sessions.end(peer).unwrap_or((Loss::Kicked, now));
+        let (loss, lost_at) = self.sessions.end(peer).unwrap_or((Loss::Kicked, moment.now));
         if peer == MASTER {
-            self.master_leaves(now, out);
-            self.let_next_in(now, out);
+            self.master_leaves(moment);
+            self.let_next_in(moment);
         } else {
-            self.await_worker(peer, loss, lost_at, &undelivered, now);
+            self.await_worker(peer, loss, lost_at, &undelivered, moment.now);
         }
     }
 
@@ -241,26 +226,25 @@ impl Coordinator for ClusterCoordinator {
         deadlines.into_iter().flatten().min()
     }
 
-    fn tick(&mut self, now: Millis, out: &mut Vec<Action>) {
-        self.locks.turn_begins(now);
-        if self.master.deadline().is_some_and(|until| until <= now) {
-            self.identify_master(now, out);
+    fn tick(&mut self, moment: &mut Moment<'_>) {
+        if self.master.deadline().is_some_and(|until| until <= moment.now) {
+            self.identify_master(moment);
         }
-        if self.master.has_warmed_up(now) {
-            self.is_over(&Place::Tables, now, out);
+        if self.master.has_warmed_up(moment.now) {
+            self.is_over(&Place::Tables, moment);
         }
-        if self.locks.expire(now) {
-            self.fences_may_have_fallen(now, out);
+        if self.locks.expire(moment.now) {
+            self.fences_may_have_fallen(moment);
         }
-        self.fail_overdue_requests(now, out);
-        self.forget_overdue_workers(now, out);
-        self.succession_goes_on(now, out);
-        self.dismiss_the_departed(now, out);
-        self.indexing.expire(now);
-        self.question_master(now, out);
-        self.next_turns(now, out);
-        while let Some(peer) = self.sessions.take_due(now) {
-            out.push(Action::End { peer });
+        self.fail_overdue_requests(moment);
+        self.forget_overdue_workers(moment);
+        self.succession_goes_on(moment);
+        self.dismiss_the_departed(moment);
+        self.indexing.expire(moment.now);
+        self.question_master(moment);
+        self.next_turns(moment);
+        while let Some(peer) = self.sessions.take_due(moment.now) {
+            moment.end(peer);
         }
     }
 

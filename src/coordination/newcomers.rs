@@ -4,13 +4,11 @@
 use super::{
     ClusterCoordinator,
     message::{self, Ask, Grant, MASTER},
-    notes::note,
     succession::Word,
 };
 use crate::{
     acebase::NoteKind,
-    clock::Millis,
-    hub::coordinator::{Action, Decision, Entry, Incumbent, Ticket},
+    hub::coordinator::{Decision, Entry, Incumbent, Moment, Ticket},
 };
 
 /// What the ids of questions begin with by which the hub finds out whether the master is alive.
@@ -27,31 +25,25 @@ const CONTEST_ADVICE: &str = "A second process with role \"master\" was refused,
 
 impl ClusterCoordinator {
     /// May a process come in as the master?
-    pub(super) fn admit_master(
-        &mut self,
-        ticket: Ticket,
-        other: Incumbent,
-        now: Millis,
-        out: &mut Vec<Action>,
-    ) -> Entry {
+    pub(super) fn admit_master(&mut self, ticket: Ticket, other: Incumbent, moment: &mut Moment<'_>) -> Entry {
         if self.master_place_is_free() {
-            self.succession.expect(ticket, now);
+            self.succession.expect(ticket, moment.now);
             return Entry::Kept;
         }
-        if self.succession.comes_back(ticket, now) {
+        if self.succession.comes_back(ticket, moment.now) {
             return Entry::Wait;
         }
-        let Some(question) = self.succession.arrive(ticket, now) else {
+        let Some(question) = self.succession.arrive(ticket, moment.now) else {
             return Entry::Refused(CONTESTED.to_owned());
         };
         // One whose connection has ended a moment ago is this one, most likely, and must not be disturbed.
         if other == Incumbent::Connected {
             let word = self.succession.stand_by(ticket);
-            self.tell_newcomers(word, now, out);
+            self.tell_newcomers(word, moment);
         }
         // A release that it cannot refuse to answer: there is no such lock.
         let text = message::unlock_request(&format!("{ALIVE}{question}"), message::NO_SUCH_LOCK);
-        out.push(Action::Probe { to: MASTER.to_owned(), text });
+        moment.probe(MASTER, text);
         Entry::Wait
     }
 
@@ -60,56 +52,56 @@ impl ClusterCoordinator {
     }
 
     /// The place may have become free.
-    pub(super) fn let_next_in(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn let_next_in(&mut self, moment: &mut Moment<'_>) {
         if self.master_place_is_free() {
-            let word = self.succession.next(now);
-            self.tell_newcomers(word, now, out);
+            let word = self.succession.next(moment.now);
+            self.tell_newcomers(word, moment);
         }
     }
 
     /// A process has connected as the master.
-    pub(super) fn master_place_is_taken(&mut self, now: Millis, out: &mut Vec<Action>) {
-        let words = self.succession.place_is_taken(now);
-        self.tell_newcomers(words, now, out);
+    pub(super) fn master_place_is_taken(&mut self, moment: &mut Moment<'_>) {
+        let words = self.succession.place_is_taken(moment.now);
+        self.tell_newcomers(words, moment);
     }
 
     /// The master has answered the hub: the question whether it is alive, perhaps.
-    pub(super) fn is_sign_of_life(&mut self, id: &str, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn is_sign_of_life(&mut self, id: &str, moment: &mut Moment<'_>) {
         if let Some(question) = id.strip_prefix(ALIVE).and_then(|question| question.parse().ok()) {
-            let words = self.succession.master_lives(question, now);
-            self.tell_newcomers(words, now, out);
+            let words = self.succession.master_lives(question, moment.now);
+            self.tell_newcomers(words, moment);
         }
     }
 
     /// The lock was to keep a newcomer from writing. It has come in, or this would not have been heard.
-    pub(super) fn free_newcomer(&mut self, grant: &Grant, out: &mut Vec<Action>) {
+    pub(super) fn free_newcomer(&mut self, grant: &Grant, moment: &mut Moment<'_>) {
         let text = message::unlock_request(&format!("free-{}", self.master.next_number()), grant.id);
-        out.push(Action::Probe { to: MASTER.to_owned(), text });
+        moment.probe(MASTER, text);
     }
 
     /// The master has changed its tables at a worker's request.
-    pub(super) fn heard_of_tables(&mut self, ask: &Ask, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn heard_of_tables(&mut self, ask: &Ask, moment: &mut Moment<'_>) {
         if ask.needs_tables() {
-            self.files_change(now, out);
+            self.files_change(moment);
         }
     }
 
     /// Whoever writes tells it the others.
-    pub(super) fn files_change(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn files_change(&mut self, moment: &mut Moment<'_>) {
         if !self.succession.is_empty() {
-            let words = self.succession.files_change(now);
-            self.tell_newcomers(words, now, out);
+            let words = self.succession.files_change(moment.now);
+            self.tell_newcomers(words, moment);
         }
     }
 
     /// Deals with those whose time is over.
-    pub(super) fn succession_goes_on(&mut self, now: Millis, out: &mut Vec<Action>) {
-        let words = self.succession.pass_time(now);
-        self.tell_newcomers(words, now, out);
-        self.let_next_in(now, out);
+    pub(super) fn succession_goes_on(&mut self, moment: &mut Moment<'_>) {
+        let words = self.succession.pass_time(moment.now);
+        self.tell_newcomers(words, moment);
+        self.let_next_in(moment);
     }
 
-    fn tell_newcomers(&mut self, words: impl IntoIterator<Item = Word>, now: Millis, out: &mut Vec<Action>) {
+    fn tell_newcomers(&mut self, words: impl IntoIterator<Item = Word>, moment: &mut Moment<'_>) {
         let mut any_refused = false;
         for word in words {
             let (ticket, decision) = match word {
@@ -118,10 +110,10 @@ impl ClusterCoordinator {
                 Word::Refuse(ticket) => (ticket, Decision::Refuse(CONTESTED.to_owned())),
             };
             any_refused |= matches!(word, Word::Refuse(_));
-            out.push(Action::Decide { ticket, decision });
+            moment.decide(ticket, decision);
         }
-        if any_refused && self.succession.warns(now) {
-            note(out, NoteKind::MasterContested, MASTER, CONTEST_ADVICE.to_owned());
+        if any_refused && self.succession.warns(moment.now) {
+            moment.note(NoteKind::MasterContested, MASTER, CONTEST_ADVICE.to_owned());
         }
     }
 }

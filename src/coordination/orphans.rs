@@ -4,51 +4,50 @@
 //! otherwise may be writing still, cut off: its locks are left to AceBase's own timeout. Either way its requests are
 //! given up, and locks that are granted to it too late are released, for it has never heard of them.
 
-use super::{ClusterCoordinator, absences::Absence, fences::Key, message::Ask, notes::note, requests::By};
+use super::{ClusterCoordinator, absences::Absence, fences::Key, message::Ask, requests::By};
 use crate::{
     acebase::{LockState, NoteKind},
-    clock::Millis,
-    hub::coordinator::{Action, Loss},
+    hub::coordinator::{Loss, Moment},
 };
 
 impl ClusterCoordinator {
     /// Deals with the workers that have been away for too long.
-    pub(super) fn forget_overdue_workers(&mut self, now: Millis, out: &mut Vec<Action>) {
-        while let Some((worker, absence)) = self.absences.take_due(now) {
-            self.give_up_requests(&worker, now, out);
+    pub(super) fn forget_overdue_workers(&mut self, moment: &mut Moment<'_>) {
+        while let Some((worker, absence)) = self.absences.take_due(moment.now) {
+            self.give_up_requests(&worker, moment);
             for key in self.locks.of(&worker) {
-                self.give_up_orphan(key, &absence, now, out);
+                self.give_up_orphan(key, &absence, moment);
             }
-            self.fences_may_have_fallen(now, out);
-            self.next_turns(now, out);
+            self.fences_may_have_fallen(moment);
+            self.next_turns(moment);
         }
     }
 
-    fn give_up_requests(&mut self, worker: &str, now: Millis, out: &mut Vec<Action>) {
+    fn give_up_requests(&mut self, worker: &str, moment: &mut Moment<'_>) {
         for seq in self.requests.of(worker) {
-            if let Some(pending) = self.requests.settle(seq, By::Hub, now)
+            if let Some(pending) = self.requests.settle(seq, By::Hub, moment.now)
                 && let Ask::Unlock { lock } = pending.ask
                 // It had finished with this lock.
-                && self.locks.remove_held_by(worker, lock).is_some()
+                && self.locks.remove_held_by(worker, lock, moment.now).is_some()
             {
-                self.release(lock, out);
+                self.release(lock, moment);
             }
         }
     }
 
-    fn give_up_orphan(&mut self, key: Key, absence: &Absence, now: Millis, out: &mut Vec<Action>) {
+    fn give_up_orphan(&mut self, key: Key, absence: &Absence, moment: &mut Moment<'_>) {
         let Some(lock) = self.locks.get(key) else { return };
         let never_reached_it = lock.state == LockState::Held && lock.since > absence.since;
         if !never_reached_it && !self.releases_locks_after(absence.loss) {
-            return self.locks.leave_to_expire(key, now);
+            return self.locks.leave_to_expire(key, moment.now);
         }
-        let Some(lock) = self.locks.remove(key) else { return };
+        let Some(lock) = self.locks.remove(key, moment.now) else { return };
         if let (LockState::Held, Some(id)) = (lock.state, lock.id) {
-            self.release(id, out);
+            self.release(id, moment);
         }
         let what = if lock.write { "write" } else { "read" };
         let detail = format!("The {what} lock of {} on \"/{}\" was released, for {0} is gone", lock.peer, lock.path);
-        note(out, NoteKind::LockReleased, &lock.peer, detail);
+        moment.note(NoteKind::LockReleased, &lock.peer, detail);
     }
 
     fn releases_locks_after(&self, loss: Loss) -> bool {

@@ -22,7 +22,7 @@ use super::{
     trial::{QUESTION, Trial},
     waiting::{Place, Seq},
 };
-use crate::{clock::Millis, hub::coordinator::Action};
+use crate::hub::coordinator::Moment;
 
 /// How long a master is given to answer a suspect other than for a lock before the next one's turn, in milliseconds: it
 /// answers at once, unless it creates an index.
@@ -37,45 +37,45 @@ impl Pending {
 
 impl ClusterCoordinator {
     /// A suspect has been given to the master.
-    pub(super) fn begin_trial(&mut self, seq: Seq, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn begin_trial(&mut self, seq: Seq, moment: &mut Moment<'_>) {
         let Some(pending) = self.requests.get(seq) else { return };
         let patience = if matches!(pending.ask, Ask::Lock(_)) { 0 } else { PATIENCE_MS };
-        self.trial = Some(Trial { seq, ask_at: Some(now + patience), question: None });
-        self.question_master(now, out);
+        self.trial = Some(Trial { seq, ask_at: Some(moment.now + patience), question: None });
+        self.question_master(moment);
     }
 
     /// Asks the master whether it lives, if it is time.
-    pub(super) fn question_master(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn question_master(&mut self, moment: &mut Moment<'_>) {
         let Some(trial) = &mut self.trial else { return };
         // One that is away is asked when it is back.
-        if trial.ask_at.take_if(|at| *at <= now).is_none() || !self.master.is_present() {
+        if trial.ask_at.take_if(|at| *at <= moment.now).is_none() || !self.master.is_present() {
             return;
         }
         let question = format!("{QUESTION}{}", self.master.next_number());
         trial.question = Some(question.clone());
-        self.post_release(&question, NO_SUCH_LOCK, out);
+        self.post_release(&question, NO_SUCH_LOCK, moment);
     }
 
     /// The master has answered such a question.
-    pub(super) fn master_lives(&mut self, question: &str, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn master_lives(&mut self, question: &str, moment: &mut Moment<'_>) {
         let Some(trial) = self.trial.take_if(|trial| trial.question.as_deref() == Some(question)) else { return };
         let is_for_lock = self.requests.get(trial.seq).is_some_and(|pending| matches!(pending.ask, Ask::Lock(_)));
         if is_for_lock {
             self.requests.survived(trial.seq);
         }
-        self.next_turns(now, out);
+        self.next_turns(moment);
     }
 
     /// The same master is back, and may have answered in vain.
-    pub(super) fn trial_resumes(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn trial_resumes(&mut self, moment: &mut Moment<'_>) {
         let seq = self.trial.as_ref().map(|trial| trial.seq);
         if let Some(seq) = seq.filter(|seq| self.is_delivered(*seq)) {
-            self.begin_trial(seq, now, out);
+            self.begin_trial(seq, moment);
         }
     }
 
     /// Whose turn it is goes to the master: of those that create indexes, and of the suspects.
-    pub(super) fn next_turns(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn next_turns(&mut self, moment: &mut Moment<'_>) {
         if !self.master.is_present() {
             return;
         }
@@ -83,7 +83,7 @@ impl ClusterCoordinator {
         self.trial.take_if(is_over);
         for place in [Place::Index, Place::Trial] {
             while let Some(seq) = self.requests.waiting().first_at(&place) {
-                if self.look_again(seq, now, out) == Whereabouts::Same {
+                if self.look_again(seq, moment) == Whereabouts::Same {
                     break;
                 }
             }

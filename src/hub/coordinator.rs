@@ -1,14 +1,14 @@
 //! The seam between the post office and whoever knows what its mail says.
 //!
 //! The hub routes texts without reading them. A [`Coordinator`] may read them, keep some back, answer some itself and
-//! decide how long a lost connection's session is kept. It is asked at every step of a peer's life, never does I/O,
-//! never waits, and gets the time as an argument; what it wants done it writes down as [`Action`]s, which the hub
-//! carries out in order, at once. This module knows nothing of AceBase: `crate::coordination` implements it.
+//! decide how long a lost connection's session is kept. It is asked at every step of a peer's life, never does I/O and
+//! never waits. With each question it gets the [`Moment`]: what time it is, and where it writes down what it wants done,
+//! as [`Action`]s, which the hub carries out in order, at once. This module knows nothing of AceBase: `crate::coordination` implements it.
 
 use bytes::Bytes;
 
 use crate::{
-    acebase::{Lock, Note, Role, Status},
+    acebase::{Lock, Note, NoteKind, Role, Status},
     clock::Millis,
     protocol::close::CloseReason,
 };
@@ -152,48 +152,102 @@ pub enum Action {
     Note(Note),
 }
 
+/// The moment at which something happens: its time, and what the coordinator wants done because of it.
+#[derive(Debug)]
+pub struct Moment<'a> {
+    /// The time, on the hub's clock.
+    pub now: Millis,
+    out: &'a mut Vec<Action>,
+}
+
+impl<'a> Moment<'a> {
+    /// A moment of this time. What is wanted done is written at the end of `out`.
+    pub fn new(now: Millis, out: &'a mut Vec<Action>) -> Self {
+        Self { now, out }
+    }
+
+    /// What is wanted done so far.
+    pub fn written_down(&self) -> &[Action] {
+        self.out
+    }
+
+    /// [`Action::Post`]
+    pub fn post(&mut self, to: &str, text: Bytes) {
+        self.out.push(Action::Post { to: to.to_owned(), text });
+    }
+
+    /// [`Action::Probe`]
+    pub fn probe(&mut self, to: &str, text: Bytes) {
+        self.out.push(Action::Probe { to: to.to_owned(), text });
+    }
+
+    /// [`Action::Retain`]
+    pub fn retain(&mut self, peer: &str) {
+        self.out.push(Action::Retain { peer: peer.to_owned() });
+    }
+
+    /// [`Action::Identified`]
+    pub fn identified(&mut self, peer: &str, same: bool) {
+        self.out.push(Action::Identified { peer: peer.to_owned(), same });
+    }
+
+    /// [`Action::End`]
+    pub fn end(&mut self, peer: String) {
+        self.out.push(Action::End { peer });
+    }
+
+    /// [`Action::Dismiss`]
+    pub fn dismiss(&mut self, peer: String) {
+        self.out.push(Action::Dismiss { peer });
+    }
+
+    /// [`Action::Decide`]
+    pub fn decide(&mut self, ticket: Ticket, decision: Decision) {
+        self.out.push(Action::Decide { ticket, decision });
+    }
+
+    /// [`Action::Note`]. `detail`: one sentence for a person.
+    pub fn note(&mut self, kind: NoteKind, peer: &str, detail: String) {
+        self.out.push(Action::Note(Note { kind, peer: peer.to_owned(), detail }));
+    }
+}
+
 /// Reads a database's traffic and keeps its promises. One instance a database.
 ///
 /// The hub guarantees: calls come one at a time; `joined` comes before anything else about a peer; after `lost` with
 /// [`Fate::Keep`] comes `returned` or `ended`; after [`Fate::End`], [`Action::End`] or [`Return::Renew`] comes `ended`;
-/// after [`Entry::Kept`] and [`Entry::Wait`] comes `withdraw`.
+/// after [`Entry::Kept`] and [`Entry::Wait`] comes `withdraw`. Whatever is written down at any of these is carried out,
+/// with [`Entry::Wait`] once the connection waits.
 pub trait Coordinator: Send {
     /// May a connection with this id come in?
-    fn admit(
-        &mut self,
-        _peer: &str,
-        _ticket: Ticket,
-        _other: Incumbent,
-        _now: Millis,
-        _out: &mut Vec<Action>,
-    ) -> Entry {
+    fn admit(&mut self, _peer: &str, _ticket: Ticket, _other: Incumbent, _moment: &mut Moment<'_>) -> Entry {
         Entry::Open
     }
 
     /// The connection with this ticket waits no longer: it is gone, or it has come in. It is no error if nothing is
     /// known of it.
-    fn withdraw(&mut self, _ticket: Ticket, _now: Millis, _out: &mut Vec<Action>) {}
+    fn withdraw(&mut self, _ticket: Ticket, _moment: &mut Moment<'_>) {}
 
     /// A new session has begun; the others have been told `connect:` and the peer its `welcome:`.
-    fn joined(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>);
+    fn joined(&mut self, peer: &str, moment: &mut Moment<'_>);
 
     /// A peer sent `body` (valid UTF-8, the address taken off).
-    fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, now: Millis, out: &mut Vec<Action>) -> Verdict;
+    fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict;
 
     /// A peer's connection is gone.
-    fn lost(&mut self, peer: &str, loss: Loss, now: Millis, out: &mut Vec<Action>) -> Fate;
+    fn lost(&mut self, peer: &str, loss: Loss, moment: &mut Moment<'_>) -> Fate;
 
     /// An id whose session the hub still has connected again.
-    fn returned(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) -> Return;
+    fn returned(&mut self, peer: &str, moment: &mut Moment<'_>) -> Return;
 
     /// A session is over and the others have been told. `undelivered`: texts that were in its outbox, oldest first.
-    fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, now: Millis, out: &mut Vec<Action>);
+    fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, moment: &mut Moment<'_>);
 
     /// When `tick` wants to be called next, if at all.
     fn deadline(&self) -> Option<Millis>;
 
     /// Does what is due.
-    fn tick(&mut self, now: Millis, out: &mut Vec<Action>);
+    fn tick(&mut self, moment: &mut Moment<'_>);
 
     /// Who holds and who waits for which lock.
     fn locks(&self) -> Vec<Lock>;

@@ -6,7 +6,7 @@ use acebase_ipc_server::{
     acebase::Role,
     clock::{Millis, WallClock},
     coordination::{ClusterCoordinator, CoordinationConfig, message::MASTER},
-    hub::coordinator::{Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Return, Ticket, Verdict},
+    hub::coordinator::{Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Moment, Return, Ticket, Verdict},
 };
 use bytes::Bytes;
 
@@ -108,7 +108,7 @@ impl Stage {
             Some(mailbox) if mailbox.is_connected => Incumbent::Connected,
             _ => Incumbent::Absent,
         };
-        match self.coordinator.admit(id, ticket, other, self.now, &mut out) {
+        match self.coordinator.admit(id, ticket, other, &mut Moment::new(self.now, &mut out)) {
             Entry::Open => self.take_in(id),
             Entry::Kept => self.enter(ticket),
             Entry::Wait => self.waiting.push(ticket),
@@ -125,13 +125,13 @@ impl Stage {
 
     fn withdraw(&mut self, ticket: Ticket) {
         let mut out = Vec::new();
-        self.coordinator.withdraw(ticket, self.now, &mut out);
+        self.coordinator.withdraw(ticket, &mut Moment::new(self.now, &mut out));
         self.carry_out(out);
     }
 
     fn take_in(&mut self, id: &'static str) {
         let mut out = Vec::new();
-        let back = self.peers.contains_key(id).then(|| self.coordinator.returned(id, self.now, &mut out));
+        let back = self.peers.contains_key(id).then(|| self.coordinator.returned(id, &mut Moment::new(self.now, &mut out)));
         match back {
             Some(Return::Resume) => self.resume(id, false),
             Some(Return::Identify) => self.resume(id, true),
@@ -168,7 +168,7 @@ impl Stage {
             self.new_master();
         }
         self.peers.insert(id, Mailbox { is_connected: true, ..Mailbox::default() });
-        self.coordinator.joined(id, self.now, out);
+        self.coordinator.joined(id, &mut Moment::new(self.now, out));
     }
 
     fn new_master(&mut self) {
@@ -213,7 +213,7 @@ impl Stage {
         let Some(mailbox) = self.peers.get_mut(id).filter(|mailbox| mailbox.is_connected) else { return };
         mailbox.is_connected = false;
         let mut out = Vec::new();
-        match self.coordinator.lost(id, loss, self.now, &mut out) {
+        match self.coordinator.lost(id, loss, &mut Moment::new(self.now, &mut out)) {
             Fate::Keep => {}
             Fate::End => self.end(id),
         }
@@ -224,7 +224,7 @@ impl Stage {
         if let Some(mailbox) = self.peers.remove(id) {
             let mut out = Vec::new();
             let undelivered = mailbox.kept.into_iter().chain(mailbox.since_return).map(|(_, text)| text).collect();
-            self.coordinator.ended(id, undelivered, self.now, &mut out);
+            self.coordinator.ended(id, undelivered, &mut Moment::new(self.now, &mut out));
             self.carry_out(out);
         }
     }
@@ -235,7 +235,7 @@ impl Stage {
         }
         self.process(from).has_sent(&input::text(text));
         let mut out = Vec::new();
-        let verdict = self.coordinator.received(from, to, text, self.now, &mut out);
+        let verdict = self.coordinator.received(from, to, text, &mut Moment::new(self.now, &mut out));
         self.carry_out(out);
         if verdict == Verdict::Forward {
             let receivers: Vec<&'static str> = match to {
@@ -359,7 +359,7 @@ impl Stage {
             assert!(ticks < MAX_TICKS_AT_ONCE, "time stands still: {:?}", self.coordinator);
             self.now = self.now.max(deadline);
             let mut out = Vec::new();
-            self.coordinator.tick(self.now, &mut out);
+            self.coordinator.tick(&mut Moment::new(self.now, &mut out));
             self.carry_out(out);
         }
         self.now = end;

@@ -8,7 +8,7 @@ use acebase_ipc_server::{
     acebase::{Lock, Status},
     clock::Millis,
     hub::{
-        coordinator::{Action, Address, Coordinator, Fate, Loss, Return, Verdict},
+        coordinator::{Address, Coordinator, Fate, Loss, Moment, Return, Verdict},
         event::Deaf,
     },
     protocol::{self, frame},
@@ -50,24 +50,24 @@ fn service() -> io::Result<Service> {
 struct Echo;
 
 impl Coordinator for Echo {
-    fn received(&mut self, from: &str, _: Address<'_>, body: &Bytes, _: Millis, out: &mut Vec<Action>) -> Verdict {
-        out.push(Action::Post { to: from.to_owned(), text: body.clone() });
+    fn received(&mut self, from: &str, _: Address<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict {
+        moment.post(from, body.clone());
         Verdict::Taken
     }
 
-    fn lost(&mut self, _: &str, _: Loss, _: Millis, _: &mut Vec<Action>) -> Fate {
+    fn lost(&mut self, _: &str, _: Loss, _: &mut Moment<'_>) -> Fate {
         Fate::End
     }
 
-    fn returned(&mut self, _: &str, _: Millis, _: &mut Vec<Action>) -> Return {
+    fn returned(&mut self, _: &str, _: &mut Moment<'_>) -> Return {
         Return::Renew
     }
 
-    fn joined(&mut self, _: &str, _: Millis, _: &mut Vec<Action>) {}
+    fn joined(&mut self, _: &str, _: &mut Moment<'_>) {}
 
-    fn ended(&mut self, _: &str, _: Vec<Bytes>, _: Millis, _: &mut Vec<Action>) {}
+    fn ended(&mut self, _: &str, _: Vec<Bytes>, _: &mut Moment<'_>) {}
 
-    fn tick(&mut self, _: Millis, _: &mut Vec<Action>) {}
+    fn tick(&mut self, _: &mut Moment<'_>) {}
 
     fn deadline(&self) -> Option<Millis> {
         None

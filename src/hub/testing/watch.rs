@@ -10,7 +10,7 @@ use crate::{
     clock::Millis,
     hub::{
         CoordinatorFactory,
-        coordinator::{Action, Address, Coordinator, Entry, Fate, Incumbent, Loss, Return, Ticket, Verdict},
+        coordinator::{Action, Address, Coordinator, Entry, Fate, Incumbent, Loss, Moment, Return, Ticket, Verdict},
     },
 };
 
@@ -46,11 +46,11 @@ impl<C: Coordinator + 'static> Watch<C> {
     }
 
     /// Asks it, and takes note of what it wants done.
-    fn ask<R>(&self, out: &mut Vec<Action>, ask: impl FnOnce(&mut C, &mut Vec<Action>) -> R) -> R {
+    fn ask<R>(&self, moment: &mut Moment<'_>, ask: impl FnOnce(&mut C, &mut Moment<'_>) -> R) -> R {
         let mut watched = self.0.lock();
-        let before = out.len();
-        let answer = ask(&mut watched.coordinator, out);
-        out[before..].iter().for_each(|action| watched.notes(action));
+        let before = moment.written_down().len();
+        let answer = ask(&mut watched.coordinator, moment);
+        moment.written_down()[before..].iter().for_each(|action| watched.notes(action));
         answer
     }
 }
@@ -93,47 +93,47 @@ impl<C> Watched<C> {
 }
 
 impl<C: Coordinator + 'static> Coordinator for Watch<C> {
-    fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, now: Millis, out: &mut Vec<Action>) -> Entry {
-        self.ask(out, |coordinator, out| coordinator.admit(peer, ticket, other, now, out))
+    fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, moment: &mut Moment<'_>) -> Entry {
+        self.ask(moment, |coordinator, moment| coordinator.admit(peer, ticket, other, moment))
     }
 
-    fn withdraw(&mut self, ticket: Ticket, now: Millis, out: &mut Vec<Action>) {
-        self.ask(out, |coordinator, out| coordinator.withdraw(ticket, now, out));
+    fn withdraw(&mut self, ticket: Ticket, moment: &mut Moment<'_>) {
+        self.ask(moment, |coordinator, moment| coordinator.withdraw(ticket, moment));
     }
 
-    fn joined(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) {
-        self.ask(out, |coordinator, out| coordinator.joined(peer, now, out));
+    fn joined(&mut self, peer: &str, moment: &mut Moment<'_>) {
+        self.ask(moment, |coordinator, moment| coordinator.joined(peer, moment));
     }
 
-    fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, now: Millis, out: &mut Vec<Action>) -> Verdict {
-        let verdict = self.ask(out, |coordinator, out| coordinator.received(from, to, body, now, out));
+    fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict {
+        let verdict = self.ask(moment, |coordinator, moment| coordinator.received(from, to, body, moment));
         self.look().verdict = Some(verdict);
         verdict
     }
 
-    fn lost(&mut self, peer: &str, loss: Loss, now: Millis, out: &mut Vec<Action>) -> Fate {
-        self.ask(out, |coordinator, out| coordinator.lost(peer, loss, now, out))
+    fn lost(&mut self, peer: &str, loss: Loss, moment: &mut Moment<'_>) -> Fate {
+        self.ask(moment, |coordinator, moment| coordinator.lost(peer, loss, moment))
     }
 
-    fn returned(&mut self, peer: &str, now: Millis, out: &mut Vec<Action>) -> Return {
-        let back = self.ask(out, |coordinator, out| coordinator.returned(peer, now, out));
+    fn returned(&mut self, peer: &str, moment: &mut Moment<'_>) -> Return {
+        let back = self.ask(moment, |coordinator, moment| coordinator.returned(peer, moment));
         if back == Return::Identify {
             self.look().identifying = Some(peer.to_owned());
         }
         back
     }
 
-    fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, now: Millis, out: &mut Vec<Action>) {
+    fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, moment: &mut Moment<'_>) {
         self.look().identifying.take_if(|identifying| *identifying == peer);
-        self.ask(out, |coordinator, out| coordinator.ended(peer, undelivered, now, out));
+        self.ask(moment, |coordinator, moment| coordinator.ended(peer, undelivered, moment));
     }
 
     fn deadline(&self) -> Option<Millis> {
         self.look().coordinator.deadline()
     }
 
-    fn tick(&mut self, now: Millis, out: &mut Vec<Action>) {
-        self.ask(out, |coordinator, out| coordinator.tick(now, out));
+    fn tick(&mut self, moment: &mut Moment<'_>) {
+        self.ask(moment, |coordinator, moment| coordinator.tick(moment));
     }
 
     fn locks(&self) -> Vec<Lock> {

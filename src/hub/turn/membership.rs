@@ -20,9 +20,10 @@ impl Turn<'_> {
     }
 
     pub(in crate::hub) fn returning(&mut self, id: &Arc<str>) -> Option<Return> {
-        self.state.peers.contains_key(id).then(|| {
-            self.coordinate(|coordinator, now, actions| coordinator.returned(id, now, actions)).unwrap_or(Return::Renew)
-        })
+        self.state
+            .peers
+            .contains_key(id)
+            .then(|| self.coordinate(|coordinator, moment| coordinator.returned(id, moment)).unwrap_or(Return::Renew))
     }
 
     pub(in crate::hub) fn join(
@@ -45,7 +46,7 @@ impl Turn<'_> {
         };
         self.state.peers.insert(id.clone(), peer);
         self.office.tell(Event::Connect { db: self.name.clone(), id: id.clone() });
-        self.coordinate(|coordinator, now, actions| coordinator.joined(id, now, actions));
+        self.coordinate(|coordinator, moment| coordinator.joined(id, moment));
         self.carry_out();
     }
 
@@ -104,8 +105,7 @@ impl Turn<'_> {
 
     /// A peer's connection is gone: its session is kept or ends.
     pub(in crate::hub) fn lose(&mut self, id: &Arc<str>, loss: Loss) {
-        let fate =
-            self.coordinate(|coordinator, now, actions| coordinator.lost(id, loss, now, actions)).unwrap_or(Fate::End);
+        let fate = self.coordinate(|coordinator, moment| coordinator.lost(id, loss, moment)).unwrap_or(Fate::End);
         match fate {
             Fate::End => {
                 self.take_mail_back(id, loss);
@@ -144,7 +144,7 @@ impl Turn<'_> {
             None => peer.outbox.take_undelivered(),
             Some(_) => Vec::new(),
         };
-        self.coordinate(|coordinator, now, actions| coordinator.ended(id, undelivered, now, actions));
+        self.coordinate(|coordinator, moment| coordinator.ended(id, undelivered, moment));
     }
 
     /// It is known who is behind a shut gate.

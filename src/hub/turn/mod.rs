@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 pub(super) use mail::Mail;
 
 use super::{
-    coordinator::{Action, Coordinator, Entry, Incumbent, Ticket},
+    coordinator::{Action, Coordinator, Entry, Incumbent, Moment, Ticket},
     door::Tell,
     event::Event,
     office::Office,
@@ -68,8 +68,9 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Ends the turn: peers that do not keep up go.
+    /// Ends the turn: nothing that the coordinator wants done is left undone, and peers that do not keep up go.
     pub(super) fn finish(mut self) -> Mail {
+        self.carry_out();
         while let Some(id) = self.slow.pop() {
             self.drop_slow(&id);
         }
@@ -104,12 +105,9 @@ impl<'a> Turn<'a> {
     }
 
     /// Asks the coordinator, if there is one, and takes down what it wants done.
-    pub(super) fn coordinate<R>(
-        &mut self,
-        ask: impl FnOnce(&mut dyn Coordinator, Millis, &mut Vec<Action>) -> R,
-    ) -> Option<R> {
+    pub(super) fn coordinate<R>(&mut self, ask: impl FnOnce(&mut dyn Coordinator, &mut Moment<'_>) -> R) -> Option<R> {
         let coordinator = self.state.coordinator.as_deref_mut()?;
-        let answer = ask(coordinator, self.now, &mut self.written_down);
+        let answer = ask(coordinator, &mut Moment::new(self.now, &mut self.written_down));
         if !self.written_down.is_empty() {
             self.actions.extend(self.written_down.drain(..));
         }
@@ -153,7 +151,7 @@ impl<'a> Turn<'a> {
     /// May a connection come in?
     pub(super) fn admit(&mut self, id: &str, ticket: Ticket, tell: Tell) -> Entry {
         let other = self.state.peers.get(id).map_or(Incumbent::Absent, Peer::as_incumbent);
-        let entry = self.coordinate(|coordinator, now, actions| coordinator.admit(id, ticket, other, now, actions));
+        let entry = self.coordinate(|coordinator, moment| coordinator.admit(id, ticket, other, moment));
         let entry = entry.unwrap_or(Entry::Open);
         if entry == Entry::Wait {
             self.state.door.admit(ticket, tell);
@@ -165,14 +163,14 @@ impl<'a> Turn<'a> {
     /// A connection waits no longer.
     pub(super) fn withdraw(&mut self, ticket: Ticket) {
         self.state.door.withdraw(ticket);
-        self.coordinate(|coordinator, now, actions| coordinator.withdraw(ticket, now, actions));
+        self.coordinate(|coordinator, moment| coordinator.withdraw(ticket, moment));
         self.carry_out();
     }
 
     /// Does what is due.
     pub(super) fn tick(&mut self) {
         self.state.parcels.expire(self.now);
-        self.coordinate(|coordinator, now, actions| coordinator.tick(now, actions));
+        self.coordinate(|coordinator, moment| coordinator.tick(moment));
         self.carry_out();
     }
 }

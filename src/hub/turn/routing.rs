@@ -51,8 +51,7 @@ impl Turn<'_> {
             let event = Event::Message { db: self.name.clone(), id: from.clone(), text: body.clone() };
             self.office.tell(event);
         }
-        let verdict =
-            self.coordinate(|coordinator, now, actions| coordinator.received(from, address, &body, now, actions));
+        let verdict = self.coordinate(|coordinator, moment| coordinator.received(from, address, &body, moment));
         if wanted.traces() {
             let fate = if verdict == Some(Verdict::Taken) { MessageFate::Taken } else { MessageFate::Forwarded };
             self.trace(Some(from), address, &body, fate);
