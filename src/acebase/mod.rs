@@ -4,10 +4,12 @@
 pub mod histogram;
 mod lock;
 mod note;
+mod objection;
 mod role;
 mod status;
 
 pub use lock::{Lock, LockState};
 pub use note::{Note, NoteKind};
+pub use objection::Objection;
 pub use role::Role;
 pub use status::Status;

@@ -56,7 +56,7 @@ mod trial;
 mod waiting;
 
 use crate::{
-    acebase::{Lock, LockState, NoteKind, Role, Status},
+    acebase::{Lock, LockState, NoteKind, Objection, Role, Status},
     clock::Millis,
 };
 use bytes::Bytes;
@@ -77,9 +77,6 @@ use self::{
     waiting::Place,
 };
 use crate::hub::coordinator::{Address, Coordinator, Entry, Fate, Incumbent, Loss, Moment, Return, Ticket, Verdict};
-
-/// Why some ids are refused.
-const OWN_IDS: &str = "Ids that begin with \"acebase-ipc-server\" are the server's own: choose another";
 
 impl ClusterCoordinator {
     fn resume(&mut self, peer: &str, moment: &mut Moment<'_>) {
@@ -128,7 +125,7 @@ impl Coordinator for ClusterCoordinator {
     fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, moment: &mut Moment<'_>) -> Entry {
         match peer {
             MASTER => self.admit_master(ticket, other, moment),
-            _ if message::is_own_id(peer) => Entry::Refused(OWN_IDS.to_owned()),
+            _ if message::is_own_id(peer) => Entry::Refused(Objection::OwnId),
             _ => Entry::Open,
         }
     }

@@ -7,18 +7,14 @@ use super::{
     succession::Word,
 };
 use crate::{
-    acebase::NoteKind,
+    acebase::{NoteKind, Objection},
     hub::coordinator::{Decision, Entry, Incumbent, Moment, Ticket},
 };
 
 /// What the ids of questions begin with by which the hub finds out whether the master is alive.
 const ALIVE: &str = "alive-";
 
-/// Why a newcomer is refused, and what to do.
-const CONTESTED: &str = "Another AceBase master of this database is connected and alive, and two masters would damage the files. \
-     Give this process role \"worker\", or stop the other one first";
-
-/// The same for the server's owner.
+/// What the server's owner is told of newcomers that were refused.
 const CONTEST_ADVICE: &str = "A second process with role \"master\" was refused, for the master of this database is connected \
      and alive, and two of them would damage the files. Give exactly one process role \"master\", or stop the old one before \
      the new one starts";
@@ -34,7 +30,7 @@ impl ClusterCoordinator {
             return Entry::Wait;
         }
         let Some(question) = self.succession.arrive(ticket, moment.now) else {
-            return Entry::Refused(CONTESTED.to_owned());
+            return Entry::Refused(Objection::SecondMaster);
         };
         // One whose connection has ended a moment ago is this one, most likely, and must not be disturbed.
         if other == Incumbent::Connected {
@@ -107,7 +103,7 @@ impl ClusterCoordinator {
             let (ticket, decision) = match word {
                 Word::LetIn(ticket) => (ticket, Decision::LetIn),
                 Word::StandBy(ticket) => (ticket, Decision::StandBy(message::hold_request("hold"))),
-                Word::Refuse(ticket) => (ticket, Decision::Refuse(CONTESTED.to_owned())),
+                Word::Refuse(ticket) => (ticket, Decision::Refuse(Objection::SecondMaster)),
             };
             any_refused |= matches!(word, Word::Refuse(_));
             moment.decide(ticket, decision);

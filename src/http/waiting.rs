@@ -10,6 +10,7 @@ use tokio::{
 
 use super::{Context, handshake::Upgrade, stream::Stream};
 use crate::{
+    acebase::Objection,
     hub::{Admission, Place, Refused, coordinator::Decision},
     protocol::{self, close::CloseReason, frame},
     session::{Connection, LINGER},
@@ -58,7 +59,7 @@ pub(super) async fn enter(db: &str, id: &str, context: &Context) -> Result<Entra
     match decisions.recv().await {
         Some(Decision::LetIn) => Ok(Entrance::Open(place)),
         Some(Decision::StandBy(text)) => Ok(Entrance::StandBy(Candidate { text, place, decisions })),
-        Some(Decision::Refuse(reason)) => Err(Refused::ByCoordinator(reason)),
+        Some(Decision::Refuse(objection)) => Err(Refused::ByCoordinator(objection)),
         None => Err(Refused::Stopping),
     }
 }
@@ -80,12 +81,12 @@ impl Candidate {
                 decision = self.decisions.recv() => match decision {
                     Some(Decision::LetIn) => return Some((stream.into_connection(ahead.freeze()), self.place)),
                     Some(Decision::StandBy(_)) => {}
-                    Some(Decision::Refuse(reason)) => break (CloseReason::MasterTaken, reason),
-                    None => break (CloseReason::Shutdown, String::new()),
+                    Some(Decision::Refuse(objection)) => break (CloseReason::MasterTaken, Some(objection)),
+                    None => break (CloseReason::Shutdown, None),
                 },
                 read = stream.read_buf(&mut ahead) => match read {
                     Ok(1..) if ahead.len() <= MAX_READ_AHEAD => {}
-                    Ok(1..) => break (CloseReason::TooLarge, String::new()),
+                    Ok(1..) => break (CloseReason::TooLarge, None),
                     // It is gone.
                     Ok(0) | Err(_) => return None,
                 },
@@ -98,10 +99,10 @@ impl Candidate {
 }
 
 /// Says why, and gives the other side a moment to agree. Published clients print texts, but not why they are closed.
-async fn close(mut stream: Stream, (reason, text): (CloseReason, String)) {
+async fn close(mut stream: Stream, (reason, objection): (CloseReason, Option<Objection>)) {
     let mut closing = BytesMut::new();
-    if !text.is_empty() {
-        frame::put_text(&mut closing, text.as_bytes());
+    if let Some(objection) = objection {
+        frame::put_text(&mut closing, objection.to_string().as_bytes());
     }
     frame::put_close(&mut closing, reason);
     let _ = timeout(LINGER, async {

@@ -6,6 +6,7 @@ use super::{
     coordinator::{Entry, Ticket},
     database::Database,
 };
+use crate::acebase::Objection;
 
 /// The hub does not take a connection.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub enum Refused {
     Stopping,
     /// The coordinator says no, and why.
     #[error("{0}")]
-    ByCoordinator(String),
+    ByCoordinator(Objection),
 }
 
 impl Refused {
@@ -23,7 +24,7 @@ impl Refused {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Stopping => "stopping",
-            Self::ByCoordinator(_) => "master",
+            Self::ByCoordinator(objection) => objection.label(),
         }
     }
 }
@@ -49,7 +50,7 @@ impl Admission {
             Entry::Open => Self::Open(Place::anywhere()),
             Entry::Kept => Self::Open(place()),
             Entry::Wait => Self::Wait(place()),
-            Entry::Refused(reason) => Self::Refused(Refused::ByCoordinator(reason)),
+            Entry::Refused(objection) => Self::Refused(Refused::ByCoordinator(objection)),
         }
     }
 }

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 
 use crate::{
-    acebase::{Lock, Note, NoteKind, Role, Status},
+    acebase::{Lock, Note, NoteKind, Objection, Role, Status},
     clock::Millis,
     protocol::close::CloseReason,
 };
@@ -112,8 +112,8 @@ pub enum Entry {
     Kept,
     /// It must wait: [`Action::Decide`] will say what becomes of it.
     Wait,
-    /// It stays out. A sentence for a person: why, and what to do.
-    Refused(String),
+    /// It stays out, for this reason.
+    Refused(Objection),
 }
 
 /// What becomes of a connection that waits.
@@ -124,7 +124,7 @@ pub enum Decision {
     /// Take its handshake, tell it this text, and let it wait on, unheard.
     StandBy(Bytes),
     /// It stays out, for this reason.
-    Refuse(String),
+    Refuse(Objection),
 }
 
 /// What a coordinator asks of the hub.

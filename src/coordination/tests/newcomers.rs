@@ -27,7 +27,7 @@ fn told(rig: &mut Rig, caller: Caller) -> Option<Decision> {
 }
 
 fn is_refused(decision: Option<Decision>) -> bool {
-    matches!(decision, Some(Decision::Refuse(reason)) if reason.contains("role \"worker\""))
+    matches!(decision, Some(Decision::Refuse(reason)) if reason.to_string().contains("role \"worker\""))
 }
 
 fn says_bye(rig: &mut Rig) {

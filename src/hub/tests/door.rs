@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use super::workshop::{connect, hub, hub_and_clock, say, settings};
 use crate::{
+    acebase::Objection,
     clock::{Clock, Millis, unix_millis},
     coordination::{ClusterCoordinator, CoordinationConfig},
     hub::{Admission, Hub, Place, Refused, Settings, coordinator::Decision},
@@ -43,6 +44,31 @@ fn waiting(admission: Admission) -> Place {
         Admission::Wait(place) => place,
         _ => panic!("it need not wait"),
     }
+}
+
+fn refused(admission: Admission) -> Refused {
+    match admission {
+        Admission::Refused(refused) => refused,
+        _ => panic!("it is not refused"),
+    }
+}
+
+#[test]
+fn an_id_of_the_servers_own_is_refused_for_what_it_is() {
+    let (hub, _) = hub(coordinated());
+    for id in ["acebase-ipc-server", "acebase-ipc-server-mark-1-1"] {
+        let refused = refused(ask_in(&hub, id).0);
+        assert_eq!((refused.label(), refused), ("own-id", Refused::ByCoordinator(Objection::OwnId)));
+    }
+}
+
+#[test]
+fn one_master_too_many_is_refused_for_what_it_is() {
+    let (hub, _) = hub(coordinated());
+    let _master = connect(&hub, "db", MASTER);
+    let many: Vec<_> = (0..20).map(|_| ask_in(&hub, MASTER)).collect();
+    let last = many.into_iter().next_back().map(|(admission, _)| refused(admission).label());
+    assert_eq!(last, Some("master"));
 }
 
 #[test]
