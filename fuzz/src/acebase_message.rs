@@ -4,7 +4,7 @@ use acebase_ipc_server::{
     acebase::{Lock, LockState},
     coordination::message::{
         Answer, Ask, Due, Grant, HUB, MASTER, Message, Reading, RefusalForm, Request, Said, Unsound, Wanted,
-        disconnected, failed, granted, hello, index_question, invalidate_cache, is_acebase_id, is_usual, mark_hello,
+        disconnected, failed, granted, hello, index_challenge, invalidate_cache, is_acebase_id, is_usual, mark_hello,
         parent_path, read, read_completely, refused, unlock_request, unlocked,
     },
 };
@@ -140,8 +140,8 @@ fn check_written(words: &[String; 3], number: u64) {
     let request = |ask| named(id).map(|id| Message::Request(Request { id, ask }));
     assert_eq!(asked(&unlock_request(id, number)), request(Ask::Unlock { lock: number }));
     assert_eq!(value_of(&unlock_request(id, number))["from"], HUB);
-    assert_eq!(asked(&index_question(id, text)), request(Ask::Custom));
-    assert_eq!(value_of(&index_question(id, text))["data"]["fileName"], *text);
+    assert_eq!(asked(&index_challenge(id, text)), request(Ask::Custom));
+    assert_eq!(value_of(&index_challenge(id, text))["data"]["fileName"], *text);
     assert_eq!(value_of(&unlocked(worker, id, number))["data"]["id"], number);
     check_answer(worker, id, &unlocked(worker, id, number));
     check_grant(words, number);

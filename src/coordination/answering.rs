@@ -5,26 +5,18 @@
 //! An answer to a request that this hub never saw is another matter: the master got it from a former run of the hub,
 //! and its worker waits.
 
-use std::fmt::Display;
-
-use bytes::Bytes;
-
 use super::{
     ClusterCoordinator,
     bounds::Usage,
-    message::{self, Answer, Ask, Grant, HUB, MASTER, Wanted},
+    message::{Answer, Ask, Grant, HUB, MASTER, OwnRequest, Wanted},
     offence::Offence,
     requests::{By, Pending},
-    trial::QUESTION,
     waiting::Seq,
 };
 use crate::{
     clock::Millis,
     hub::coordinator::{Address, Loss, Moment, Verdict},
 };
-
-/// What the ids of releases begin with by which the hub makes sure of a worker's release.
-const CONFIRM: &str = "confirm-";
 
 impl ClusterCoordinator {
     /// The master answers a worker, or the hub itself.
@@ -66,16 +58,6 @@ impl ClusterCoordinator {
                 Verdict::Taken
             }
             None => self.hand_over(to, text, answer, moment),
-        }
-    }
-
-    /// The answer to a request for a release, which is always that the lock is released: a client does not handle any
-    /// other and its process would end, though all that a master can say is that it does not know the lock (any
-    /// more).
-    fn as_released(&self, seq: Seq, id: &str) -> Option<Bytes> {
-        match self.requests.get(seq)? {
-            Pending { worker, ask: Ask::Unlock { lock }, .. } => Some(message::unlocked(worker, id, *lock)),
-            _ => None,
         }
     }
 
@@ -169,48 +151,17 @@ impl ClusterCoordinator {
     }
 
     fn hub_was_answered(&mut self, answer: &Answer, moment: &mut Moment<'_>) {
-        let id = &answer.id;
         if let Some(grant) = &answer.grant {
-            self.free_newcomer(grant, moment);
-        } else if self.master.is_answer(id) {
-            self.identify_master(moment);
-        } else if id.starts_with(QUESTION) {
-            self.master_lives(id, moment);
-        } else if let Some(seq) = id.strip_prefix(CONFIRM).and_then(|seq| seq.parse().ok()) {
-            self.release_is_confirmed(seq, moment);
-        } else {
-            self.is_sign_of_life(id, moment);
-            self.heard_about_index(id, answer.denies_index, moment);
+            return self.free_newcomer(grant, moment);
         }
-    }
-
-    /// Releases a lock by asking the master, once it is known to be the one that granted it.
-    pub(super) fn release(&mut self, lock: u64, moment: &mut Moment<'_>) {
-        if self.master.releases_at_once(lock) {
-            let id = format!("release-{}", self.master.next_number());
-            self.post_release(&id, lock, moment);
+        match OwnRequest::of(&answer.id) {
+            Some(OwnRequest::Who(number)) if self.master.was_challenged(number) => self.identify_master(moment),
+            Some(OwnRequest::Alive(number)) => self.master_shows_life(number, moment),
+            Some(OwnRequest::Trial(number)) => self.master_lives_on(number, moment),
+            Some(OwnRequest::Index(number)) => self.heard_about_index(number, answer.denies_index, moment),
+            Some(OwnRequest::Confirm(seq)) => self.release_is_confirmed(seq, moment),
+            Some(OwnRequest::Who(_) | OwnRequest::Release(_) | OwnRequest::Hold | OwnRequest::Free(_)) | None => {}
         }
-    }
-
-    /// Asks the same master, back after a blip, once more for a release that it has not answered: its answer may be
-    /// lost. Releasing a lock twice does no harm, for a master never uses a number again.
-    pub(super) fn confirm_release(&self, seq: Seq, lock: u64, moment: &mut Moment<'_>) {
-        self.post_release(&format!("{CONFIRM}{seq}"), lock, moment);
-    }
-
-    fn release_is_confirmed(&mut self, seq: Seq, moment: &mut Moment<'_>) {
-        if self.is_delivered(seq)
-            && let Some(pending) = self.requests.settle(seq, By::Hub, moment.now)
-            && let Ask::Unlock { lock } = pending.ask
-        {
-            self.locks.remove_held_by(&pending.worker, lock, moment.now);
-            self.reply(&pending.worker, &message::unlocked(&pending.worker, &pending.id, lock), moment);
-        }
-    }
-
-    pub(super) fn post_release(&self, id: &str, lock: impl Display, moment: &mut Moment<'_>) {
-        let text = message::unlock_request(id, lock);
-        moment.post(message::MASTER, text);
     }
 }
 

@@ -8,14 +8,11 @@
 //!
 //! Whatever ends one of these looks again at those only that waited for it (`waiting`).
 
-use bytes::Bytes;
-
 use super::{
     ClusterCoordinator,
     bounds::Usage,
-    fences::{Key, OpenTo},
-    message::{self, Ask, MASTER, Request},
-    requests::{By, Pending, State},
+    fences::OpenTo,
+    message::{Ask, MASTER, Request},
     waiting::{Patience, Place, Seq},
 };
 use crate::{
@@ -24,12 +21,6 @@ use crate::{
     hub::coordinator::{Moment, Verdict},
 };
 
-/// Why a request past the bounds is refused.
-const TOO_MANY: &str = "Too many requests of this database wait for the AceBase master (acebase-ipc-server)";
-
-/// Why a lock cannot be moved any more. Its release needs no reason: it succeeds.
-pub(super) const GONE_WITH_MASTER: &str = "The lock is gone with the master that granted it (acebase-ipc-server)";
-
 /// What becomes of a request that is looked at again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whereabouts {
@@ -37,13 +28,6 @@ pub(super) enum Whereabouts {
     Same,
     /// The master has it, or it waits for something else.
     Gone,
-}
-
-/// Whether the present master may have a lock that is not in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Belief {
-    MasterHasIt,
-    NobodyHasIt,
 }
 
 impl ClusterCoordinator {
@@ -79,25 +63,6 @@ impl ClusterCoordinator {
             all += self.locks.usage();
         }
         self.bounds.admit(Usage::of_request(bytes), own, all)
-    }
-
-    /// Answers a request past the bounds. A release is not refused: the hub asks for it in its own name, and keeps
-    /// nothing of it.
-    fn refuse_one_more(&mut self, worker: &str, id: &str, ask: &Ask, moment: &mut Moment<'_>) {
-        if let Ask::Unlock { lock } | Ask::Move { lock } = ask {
-            self.give_up_lock(worker, *lock, Belief::MasterHasIt, moment);
-        }
-        self.reply(worker, &message::failed(worker, id, ask, TOO_MANY), moment);
-        if let Ask::Unlock { .. } = ask {
-            return;
-        }
-        if let Some(refused) = self.bounds.refused(moment.now) {
-            let detail = format!(
-                "{refused} requests were refused, the last one of {worker}: too many of this database wait for the AceBase \
-                 master. Look whether it answers; if it does, raise maxRequestBytes, or maxRequests"
-            );
-            moment.note(NoteKind::RequestsRefused, worker, detail);
-        }
     }
 
     fn pass_on_or_hold(&mut self, worker: &str, id: &str, ask: Ask, text: &[u8], moment: &mut Moment<'_>) -> Verdict {
@@ -207,86 +172,6 @@ impl ClusterCoordinator {
         self.requests.deliver(seq);
         if is_suspect {
             self.begin_trial(seq, moment);
-        }
-    }
-
-    /// What a worker asks about a lock of a former master needs no master: the lock lives in this hub's table only. Nor
-    /// may it reach the present one, for which the number means another lock.
-    pub(super) fn answer_for_former_master(&mut self, worker: &str, id: &str, ask: &Ask, now: Millis) -> Option<Bytes> {
-        let (Ask::Unlock { lock } | Ask::Move { lock }) = ask else { return None };
-        let Some(key) = self.meant_as_fenced(worker, *lock, now) else {
-            let means_another = match self.locks.held(*lock) {
-                Some(held) => held.peer != worker,
-                None => self.config.follows_locks() && (self.master.began_here() || self.locks.would_know(*lock)),
-            };
-            return means_another.then(|| message::failed(worker, id, ask, GONE_WITH_MASTER));
-        };
-        if let Ask::Move { .. } = ask
-            && self.locks.counts(key, now)
-        {
-            let parent = message::parent_path(&self.locks.get(key)?.path).to_owned();
-            self.locks.set_path(key, parent);
-            return self.locks.get(key).map(|lock| message::granted(worker, id, lock));
-        }
-        // Released; or expired, and then it cannot be moved: the client takes such a lock for gone.
-        self.locks.remove(key, now);
-        Some(message::failed(worker, id, ask, GONE_WITH_MASTER))
-    }
-
-    /// The lock that a worker means by a number, if that is a former master's.
-    ///
-    /// A worker may hold two locks with one number, of different masters, and its words do not tell which it means.
-    /// Both will be released in the end, so the one that keeps others out more is kept longer; of equals the older
-    /// goes first. The one that is kept keeps all others out until then; it does not keep a reading transaction
-    /// from writing beside a reading one of the same worker.
-    fn meant_as_fenced(&self, worker: &str, lock: u64, now: Millis) -> Option<Key> {
-        let key = self.locks.fenced(worker, lock, now)?;
-        let other_goes_first =
-            self.locks.has_weaker_namesake(key, worker, lock, now) && !self.requests.asks_to_release(worker, lock);
-        (!other_goes_first).then_some(key)
-    }
-
-    /// Sends a worker an answer on the master's behalf, or keeps it for one that is away.
-    pub(super) fn reply(&mut self, worker: &str, answer: &Bytes, moment: &mut Moment<'_>) {
-        if self.sessions.has(worker) {
-            moment.post(worker, answer.clone());
-        } else {
-            self.absences.keep(worker, answer);
-        }
-    }
-
-    /// Answers on the master's behalf what no master has answered in time.
-    pub(super) fn fail_overdue_requests(&mut self, moment: &mut Moment<'_>) {
-        while let Some(seq) = self.requests.take_due(moment.now) {
-            let seconds = self.config.master_timeout as f64 / 1_000.0;
-            let reason = format!("No AceBase master answered within {seconds} s (acebase-ipc-server)");
-            self.fail_pending(seq, &reason, moment);
-        }
-    }
-
-    /// Answers a request on the master's behalf.
-    pub(super) fn fail_pending(&mut self, seq: Seq, reason: &str, moment: &mut Moment<'_>) {
-        let Some(Pending { worker, id, ask, state, .. }) = self.requests.settle(seq, By::Hub, moment.now) else {
-            return;
-        };
-        if let Ask::Unlock { lock } | Ask::Move { lock } = ask {
-            let belief = if state == State::Delivered { Belief::MasterHasIt } else { Belief::NobodyHasIt };
-            self.give_up_lock(&worker, lock, belief, moment);
-        }
-        self.reply(&worker, &message::failed(&worker, &id, &ask, reason), moment);
-        moment.note(NoteKind::RequestFailed, &worker, reason.to_owned());
-    }
-
-    /// A worker takes a lock for gone, now that its release or move is answered for the master. The master may have it
-    /// still; `unknown`: what to believe of one that is not in the table, for it was granted before this hub began.
-    fn give_up_lock(&mut self, worker: &str, lock: u64, unknown: Belief, moment: &mut Moment<'_>) {
-        let gives_up = match self.locks.held(lock) {
-            Some(lock) => lock.peer == worker,
-            None => unknown == Belief::MasterHasIt,
-        };
-        if gives_up {
-            self.locks.remove_held_by(worker, lock, moment.now);
-            self.release(lock, moment);
         }
     }
 }

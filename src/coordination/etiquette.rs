@@ -22,9 +22,8 @@ use bytes::Bytes;
 use super::{
     ClusterCoordinator,
     complaints::{self, Complaint},
-    message::{self, Due, MASTER, Message, Reading, RefusalForm, Said},
+    message::{self, Due, MASTER, Message, Reading, Said},
     offence::Offence,
-    requests::By,
     sessions::Standing,
 };
 use crate::{
@@ -94,25 +93,6 @@ impl ClusterCoordinator {
             Address::Peer(peer) => self.is_acebase(peer),
             Address::Others => self.sessions.any_acebase(),
         }
-    }
-
-    /// Answers a request for the master. A master waits for no answer, and nobody gets two.
-    fn refuse(&mut self, from: &str, id: &str, form: RefusalForm, offence: &Offence, moment: &mut Moment<'_>) {
-        if from == MASTER || self.requests.find(from, id).is_some() {
-            return;
-        }
-        let reason = format!("Refused, {offence} (acebase-ipc-server)");
-        self.reply(from, &message::refused(from, id, form, &reason), moment);
-    }
-
-    /// A master's answer that its worker cannot take: the request has failed.
-    pub(super) fn fail_answered(&mut self, to: Address<'_>, id: &str, offence: &Offence, moment: &mut Moment<'_>) {
-        let Address::Peer(worker) = to else { return };
-        let Some(seq) = self.requests.find(worker, id).filter(|seq| self.is_delivered(*seq)) else { return };
-        let Some(pending) = self.requests.settle(seq, By::Master, moment.now) else { return };
-        let reason = format!("The master's answer was {offence} (acebase-ipc-server)");
-        self.reply(worker, &message::failed(worker, id, &pending.ask, &reason), moment);
-        self.follow_lock(pending, None, moment);
     }
 }
 

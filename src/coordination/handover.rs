@@ -9,9 +9,8 @@ use bytes::Bytes;
 
 use super::{
     ClusterCoordinator,
-    asking::GONE_WITH_MASTER,
     master::{Identity, Presence},
-    message::{self, Ask, MASTER},
+    message::{self, Ask, Failure, MASTER},
     requests::{By, Pending},
     trial::MAX_STRIKES,
     waiting::{Place, Seq},
@@ -21,10 +20,6 @@ use crate::{acebase::NoteKind, clock::Millis, hub::coordinator::Moment};
 /// What is said of a master that did not answer.
 const SILENT: &str = "The connected AceBase master did not answer, and another process has its place now. The former one is refused, \
      should it come back, and ends. If it was busy, look for what kept it: a debugger, a long synchronous loop, a full disk";
-
-/// Why a request is not given to one master more.
-pub(super) const ENDS_MASTERS: &str =
-    "Two AceBase masters ended while they had this request, so it is not given to a third (acebase-ipc-server)";
 
 /// How a master ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +93,7 @@ impl ClusterCoordinator {
         let Some(pending) = self.requests.settle(seq, By::Hub, moment.now) else { return };
         let answer = self.answer_for_former_master(&pending.worker, &pending.id, &pending.ask, moment.now);
         // A lock that is not in the table was gone before its master.
-        let failed = || message::failed(&pending.worker, &pending.id, &pending.ask, GONE_WITH_MASTER);
+        let failed = || message::failed(&pending.worker, &pending.id, &pending.ask, &Failure::GoneWithMaster);
         let answer = answer.unwrap_or_else(failed);
         self.reply(&pending.worker, &answer, moment);
     }
@@ -111,7 +106,7 @@ impl ClusterCoordinator {
         }
         let may_be_to_blame = end == End::Sudden && !pending.is_survived;
         if may_be_to_blame && self.requests.strike(seq) >= MAX_STRIKES {
-            return self.fail_pending(seq, ENDS_MASTERS, moment);
+            return self.fail_pending(seq, &Failure::EndsMasters, moment);
         }
         self.requests.take_back(seq);
     }
@@ -128,8 +123,8 @@ impl ClusterCoordinator {
     }
 
     /// A process connects as the master while the session of one is there.
-    pub(super) fn ask_master(&mut self, moment: &mut Moment<'_>) {
-        let probes = self.master.ask(moment.now);
+    pub(super) fn challenge_master(&mut self, moment: &mut Moment<'_>) {
+        let probes = self.master.challenge(moment.now);
         probes.into_iter().for_each(|text| moment.probe(MASTER, text));
     }
 

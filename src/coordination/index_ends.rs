@@ -12,13 +12,10 @@ use bytes::Bytes;
 use super::{
     ClusterCoordinator,
     deletions::News,
-    message::{self, MASTER},
+    message::{self, MASTER, OwnRequest},
     offence::Offence,
 };
 use crate::hub::coordinator::{Address, Moment, Verdict};
-
-/// What the ids of such questions begin with.
-const QUESTION: &str = "index-";
 
 /// News that wait for a master's answer at most: indexes are deleted by hand.
 const MAX_WAITING: usize = 64;
@@ -47,17 +44,15 @@ impl ClusterCoordinator {
             return self.keep_back(from, Address::Others, text, &Offence::NoMasterKnows, moment);
         }
         let (number, file_name) = (self.master.next_number(), file_name.to_owned());
-        let question = message::index_question(&format!("{QUESTION}{number}"), &file_name);
-        moment.post(MASTER, question);
+        moment.post(MASTER, message::index_challenge(OwnRequest::Index(number), &file_name));
         let text = Bytes::copy_from_slice(text);
         self.deletions.waiting.insert(number, News { from: from.to_owned(), file_name, text, since: moment.now });
         Verdict::Taken
     }
 
-    /// The master has answered the hub: whether it has an index, perhaps.
-    pub(super) fn heard_about_index(&mut self, id: &str, is_unknown: bool, moment: &mut Moment<'_>) {
-        let number = id.strip_prefix(QUESTION).and_then(|number| number.parse::<u64>().ok());
-        let Some(news) = number.and_then(|number| self.deletions.waiting.remove(&number)) else { return };
+    /// The master has answered this challenge: whether it has the index.
+    pub(super) fn heard_about_index(&mut self, challenge: u64, is_unknown: bool, moment: &mut Moment<'_>) {
+        let Some(news) = self.deletions.waiting.remove(&challenge) else { return };
         if !is_unknown {
             return self.tell_of_deletion(&news.file_name, &news.text, moment);
         }

@@ -5,31 +5,31 @@
 //!                         │   ^ ^                                      │
 //!                     bye │   │ └────── known: same or new ──┐         │ connects
 //!                         v   │ says more                    │         v
-//!                        Departed                            └────── Asked <── connects while one is connected
+//!                        Departed                            └─── Challenged <─ connects while one is connected
 //! ```
 //!
 //! A process that connects as `[master]` while the session of one is there may be that one after a blip, whose locks
 //! and queued requests live on, or a new one, which knows nothing of them. It cannot be asked outright, so each master
 //! is given *marks*: made-up peers whom it is told of by a `hello` that wants no reply. When one connects, it is told
-//! that a mark has disconnected, and asked to release a lock that does not exist. A published client that knows the
+//! that a mark has disconnected, and requested to release a lock that does not exist. A published client that knows the
 //! mark says `bye` on its behalf, before it answers that there is no such lock. One that does not know it only answers.
 //!
-//! A mark is used up by asking, and an answer can be lost with the connection; so a master has two, and gets two fresh
-//! ones with each question. Marks are never used twice: of two masters that take the id from each other, each knows
+//! A mark is used up by a challenge, and an answer can be lost with the connection; so a master has two, and gets two fresh
+//! ones with each challenge. Marks are never used twice: of two masters that take the id from each other, each knows
 //! only its own.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
-use super::message::{self, HUB, NO_SUCH_LOCK};
+use super::message::{self, HUB, NO_SUCH_LOCK, OwnRequest};
 use crate::clock::Millis;
 
 /// How long a master may take to answer who it is, in milliseconds: the published client answers at once, unless it is
 /// busy.
 const IDENTIFY_TIMEOUT_MS: u64 = 3_000;
 
-/// How many marks a master has: one may be used up by a question whose answer was lost.
+/// How many marks a master has: one may be used up by a challenge whose answer was lost.
 const MARKS: usize = 2;
 
 /// How many releases may wait for a master to be identified; more locks than a cluster ever has at once, in 12 MB at
@@ -47,18 +47,18 @@ pub(super) enum Presence {
     Departed,
     /// Its connection is lost, its session kept.
     Away,
-    /// One has connected and is being asked whether it is the one that was there.
-    Asked(Question),
+    /// One has connected and is challenged to show whether it is the one that was there.
+    Challenged(Challenge),
 }
 
-/// A question that a returned master has not answered.
+/// A challenge that a returned master has not answered.
 #[derive(Debug)]
-pub(super) struct Question {
-    /// The id of the release that it is asked for.
-    id: String,
+pub(super) struct Challenge {
+    /// The number of the release that it is requested to do.
+    number: u64,
     /// The mark that it was told is gone.
     mark: Option<String>,
-    /// The marks that it was given with the question.
+    /// The marks that it was given with the challenge.
     fresh: VecDeque<String>,
     /// It has shown that it is the one that was there.
     is_same: bool,
@@ -135,7 +135,7 @@ impl Master {
 
     /// A process is connected under the master's id, and has not said `bye`.
     pub(super) fn is_connected(&self) -> bool {
-        matches!(self.presence, Presence::Present | Presence::Asked(_))
+        matches!(self.presence, Presence::Present | Presence::Challenged(_))
     }
 
     /// A process begins as the master. Returns what it must be sent: its marks.
@@ -178,58 +178,63 @@ impl Master {
     }
 
     /// A process has connected while the session of one is there. Returns what it must be sent, past all else.
-    pub(super) fn ask(&mut self, now: Millis) -> Vec<Bytes> {
+    pub(super) fn challenge(&mut self, now: Millis) -> Vec<Bytes> {
         let took_over = match &self.presence {
-            Presence::Asked(question) => question.took_over,
+            Presence::Challenged(challenge) => challenge.took_over,
             presence => matches!(presence, Presence::Present),
         };
         let (mark, fresh) = (self.marks.pop_front(), self.new_marks());
-        let id = format!("who-{}", self.next_number());
+        let number = self.next_number();
         let gone = mark.as_deref().map(message::disconnected);
-        let probes =
-            gone.into_iter().chain(hellos(&fresh)).chain([message::unlock_request(&id, NO_SUCH_LOCK)]).collect();
+        let probes = gone
+            .into_iter()
+            .chain(hellos(&fresh))
+            .chain([message::unlock_request(OwnRequest::Who(number), NO_SUCH_LOCK)])
+            .collect();
         let until = now + IDENTIFY_TIMEOUT_MS;
-        self.presence = Presence::Asked(Question { id, mark, fresh, is_same: false, took_over, until });
+        self.presence = Presence::Challenged(Challenge { number, mark, fresh, is_same: false, took_over, until });
         probes
     }
 
     /// The master said `bye` on somebody's behalf. `true`: on that of a mark, which concerns only the hub.
     pub(super) fn heard_bye(&mut self, of: &str) -> bool {
-        if let Presence::Asked(question) = &mut self.presence
-            && question.mark.as_deref() == Some(of)
+        if let Presence::Challenged(challenge) = &mut self.presence
+            && challenge.mark.as_deref() == Some(of)
         {
-            question.is_same = true;
+            challenge.is_same = true;
         }
         of.starts_with(&self.mark_prefix)
     }
 
     /// The master has answered something that only the one that was there could know.
     pub(super) fn proves_same(&mut self) {
-        if let Presence::Asked(question) = &mut self.presence {
-            question.is_same = true;
+        if let Presence::Challenged(challenge) = &mut self.presence {
+            challenge.is_same = true;
         }
     }
 
-    /// This is the answer to the question who it is.
-    pub(super) fn is_answer(&self, id: &str) -> bool {
-        matches!(&self.presence, Presence::Asked(question) if question.id == id)
+    /// This is the number of the challenge that it has not answered.
+    pub(super) fn was_challenged(&self, number: u64) -> bool {
+        matches!(&self.presence, Presence::Challenged(challenge) if challenge.number == number)
     }
 
     /// When a returned master counts as identified without an answer.
     pub(super) fn deadline(&self) -> Option<Millis> {
         match &self.presence {
-            Presence::Asked(question) => Some(question.until),
+            Presence::Challenged(challenge) => Some(challenge.until),
             _ => None,
         }
     }
 
-    /// The question is answered, or has not been answered in time. The master takes requests from now on. Tells who it
+    /// The challenge is answered, or has not been in time. The master takes requests from now on. Tells who it
     /// is, and what the same master must be sent: that the marks that it no longer needs are gone.
     pub(super) fn identify(&mut self) -> Option<(Identity, Vec<Bytes>)> {
-        let Presence::Asked(_) = self.presence else { return None };
-        let Presence::Asked(question) = std::mem::replace(&mut self.presence, Presence::Present) else { return None };
-        let needless = std::mem::replace(&mut self.marks, question.fresh);
-        let identity = match (question.is_same, question.took_over) {
+        let Presence::Challenged(_) = self.presence else { return None };
+        let Presence::Challenged(challenge) = std::mem::replace(&mut self.presence, Presence::Present) else {
+            return None;
+        };
+        let needless = std::mem::replace(&mut self.marks, challenge.fresh);
+        let identity = match (challenge.is_same, challenge.took_over) {
             (true, _) => Identity::Same,
             (false, true) => Identity::Rival,
             (false, false) => Identity::New,
@@ -244,7 +249,7 @@ impl Master {
 
     /// A lock is to be released. `true`: at once; else when the master is known to be the one that granted it, if ever.
     pub(super) fn releases_at_once(&mut self, lock: u64) -> bool {
-        if matches!(self.presence, Presence::Away | Presence::Asked(_)) && self.owed.len() < MAX_OWED {
+        if matches!(self.presence, Presence::Away | Presence::Challenged(_)) && self.owed.len() < MAX_OWED {
             self.owed.insert(lock);
         }
         self.is_present()
@@ -279,9 +284,9 @@ mod tests {
     }
 
     #[test]
-    fn a_question_uses_up_the_oldest_mark_and_gives_fresh_ones() {
+    fn a_challenge_uses_up_the_oldest_mark_and_gives_fresh_ones() {
         let mut master = present();
-        let probes = master.ask(0);
+        let probes = master.challenge(0);
         assert_eq!(probes[0], format!("disconnect:{}", mark(1)));
         assert_eq!(probes[1], format!(r#"{{"type":"hello","from":"{}","to":"[master]"}}"#, mark(3)));
         assert_eq!(probes[2], format!(r#"{{"type":"hello","from":"{}","to":"[master]"}}"#, mark(4)));
@@ -292,13 +297,13 @@ mod tests {
     #[test]
     fn who_knows_the_mark_is_the_same_and_forgets_its_other_marks() {
         let mut master = present();
-        master.ask(0);
+        master.challenge(0);
         assert!(master.heard_bye(&mark(1)));
         assert!(!master.heard_bye("worker"));
         let (identity, needless) = master.identify().unwrap();
         assert_eq!(identity, Identity::Same);
         assert_eq!(needless, [format!("disconnect:{}", mark(2))]);
-        assert_eq!(master.ask(0)[0], format!("disconnect:{}", mark(3)));
+        assert_eq!(master.challenge(0)[0], format!("disconnect:{}", mark(3)));
     }
 
     #[test]
@@ -306,27 +311,27 @@ mod tests {
         let mut master = present();
         master.presence = Presence::Away;
         assert!(!master.releases_at_once(5));
-        master.ask(0);
+        master.challenge(0);
         assert!(master.heard_bye(&mark(2)));
         assert!(!master.has_predecessor());
         assert_eq!(identity(&mut master), Some(Identity::New));
         assert!(master.has_predecessor() && master.take_owed().is_empty());
-        assert_eq!(master.ask(0)[0], format!("disconnect:{}", mark(3)));
+        assert_eq!(master.challenge(0)[0], format!("disconnect:{}", mark(3)));
     }
 
     #[test]
-    fn an_unanswered_question_leaves_a_mark_for_the_next() {
+    fn an_unanswered_challenge_leaves_a_mark_for_the_next() {
         let mut master = present();
-        master.ask(0);
+        master.challenge(0);
         master.presence = Presence::Away;
-        assert_eq!(master.ask(0)[0], format!("disconnect:{}", mark(2)));
+        assert_eq!(master.challenge(0)[0], format!("disconnect:{}", mark(2)));
     }
 
     #[test]
-    fn taking_the_id_from_a_connected_master_is_remembered_through_a_second_question() {
+    fn taking_the_id_from_a_connected_master_is_remembered_through_a_second_challenge() {
         let mut master = present();
-        master.ask(0);
-        master.ask(1);
+        master.challenge(0);
+        master.challenge(1);
         assert_eq!(master.deadline(), Some(1 + IDENTIFY_TIMEOUT_MS));
         assert_eq!(identity(&mut master), Some(Identity::Rival));
         assert_eq!(identity(&mut master), None);
@@ -338,7 +343,7 @@ mod tests {
         assert!(master.releases_at_once(1));
         master.presence = Presence::Away;
         assert!(!master.releases_at_once(2));
-        master.ask(0);
+        master.challenge(0);
         master.proves_same();
         master.identify();
         assert!(master.take_owed().into_iter().eq([2]));

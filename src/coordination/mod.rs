@@ -15,11 +15,13 @@
 //! | `succession`, `newcomers` | who wants its place while it is taken, and gets it or not |
 //! | `farewells` | who has said `bye` and is still connected |
 //! | `asking`, `answering`, `handover`, `orphans`, `deletions` | what happens: a request, an answer, a change of masters, a worker's end, an index's end |
+//! | `behalf` | what the hub says for the master to workers, and for workers to the master |
 //! | `trial`, `indexing` | what masters are given one at a time: what may have ended one, and what creates indexes |
 
 mod absences;
 mod answering;
 mod asking;
+mod behalf;
 mod bounds;
 mod complaints;
 mod config;
@@ -188,7 +190,7 @@ impl Coordinator for ClusterCoordinator {
         }
         if peer == MASTER {
             self.sessions.restore(peer);
-            self.ask_master(moment);
+            self.challenge_master(moment);
             return Return::Identify;
         }
         self.resume(peer, moment);
@@ -238,7 +240,7 @@ impl Coordinator for ClusterCoordinator {
         self.succession_goes_on(moment);
         self.dismiss_the_departed(moment);
         self.indexing.expire(moment.now);
-        self.question_master(moment);
+        self.challenge_on_trial(moment);
         self.next_turns(moment);
         while let Some(peer) = self.sessions.take_due(moment.now) {
             moment.end(peer);

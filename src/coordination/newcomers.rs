@@ -3,16 +3,13 @@
 
 use super::{
     ClusterCoordinator,
-    message::{self, Ask, Grant, MASTER},
+    message::{self, Ask, Grant, MASTER, NO_SUCH_LOCK, OwnRequest},
     succession::Word,
 };
 use crate::{
     acebase::{NoteKind, Objection},
     hub::coordinator::{Decision, Entry, Incumbent, Moment, Ticket},
 };
-
-/// What the ids of questions begin with by which the hub finds out whether the master is alive.
-const ALIVE: &str = "alive-";
 
 /// What the server's owner is told of newcomers that were refused.
 const CONTEST_ADVICE: &str = "A second process with role \"master\" was refused, for the master of this database is connected \
@@ -29,7 +26,7 @@ impl ClusterCoordinator {
         if self.succession.comes_back(ticket, moment.now) {
             return Entry::Wait;
         }
-        let Some(question) = self.succession.arrive(ticket, moment.now) else {
+        let Some(challenge) = self.succession.arrive(ticket, moment.now) else {
             return Entry::Refused(Objection::SecondMaster);
         };
         // One whose connection has ended a moment ago is this one, most likely, and must not be disturbed.
@@ -38,7 +35,7 @@ impl ClusterCoordinator {
             self.tell_newcomers(word, moment);
         }
         // A release that it cannot refuse to answer: there is no such lock.
-        let text = message::unlock_request(&format!("{ALIVE}{question}"), message::NO_SUCH_LOCK);
+        let text = message::unlock_request(OwnRequest::Alive(challenge), NO_SUCH_LOCK);
         moment.probe(MASTER, text);
         Entry::Wait
     }
@@ -61,17 +58,15 @@ impl ClusterCoordinator {
         self.tell_newcomers(words, moment);
     }
 
-    /// The master has answered the hub: the question whether it is alive, perhaps.
-    pub(super) fn is_sign_of_life(&mut self, id: &str, moment: &mut Moment<'_>) {
-        if let Some(question) = id.strip_prefix(ALIVE).and_then(|question| question.parse().ok()) {
-            let words = self.succession.master_lives(question, moment.now);
-            self.tell_newcomers(words, moment);
-        }
+    /// The master has answered this challenge: it is alive.
+    pub(super) fn master_shows_life(&mut self, challenge: u64, moment: &mut Moment<'_>) {
+        let words = self.succession.master_lives(challenge, moment.now);
+        self.tell_newcomers(words, moment);
     }
 
     /// The lock was to keep a newcomer from writing. It has come in, or this would not have been heard.
     pub(super) fn free_newcomer(&mut self, grant: &Grant, moment: &mut Moment<'_>) {
-        let text = message::unlock_request(&format!("free-{}", self.master.next_number()), grant.id);
+        let text = message::unlock_request(OwnRequest::Free(self.master.next_number()), grant.id);
         moment.probe(MASTER, text);
     }
 
@@ -102,7 +97,7 @@ impl ClusterCoordinator {
         for word in words {
             let (ticket, decision) = match word {
                 Word::LetIn(ticket) => (ticket, Decision::LetIn),
-                Word::StandBy(ticket) => (ticket, Decision::StandBy(message::hold_request("hold"))),
+                Word::StandBy(ticket) => (ticket, Decision::StandBy(message::hold_request())),
                 Word::Refuse(ticket) => (ticket, Decision::Refuse(Objection::SecondMaster)),
             };
             any_refused |= matches!(word, Word::Refuse(_));

@@ -17,9 +17,9 @@
 use super::{
     ClusterCoordinator,
     asking::Whereabouts,
-    message::{Ask, NO_SUCH_LOCK},
+    message::{Ask, NO_SUCH_LOCK, OwnRequest},
     requests::Pending,
-    trial::{QUESTION, Trial},
+    trial::Trial,
     waiting::{Place, Seq},
 };
 use crate::hub::coordinator::Moment;
@@ -40,25 +40,25 @@ impl ClusterCoordinator {
     pub(super) fn begin_trial(&mut self, seq: Seq, moment: &mut Moment<'_>) {
         let Some(pending) = self.requests.get(seq) else { return };
         let patience = if matches!(pending.ask, Ask::Lock(_)) { 0 } else { PATIENCE_MS };
-        self.trial = Some(Trial { seq, ask_at: Some(moment.now + patience), question: None });
-        self.question_master(moment);
+        self.trial = Some(Trial { seq, challenge_at: Some(moment.now + patience), challenge: None });
+        self.challenge_on_trial(moment);
     }
 
-    /// Asks the master whether it lives, if it is time.
-    pub(super) fn question_master(&mut self, moment: &mut Moment<'_>) {
+    /// Challenges the master to show that it lives, if it is time.
+    pub(super) fn challenge_on_trial(&mut self, moment: &mut Moment<'_>) {
         let Some(trial) = &mut self.trial else { return };
-        // One that is away is asked when it is back.
-        if trial.ask_at.take_if(|at| *at <= moment.now).is_none() || !self.master.is_present() {
+        // One that is away is challenged when it is back.
+        if trial.challenge_at.take_if(|at| *at <= moment.now).is_none() || !self.master.is_present() {
             return;
         }
-        let question = format!("{QUESTION}{}", self.master.next_number());
-        trial.question = Some(question.clone());
-        self.post_release(&question, NO_SUCH_LOCK, moment);
+        let challenge = self.master.next_number();
+        trial.challenge = Some(challenge);
+        self.post_release(OwnRequest::Trial(challenge), NO_SUCH_LOCK, moment);
     }
 
-    /// The master has answered such a question.
-    pub(super) fn master_lives(&mut self, question: &str, moment: &mut Moment<'_>) {
-        let Some(trial) = self.trial.take_if(|trial| trial.question.as_deref() == Some(question)) else { return };
+    /// The master has answered such a challenge.
+    pub(super) fn master_lives_on(&mut self, challenge: u64, moment: &mut Moment<'_>) {
+        let Some(trial) = self.trial.take_if(|trial| trial.challenge == Some(challenge)) else { return };
         let is_for_lock = self.requests.get(trial.seq).is_some_and(|pending| matches!(pending.ask, Ask::Lock(_)));
         if is_for_lock {
             self.requests.survived(trial.seq);

@@ -8,22 +8,19 @@ use crate::clock::Millis;
 /// second one, that got the suspects one at a time, this is unlikely.
 pub(super) const MAX_STRIKES: u8 = 2;
 
-/// What the ids of releases begin with by which a master is asked whether it lives.
-pub(super) const QUESTION: &str = "trial-";
-
 /// A request that is on trial.
 #[derive(Debug)]
 pub(super) struct Trial {
     pub(super) seq: Seq,
-    /// When the master is to be asked whether it lives.
-    pub(super) ask_at: Option<Millis>,
-    /// The question that it has been asked.
-    pub(super) question: Option<String>,
+    /// When the master is to be challenged to show that it lives.
+    pub(super) challenge_at: Option<Millis>,
+    /// The number of that challenge, once it has been made.
+    pub(super) challenge: Option<u64>,
 }
 
 impl Trial {
-    /// When the master is to be asked whether it lives.
+    /// When the master is to be challenged to show that it lives.
     pub(super) fn deadline(&self) -> Option<Millis> {
-        self.ask_at
+        self.challenge_at
     }
 }

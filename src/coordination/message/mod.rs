@@ -7,6 +7,8 @@
 
 mod complete;
 mod cursor;
+mod failure;
+mod own;
 mod quick;
 mod rules;
 mod said;
@@ -14,10 +16,12 @@ mod words;
 mod write;
 
 pub use self::{
+    failure::Failure,
+    own::OwnRequest,
     said::{Answer, Ask, Due, Fault, Grant, Message, Reading, RefusalForm, Request, Said, Unsound, Wanted},
     words::{AnswerKind, HUB, MASTER, NO_SUCH_LOCK, is_acebase_id, is_own_id, parent_path, resembles_acebase},
     write::{
-        disconnected, failed, granted, hello, hold_request, index_question, invalidate_cache, mark_hello, refused,
+        disconnected, failed, granted, hello, hold_request, index_challenge, invalidate_cache, mark_hello, refused,
         unlock_request, unlocked,
     },
 };

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 
 use bytes::Bytes;
 
-use super::{Ask, HUB, MASTER, RefusalForm};
+use super::{Ask, HUB, MASTER, OwnRequest, RefusalForm};
 use crate::acebase::Lock;
 
 /// Makes the receiver answer `from` with its own hello and its subscriptions: an AceBase peer does so when `to` is not
@@ -30,27 +30,32 @@ pub fn invalidate_cache(from: &str) -> Bytes {
     object("notification").text("from", from).raw("data", data).end()
 }
 
-/// The hub asks a master to release a lock. The answer comes to [`HUB`].
-pub fn unlock_request(id: &str, lock: impl Display) -> Bytes {
+/// The hub requests of a master that it release a lock. The answer comes to [`HUB`].
+pub fn unlock_request(id: impl Display, lock: impl Display) -> Bytes {
     let data = format!(r#"{{"id":{lock}}}"#);
-    object("unlock-request").text("id", id).text("from", HUB).text("to", MASTER).raw("data", &data).end()
+    object("unlock-request").text("id", &id.to_string()).text("from", HUB).text("to", MASTER).raw("data", &data).end()
 }
 
-/// The hub asks a master for the lock that keeps it from writing, under this id: AceBase has one writer at a time,
+/// The hub requests of a master the lock that keeps it from writing: AceBase has one writer at a time,
 /// whatever the path.
-pub fn hold_request(id: &str) -> Bytes {
+pub fn hold_request() -> Bytes {
     let comment = quoted("another master is still connected (acebase-ipc-server)");
     let data = format!(r#"{{"path":"","tid":{},"write":true,"comment":{comment}}}"#, quoted(HUB));
-    object("lock-request").text("id", id).text("from", HUB).text("to", MASTER).raw("data", &data).end()
+    object("lock-request")
+        .text("id", &OwnRequest::Hold.to_string())
+        .text("from", HUB)
+        .text("to", MASTER)
+        .raw("data", &data)
+        .end()
 }
 
-/// The hub asks a master whether it has an index: it is told of a change that is none. The answer comes to [`HUB`].
-pub fn index_question(id: &str, file_name: &str) -> Bytes {
+/// The hub challenges a master to say whether it has an index: it is told of a change that is none. The answer comes to [`HUB`].
+pub fn index_challenge(id: impl Display, file_name: &str) -> Bytes {
     let data = format!(
         r#"{{"type":"index.update","fileName":{},"path":"","oldValue":null,"newValue":null}}"#,
         quoted(file_name)
     );
-    object("request").text("from", HUB).text("to", MASTER).text("id", id).raw("data", &data).end()
+    object("request").text("from", HUB).text("to", MASTER).text("id", &id.to_string()).raw("data", &data).end()
 }
 
 /// A lock is released, on the master's behalf.
@@ -73,23 +78,24 @@ pub fn granted(worker: &str, id: &str, lock: &Lock) -> Bytes {
 }
 
 /// A request has failed, on the master's behalf, in the way that its client can bear.
-pub fn failed(worker: &str, id: &str, ask: &Ask, reason: &str) -> Bytes {
+pub fn failed(worker: &str, id: &str, ask: &Ask, reason: impl Display) -> Bytes {
     match ask {
         Ask::Lock(_) | Ask::Move { .. } => {
-            lock_answer("lock-result", worker, id).raw("ok", "false").text("reason", reason).end()
+            lock_answer("lock-result", worker, id).raw("ok", "false").text("reason", &reason.to_string()).end()
         }
         // A client does not handle a failed release; and a lock is gone with its master.
         Ask::Unlock { lock } => unlocked(worker, id, *lock),
-        Ask::AddKey | Ask::Free => refused_by_master(worker, id, reason),
+        Ask::AddKey | Ask::Free => refused_by_master(worker, id, &reason.to_string()),
         Ask::CreateIndex | Ask::Custom => {
             let object = object("result").text("id", id).raw("ok", "false");
-            object.text("from", MASTER).text("to", worker).text("reason", reason).end()
+            object.text("from", MASTER).text("to", worker).text("reason", &reason.to_string()).end()
         }
     }
 }
 
 /// A request is refused for what it is, on the master's behalf, in the way that its client can bear.
-pub fn refused(worker: &str, id: &str, form: RefusalForm, reason: &str) -> Bytes {
+pub fn refused(worker: &str, id: &str, form: RefusalForm, reason: impl Display) -> Bytes {
+    let reason = &reason.to_string();
     let kind = match form {
         RefusalForm::Lock => "lock-result",
         RefusalForm::Unlock => "unlock-result",
@@ -160,8 +166,8 @@ mod tests {
             r#"{"type":"unlock-request","id":"u","from":"acebase-ipc-server","to":"[master]","data":{"id":-1}}"#
         );
         assert_eq!(
-            hold_request("h"),
-            r#"{"type":"lock-request","id":"h","from":"acebase-ipc-server","to":"[master]","data":{"path":"","tid":"acebase-ipc-server","write":true,"comment":"another master is still connected (acebase-ipc-server)"}}"#
+            hold_request(),
+            r#"{"type":"lock-request","id":"hold","from":"acebase-ipc-server","to":"[master]","data":{"path":"","tid":"acebase-ipc-server","write":true,"comment":"another master is still connected (acebase-ipc-server)"}}"#
         );
         let lock = Lock {
             id: Some(4),

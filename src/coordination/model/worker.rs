@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
-    super::{handover::ENDS_MASTERS, message::MASTER, rig::Rig},
+    super::{
+        message::{Failure, MASTER},
+        rig::Rig,
+    },
     LOCK_TIMEOUT_MS,
 };
 use crate::{
@@ -225,7 +228,8 @@ impl Worker {
         };
         let ok = message["ok"].as_bool().unwrap_or_default();
         let reason = message["reason"].as_str().or_else(|| message["data"]["reason"].as_str());
-        self.was_blamed |= reason == Some(ENDS_MASTERS) && asked != Asked::Poison;
+        self.was_blamed |=
+            reason.is_some_and(|reason| reason == Failure::EndsMasters.to_string()) && asked != Asked::Poison;
         let data = &message["data"];
         let is_grant = ok && matches!(asked, Asked::Lock { .. });
         self.had_namesakes |= is_grant && self.beliefs.iter().any(|belief| Some(belief.id) == data["id"].as_u64());

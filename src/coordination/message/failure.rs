@@ -1,0 +1,28 @@
+//! Why the hub answers on the master's behalf that a request has failed, in the words that its worker gets.
+
+use crate::clock::Millis;
+
+/// Why a request has failed. Each says that it is not the master who says so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// It is past the bounds.
+    #[error("Too many requests of this database wait for the AceBase master (acebase-ipc-server)")]
+    TooMany,
+    /// A lock cannot be moved any more. Its release needs no reason: it succeeds.
+    #[error("The lock is gone with the master that granted it (acebase-ipc-server)")]
+    GoneWithMaster,
+    /// It is not given to one master more.
+    #[error(
+        "Two AceBase masters ended while they had this request, so it is not given to a third (acebase-ipc-server)"
+    )]
+    EndsMasters,
+    /// It waited for so long, in milliseconds.
+    #[error("No AceBase master answered within {} s (acebase-ipc-server)", *.0 as f64 / 1_000.0)]
+    NoAnswer(Millis),
+    /// It is not in order: this is wrong with it.
+    #[error("Refused, {0} (acebase-ipc-server)")]
+    Refused(String),
+    /// The master's answer is not in order: this is wrong with it.
+    #[error("The master's answer was {0} (acebase-ipc-server)")]
+    BadAnswer(String),
+}
