@@ -3,7 +3,7 @@
 use acebase_ipc_server::{
     acebase::{Lock, LockState},
     coordination::message::{
-        Answer, Ask, Due, Grant, HUB, MASTER, Message, Reading, RefusalForm, Request, Said, Unsound, Wanted,
+        Answer, Ask, Due, Grant, HUB, MASTER, Message, Reading, RefusalForm, Request, Said, Unsound, WantedLock,
         disconnected, failed, granted, hello, index_challenge, invalidate_cache, is_acebase_id, is_usual, mark_hello,
         parent_path, read, read_completely, refused, unlock_request, unlocked,
     },
@@ -103,7 +103,7 @@ fn whole(text: &str) -> String {
 
 fn check_ask(ask: &Ask, data: &Js) {
     match ask {
-        Ask::Lock(Wanted { path, write, comment, .. }) => {
+        Ask::Lock(WantedLock { path, write, comment, .. }) => {
             assert_eq!(own_text(data, "path"), whole(path));
             assert_eq!(data.member("write"), Some(&Js::Flag(*write)));
             assert_eq!(own_text(data, "comment"), whole(comment));
@@ -207,7 +207,7 @@ fn named(id: &str) -> Option<String> {
 }
 
 fn lock_of([_, tid, path]: &[String; 3]) -> Ask {
-    Ask::Lock(Wanted { path: path.clone(), tid: tid.clone(), write: true, comment: String::new() })
+    Ask::Lock(WantedLock { path: path.clone(), tid: tid.clone(), write: true, comment: String::new() })
 }
 
 fn check_names(text: &str) {

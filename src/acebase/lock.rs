@@ -1,4 +1,4 @@
-//! A lock of AceBase, and which locks conflict.
+//! A lock of AceBase, as the hub has seen it. Which locks keep which others out, `coordination::fences` knows.
 
 use crate::clock::Millis;
 

@@ -8,7 +8,7 @@
 use super::{
     ClusterCoordinator,
     bounds::Usage,
-    message::{Answer, Ask, Grant, HUB, MASTER, OwnRequest, Wanted},
+    message::{Answer, Ask, Grant, HUB, MASTER, OwnRequest, WantedLock},
     offence::Offence,
     requests::{By, Pending},
     waiting::Seq,
@@ -47,7 +47,7 @@ impl ClusterCoordinator {
             None if self.requests.was_settled(to, &answer.id) => return self.swallow(answer, moment),
             None if self.survivors.may_wait(to, &answer.id, moment.now) => self.adopt(to, text, answer, moment.now),
             None => {
-                self.complain(MASTER, &Offence::Unasked, moment);
+                self.complain(MASTER, &Offence::Unrequested, moment);
                 return self.swallow(answer, moment);
             }
             Some(_) => return self.swallow(answer, moment),
@@ -76,7 +76,7 @@ impl ClusterCoordinator {
         }
     }
 
-    /// An answer of another kind than its request: the worker would take it for what it asked for.
+    /// An answer of another kind than its request: the worker would take it for what it requested.
     fn reject(&mut self, to: &str, answer: &Answer, moment: &mut Moment<'_>) -> Verdict {
         self.fail_answered(Address::Peer(to), &answer.id, &Offence::Unsuitable, moment);
         self.complain(MASTER, &Offence::Unsuitable, moment);
@@ -90,7 +90,7 @@ impl ClusterCoordinator {
         match (pending.ask, grant) {
             (Ask::Lock(wanted), Some(grant)) => {
                 self.locks.note_wait(pending.since, moment.now);
-                self.locks.asked_here(grant.id);
+                self.locks.requested_here(grant.id);
                 self.locks.grant(&pending.worker, wanted, grant, moment.now);
             }
             (Ask::Move { lock }, Some(grant)) => {
@@ -165,9 +165,9 @@ impl ClusterCoordinator {
     }
 }
 
-/// What must have been asked for, to be granted so.
-fn wanted_by(grant: &Grant, tid: Option<String>) -> Wanted {
-    Wanted {
+/// What must have been requested, to be granted so.
+fn wanted_by(grant: &Grant, tid: Option<String>) -> WantedLock {
+    WantedLock {
         path: grant.path.clone().unwrap_or_default(),
         tid: grant.tid.clone().or(tid).unwrap_or_default(),
         write: grant.write,

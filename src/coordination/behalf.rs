@@ -127,7 +127,7 @@ impl ClusterCoordinator {
         moment.note(NoteKind::RequestFailed, &worker, why.to_string());
     }
 
-    /// What a worker asks about a lock of a former master needs no master: the lock lives in this hub's table only. Nor
+    /// What a worker requests about a lock of a former master needs no master: the lock lives in this hub's table only. Nor
     /// may it reach the present one, for which the number means another lock.
     pub(super) fn answer_for_former_master(&mut self, worker: &str, id: &str, ask: &Ask, now: Millis) -> Option<Bytes> {
         let (Ask::Unlock { lock } | Ask::Move { lock }) = ask else { return None };
@@ -158,8 +158,8 @@ impl ClusterCoordinator {
     /// from writing beside a reading one of the same worker.
     fn meant_as_fenced(&self, worker: &str, lock: u64, now: Millis) -> Option<Key> {
         let key = self.locks.fenced(worker, lock, now)?;
-        let other_goes_first =
-            self.locks.has_weaker_namesake(key, worker, lock, now) && !self.requests.asks_to_release(worker, lock);
+        let other_goes_first = self.locks.has_weaker_namesake(key, worker, lock, now)
+            && !self.requests.has_requested_release(worker, lock);
         (!other_goes_first).then_some(key)
     }
 

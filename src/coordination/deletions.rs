@@ -1,4 +1,4 @@
-//! The indexes that somebody has said to be gone: who has said so, and of which the master is still to be asked.
+//! The indexes that somebody has said to be gone: who has said so, and of which the master is still to be heard.
 //! `index_ends` tells why.
 
 use std::collections::{BTreeMap, BTreeSet};

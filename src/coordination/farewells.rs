@@ -19,7 +19,7 @@ use crate::clock::Millis;
 /// a few turns of its event loop. Short beside the 1.6 s that pm2 gives a process to end.
 pub(super) const SILENCE_MS: u64 = 500;
 
-/// How long a peer that has said `bye` stays at most for what it asked or was asked, in milliseconds.
+/// How long a peer that has said `bye` stays at most for what it has requested, or others of it, in milliseconds.
 pub(super) const LAST_CALL_MS: u64 = 5_000;
 
 /// The peers that have said `bye` and are still connected, and when each is dismissed.

@@ -1,5 +1,5 @@
 //! The index that the master is creating. A second request for the same index is answered before the first has written
-//! its file, and the worker that asked ends by not finding it; so the master gets one such request at a time, of
+//! its file, and the worker that requested it ends by not finding it; so the master gets one such request at a time, of
 //! whatever index.
 
 use crate::clock::Millis;

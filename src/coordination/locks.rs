@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     bounds::Usage,
     fences::{Fences, Key, OpenTo},
-    message::{Grant, Wanted},
+    message::{Grant, WantedLock},
     timers::Timers,
 };
 use crate::{
@@ -90,7 +90,7 @@ pub(super) struct LockTable {
     rows: BTreeMap<Key, Row>,
     /// By the present master's number for it.
     held: HashMap<u64, Key>,
-    /// The lowest number of a lock that the present master was asked for through this hub.
+    /// The lowest number of a lock that was requested of the present master through this hub.
     first: Option<u64>,
     by_worker: HashMap<String, OfWorker>,
     /// Locks of former masters that have not expired.
@@ -122,9 +122,9 @@ impl LockTable {
         }
     }
 
-    /// A lock that was asked for then has been granted.
-    pub(super) fn note_wait(&mut self, asked: Millis, now: Millis) {
-        self.waits.record(now.saturating_sub(asked));
+    /// A lock that was requested then has been granted.
+    pub(super) fn note_wait(&mut self, requested: Millis, now: Millis) {
+        self.waits.record(now.saturating_sub(requested));
     }
 
     /// From the requests for locks to their grants.
@@ -138,11 +138,11 @@ impl LockTable {
     }
 
     /// The present master granted a lock.
-    pub(super) fn grant(&mut self, peer: &str, wanted: Wanted, grant: &Grant, now: Millis) {
+    pub(super) fn grant(&mut self, peer: &str, wanted: WantedLock, grant: &Grant, now: Millis) {
         if let Some(key) = self.held.get(&grant.id) {
             self.remove(*key, now);
         }
-        let Wanted { path, tid, write, comment } = wanted;
+        let WantedLock { path, tid, write, comment } = wanted;
         let (id, expires) = (Some(grant.id), grant.expires);
         let lock =
             Lock { id, peer: peer.to_owned(), path, tid, write, comment, state: LockState::Held, since: now, expires };
@@ -161,9 +161,9 @@ impl LockTable {
     }
 
     /// The present master granted this one to a request that came through this hub. Masters number locks in the order
-    /// in which they are asked for, so this hub has seen the grant of every later one, but of those that the master
+    /// in which they are requested, so this hub has seen the grant of every later one, but of those that the master
     /// gives itself.
-    pub(super) fn asked_here(&mut self, id: u64) {
+    pub(super) fn requested_here(&mut self, id: u64) {
         self.first = Some(self.first.map_or(id, |first| first.min(id)));
     }
 
@@ -252,7 +252,7 @@ impl LockTable {
     }
 
     /// A lock of a former master keeps this one from being granted: of another transaction, and either of them writes.
-    pub(super) fn is_fenced_off(&self, wanted: &Wanted, now: Millis) -> bool {
+    pub(super) fn is_fenced_off(&self, wanted: &WantedLock, now: Millis) -> bool {
         !self.open_to(wanted.write, now).lets_in(&wanted.tid)
     }
 
@@ -341,8 +341,8 @@ mod tests {
 
     const EPOCH: u64 = 1_000_000;
 
-    fn wanted(tid: &str, write: bool) -> Wanted {
-        Wanted { path: "a/b".into(), tid: tid.into(), write, comment: String::new() }
+    fn wanted(tid: &str, write: bool) -> WantedLock {
+        WantedLock { path: "a/b".into(), tid: tid.into(), write, comment: String::new() }
     }
 
     fn grant(id: u64, expires: Option<u64>) -> Grant {

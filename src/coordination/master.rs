@@ -5,7 +5,7 @@
 //!                         │   ^ ^                                      │
 //!                     bye │   │ └────── known: same or new ──┐         │ connects
 //!                         v   │ says more                    │         v
-//!                        Departed                            └─── Challenged <─ connects while one is connected
+//!                        Departed                            └─ Challenged <── connects while one is connected
 //! ```
 //!
 //! A process that connects as `[master]` while the session of one is there may be that one after a blip, whose locks
@@ -118,7 +118,7 @@ impl Master {
         self.warm_at = (time > 0).then_some(now + time);
     }
 
-    /// The master must not be asked yet for what needs its tables.
+    /// The master must not be given yet what needs its tables.
     pub(super) fn is_warming_up(&self) -> bool {
         self.warm_at.is_some()
     }

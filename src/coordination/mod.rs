@@ -7,20 +7,19 @@
 //! | `etiquette`, `complaints` | who may say what to whom, and who is told of those who said something else |
 //! | `sessions`, `absences` | who is there, whose session is kept, who may still come back |
 //! | `introductions` | who knows whom |
-//! | `requests`, `waiting` | what workers have asked and no master has answered; what it waits for |
-//! | `settled`, `survivors` | what may be answered twice; what was asked under a former run of the hub |
+//! | `requests`, `waiting` | what workers have requested and no master has answered; what it waits for |
+//! | `settled`, `survivors` | what may be answered twice; what was requested under a former run of the hub |
 //! | `bounds` | how much of it is kept |
 //! | `locks`, `fences` | who holds which lock; whom the locks of former masters keep out |
 //! | `master` | is there a master, is it the one that was there |
 //! | `succession`, `newcomers` | who wants its place while it is taken, and gets it or not |
 //! | `farewells` | who has said `bye` and is still connected |
-//! | `asking`, `answering`, `handover`, `orphans`, `deletions` | what happens: a request, an answer, a change of masters, a worker's end, an index's end |
+//! | `requesting`, `answering`, `handover`, `orphans`, `deletions` | what happens: a request, an answer, a change of masters, a worker's end, an index's end |
 //! | `behalf` | what the hub says for the master to workers, and for workers to the master |
 //! | `trial`, `indexing` | what masters are given one at a time: what may have ended one, and what creates indexes |
 
 mod absences;
 mod answering;
-mod asking;
 mod behalf;
 mod bounds;
 mod complaints;
@@ -43,6 +42,7 @@ mod newcomers;
 mod offence;
 mod orphans;
 mod rarely;
+mod requesting;
 mod requests;
 #[cfg(any(test, feature = "model"))]
 mod rig;
@@ -111,7 +111,9 @@ impl ClusterCoordinator {
         }
         match (said.message, to) {
             (Message::Bye, _) => self.heard_bye(from, &said.from, moment),
-            (Message::Request(request), _) if self.config.follows_requests() => self.asked(from, request, body, moment),
+            (Message::Request(request), _) if self.config.follows_requests() => {
+                self.requested(from, request, body, moment)
+            }
             (Message::Answer(answer), Address::Peer(to)) => self.answered(to, answer, body, moment),
             (Message::IndexDeleted { file_name }, _) => self.heard_of_deletion(from, &file_name, body, moment),
             (Message::IndexCreated { file_name }, _) => {

@@ -16,7 +16,7 @@ pub(super) enum Offence {
     #[error("only a master may say it, to a worker that waits for it")]
     NotMasters,
     #[error("an answer that nobody waits for")]
-    Unasked,
+    Unrequested,
     #[error("an answer that does not suit its request")]
     Unsuitable,
     #[error("it tells that an index is gone which the master does not know")]

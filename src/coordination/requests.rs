@@ -83,7 +83,7 @@ impl Pending {
 #[derive(Debug, Default)]
 struct OfWorker {
     seqs: HashMap<Arc<str>, Seq>,
-    /// The locks whose release is asked for, and how often.
+    /// The locks whose release is requested, and how often.
     releases: HashMap<u64, usize>,
     /// Of all but the releases.
     usage: Usage,
@@ -103,7 +103,7 @@ pub(super) struct Requests {
     releases: Usage,
     /// Of all other requests.
     others: Usage,
-    /// How many ask for locks.
+    /// How many are for locks.
     for_locks: usize,
 }
 
@@ -301,8 +301,8 @@ impl Requests {
         self.by_worker.contains_key(worker)
     }
 
-    /// The worker has asked for the release of a lock.
-    pub(super) fn asks_to_release(&self, worker: &str, lock: u64) -> bool {
+    /// The worker has requested the release of a lock.
+    pub(super) fn has_requested_release(&self, worker: &str, lock: u64) -> bool {
         self.by_worker.get(worker).is_some_and(|of_worker| of_worker.releases.contains_key(&lock))
     }
 
@@ -332,7 +332,7 @@ impl Requests {
         self.pending.len() - self.waiting.len()
     }
 
-    /// How many ask for locks.
+    /// How many are for locks.
     pub(super) fn for_locks(&self) -> usize {
         self.for_locks
     }
@@ -413,10 +413,10 @@ mod tests {
         assert_eq!(requests.usage("w", &Ask::Custom), Default::default());
         assert_eq!(requests.usage("w", &release).1.count, 2);
         for seq in seqs {
-            assert!(requests.asks_to_release("w", 1) && !requests.asks_to_release("w", 2));
+            assert!(requests.has_requested_release("w", 1) && !requests.has_requested_release("w", 2));
             requests.settle(seq, By::Master, 0);
         }
-        assert!(!requests.asks_to_release("w", 1) && requests.by_worker.is_empty());
+        assert!(!requests.has_requested_release("w", 1) && requests.by_worker.is_empty());
     }
 
     #[test]

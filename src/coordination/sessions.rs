@@ -31,22 +31,24 @@ pub(super) enum Standing {
     Departed,
 }
 
+/// Whether a peer has its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Link {
+enum Reach {
     Up,
     Down { loss: Loss, at: Millis },
 }
 
+/// What is known of a peer that has a session.
 #[derive(Debug)]
-struct Session {
+struct KnownPeer {
     standing: Standing,
-    link: Link,
+    reach: Reach,
 }
 
 /// The sessions of one database.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    sessions: BTreeMap<String, Session>,
+    sessions: BTreeMap<String, KnownPeer>,
     kept: Timers<String>,
     plain: usize,
     departed: usize,
@@ -61,7 +63,7 @@ impl Sessions {
     pub(super) fn begin(&mut self, peer: &str) {
         self.end(peer);
         self.plain += 1;
-        self.sessions.insert(peer.to_owned(), Session { standing: Standing::Plain, link: Link::Up });
+        self.sessions.insert(peer.to_owned(), KnownPeer { standing: Standing::Plain, reach: Reach::Up });
     }
 
     /// A session is over. Tells how and when its connection was lost, if it was.
@@ -70,9 +72,9 @@ impl Sessions {
         let session = self.sessions.remove(peer)?;
         self.plain -= usize::from(session.standing == Standing::Plain);
         self.departed -= usize::from(session.standing == Standing::Departed);
-        match session.link {
-            Link::Up => None,
-            Link::Down { loss, at } => Some((loss, at)),
+        match session.reach {
+            Reach::Up => None,
+            Reach::Down { loss, at } => Some((loss, at)),
         }
     }
 
@@ -105,7 +107,7 @@ impl Sessions {
     /// A connection is lost. Its session is kept for `window` milliseconds, where there is hope that the peer returns.
     pub(super) fn lose(&mut self, peer: &str, loss: Loss, now: Millis, window: u64) -> Fate {
         let Some(session) = self.sessions.get_mut(peer) else { return Fate::End };
-        session.link = Link::Down { loss, at: now };
+        session.reach = Reach::Down { loss, at: now };
         let may_return = matches!(loss, Loss::Fin | Loss::Reset | Loss::Unreachable);
         if session.standing != Standing::AceBase || !may_return || window == 0 {
             return Fate::End;
@@ -118,7 +120,7 @@ impl Sessions {
     pub(super) fn restore(&mut self, peer: &str) {
         self.kept.cancel(&peer.to_owned());
         if let Some(session) = self.sessions.get_mut(peer) {
-            session.link = Link::Up;
+            session.reach = Reach::Up;
         }
     }
 
@@ -129,7 +131,7 @@ impl Sessions {
 
     /// Has a connection.
     pub(super) fn is_connected(&self, peer: &str) -> bool {
-        self.sessions.get(peer).is_some_and(|session| session.link == Link::Up)
+        self.sessions.get(peer).is_some_and(|session| session.reach == Reach::Up)
     }
 
     /// The AceBase peers that have not said `bye`, except one.
@@ -153,7 +155,7 @@ impl Sessions {
 
     /// How many sessions are kept for peers that may be back.
     pub(super) fn kept(&self) -> usize {
-        self.sessions.values().filter(|session| session.link != Link::Up).count()
+        self.sessions.values().filter(|session| session.reach != Reach::Up).count()
     }
 
     /// When the first kept session is over.

@@ -6,7 +6,7 @@
 //!   the place is taken       │  └───── the master leaves, and nothing has changed ──────┐
 //!        │                   │                                                          │
 //!        v                   │ no answer in time: it hangs, or is half open             │
-//!      Asking ───────────────┘                                                          │
+//!    Challenging ────────────┘                                                          │
 //!        │ the master answers: it lives, and is another process                         │
 //!        ├── there is time, and nothing has changed ─────────────────────────────> StandingBy
 //!        └── else: dismissed <── still there at the end; or files have changed ─────────┘
@@ -59,8 +59,8 @@ const RETURN_MS: u64 = 2_000;
 /// How far a newcomer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The master has been asked this question, and has not answered it.
-    Asking(u64),
+    /// The master has been challenged with this number, and has not answered.
+    Challenging(u64),
     /// The master lives. It may leave yet.
     StandingBy,
     /// It was dismissed, and is back to end.
@@ -99,7 +99,7 @@ pub(super) struct Succession {
     /// Until when each of those that were dismissed is expected back.
     returning: VecDeque<Millis>,
     warning: Rarely,
-    questions: u64,
+    challenges: u64,
 }
 
 impl Succession {
@@ -131,16 +131,17 @@ impl Succession {
         is_back
     }
 
-    /// The place is taken, and this one waits. Returns the number of the question that the master is to be asked.
+    /// The place is taken, and this one waits. Returns the number of the challenge that
+    /// the master is to be given.
     /// `None`: too many wait already.
     pub(super) fn arrive(&mut self, ticket: Ticket, now: Millis) -> Option<u64> {
         if self.waiting.len() >= MAX_WAITING {
             return None;
         }
-        self.questions += 1;
-        let (stage, until) = (Stage::Asking(self.questions), now + ANSWER_TIMEOUT_MS);
+        self.challenges += 1;
+        let (stage, until) = (Stage::Challenging(self.challenges), now + ANSWER_TIMEOUT_MS);
         self.waiting.push_back(Newcomer { ticket, stage, is_held: false, until, is_outdated: false });
-        Some(self.questions)
+        Some(self.challenges)
     }
 
     /// One that waits is kept from writing.
@@ -149,9 +150,9 @@ impl Succession {
         newcomer.hold()
     }
 
-    /// The master has answered this question: it lives, and whoever waited then is another process.
-    pub(super) fn master_lives(&mut self, question: u64, now: Millis) -> Vec<Word> {
-        let is_meant = |newcomer: &Newcomer| matches!(newcomer.stage, Stage::Asking(asked) if asked <= question);
+    /// The master has answered this challenge: it lives, and whoever waited then is another process.
+    pub(super) fn master_lives(&mut self, challenge: u64, now: Millis) -> Vec<Word> {
+        let is_meant = |newcomer: &Newcomer| matches!(newcomer.stage, Stage::Challenging(made) if made <= challenge);
         let mut words = Vec::new();
         for mut newcomer in self.take_out(is_meant) {
             if self.has_time(now) && !newcomer.is_outdated {
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_to_its_own_question_tells_a_newcomer_from_the_master() {
+    fn only_an_answer_to_its_own_challenge_tells_a_newcomer_from_the_master() {
         let mut succession = with(&[A, B]);
         assert_eq!(succession.master_lives(1, 0), [Word::StandBy(A)]);
         assert_eq!(succession.pass_time(ANSWER_TIMEOUT_MS), [Word::LetIn(B)]);
@@ -334,9 +335,9 @@ mod tests {
         succession.master_lives(1, 0);
         assert_eq!(succession.files_change(0), [Word::Refuse(A)]);
         assert!(succession.comes_back(A, 1) && !succession.comes_back(B, 1));
-        let mut comes = |ticket, question, now| {
+        let mut comes = |ticket, challenge, now| {
             succession.arrive(ticket, now);
-            succession.master_lives(question, now)
+            succession.master_lives(challenge, now)
         };
         assert_eq!(comes(B, 2, 2), [Word::StandBy(B), Word::Refuse(B)]);
         assert_eq!(comes(B, 3, 2 + IMPATIENCE_MS), [Word::StandBy(B)]);

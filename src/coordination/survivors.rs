@@ -1,8 +1,8 @@
-//! The workers that may wait for answers to what they asked under a former run of the hub.
+//! The workers that may wait for answers to what they requested under a former run of the hub.
 //!
 //! A master still has such requests, and answers them through this run, which has never seen them. To whoever does not
 //! wait, an answer is the end. So there are two bounds: a client whose hub is gone connects again within ten seconds,
-//! or ends itself, so who comes later than soon after the start has asked nothing that is not known here. And the ids
+//! or ends itself, so who comes later than soon after the start has requested nothing that is not known here. And the ids
 //! of requests begin with the time at which a client made them, so one that is not older than the first that it has
 //! sent through this run is known here, too.
 
@@ -34,7 +34,7 @@ impl Survivors {
     }
 
     /// A worker has made a request.
-    pub(super) fn has_asked(&mut self, worker: &str, id: &str) {
+    pub(super) fn has_requested(&mut self, worker: &str, id: &str) {
         if let Some(first) = self.0.get_mut(worker).filter(|first| first.is_none()) {
             *first = Some(id.to_owned());
         }
@@ -70,12 +70,12 @@ mod tests {
     }
 
     #[test]
-    fn who_has_asked_waits_for_what_is_older() {
+    fn who_has_requested_waits_for_what_is_older() {
         let mut survivors = Survivors::default();
         survivors.note("w", 0);
         let ids = ["mib3xk2w0000p7q1rz000000", "mib3xk2x0001p7q1rz000000"];
-        survivors.has_asked("w", ids[1]);
-        survivors.has_asked("w", "mzzzzzzz0002p7q1rz000000");
+        survivors.has_requested("w", ids[1]);
+        survivors.has_requested("w", "mzzzzzzz0002p7q1rz000000");
         assert!(survivors.may_wait("w", ids[0], 0) && !survivors.may_wait("w", ids[1], 0));
         assert!(!survivors.may_wait("w", "of another form", 0));
     }

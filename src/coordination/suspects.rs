@@ -10,14 +10,14 @@
 //! ```
 //!
 //! A suspect must not keep the others waiting for its answer: a lock may be waited for until others that are suspected
-//! too have gone on. A master handles what it reads in order, so one that answers what it was asked after the request
+//! too have gone on. A master handles what it reads in order, so one that answers what it was given after the request
 //! has lived through it. That is proof for a lock, which it only puts into its queue; for all else it is enough to go
 //! on with the next. What is not suspected is given to the master meanwhile, as ever.
 
 use super::{
     ClusterCoordinator,
-    asking::Whereabouts,
     message::{Ask, NO_SUCH_LOCK, OwnRequest},
+    requesting::Whereabouts,
     requests::Pending,
     trial::Trial,
     waiting::{Place, Seq},

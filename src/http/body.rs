@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Why a body is not taken.
-enum Refused {
+enum Unread {
     TooLarge,
     Broken,
 }
@@ -32,8 +32,8 @@ pub async fn read_text(body: Incoming, db: &str, client: &str, limits: &Limits) 
     let _claim = limits.unfinished.claim(db, client, size).await.map_err(full)?;
     let bytes = match timeout(patience(size), read(body, size)).await {
         Err(_) => return Err(reply::closing(StatusCode::REQUEST_TIMEOUT, "408 The body took too long")),
-        Ok(Err(Refused::TooLarge)) => return Err(too_large(max_size)),
-        Ok(Err(Refused::Broken)) => {
+        Ok(Err(Unread::TooLarge)) => return Err(too_large(max_size)),
+        Ok(Err(Unread::Broken)) => {
             return Err(reply::closing(StatusCode::BAD_REQUEST, "400 The body could not be read"));
         }
         Ok(Ok(body)) => body.finish(),
@@ -43,13 +43,13 @@ pub async fn read_text(body: Incoming, db: &str, client: &str, limits: &Limits) 
 
 /// Puts the parts into one buffer as they come: they are slices of hyper's buffers, and a list of them may take many
 /// times what is in them.
-async fn read(mut body: Incoming, size: usize) -> Result<Growing, Refused> {
+async fn read(mut body: Incoming, size: usize) -> Result<Growing, Unread> {
     let mut whole = Growing::default();
     while let Some(frame) = body.frame().await {
-        let Ok(part) = frame.map_err(|_| Refused::Broken)?.into_data() else { continue };
+        let Ok(part) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
         let to_come = size - whole.len();
         if part.len() > to_come {
-            return Err(Refused::TooLarge);
+            return Err(Unread::TooLarge);
         }
         whole.push(&part, to_come);
     }

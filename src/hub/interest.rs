@@ -26,11 +26,11 @@ pub(super) struct Interest {
     traced: Mutex<BTreeSet<Subject>>,
 }
 
-/// What is wanted at one moment.
+/// Which events are wanted at one time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted(u8);
+pub(super) struct WantedEvents(u8);
 
-impl Wanted {
+impl WantedEvents {
     pub(super) fn messages(self) -> bool {
         self.0 & MESSAGES != 0
     }
@@ -41,15 +41,15 @@ impl Wanted {
 }
 
 impl Interest {
-    pub(super) fn now(&self) -> Wanted {
-        Wanted(self.word.load(Ordering::Relaxed))
+    pub(super) fn now(&self) -> WantedEvents {
+        WantedEvents(self.word.load(Ordering::Relaxed))
     }
 
-    pub(super) fn in_messages(&self, wanted: bool) {
+    pub(super) fn set_messages(&self, wanted: bool) {
         self.set(MESSAGES, wanted);
     }
 
-    pub(super) fn in_trace(&self, db: &str, peer: Option<&str>, wanted: bool) {
+    pub(super) fn set_trace(&self, db: &str, peer: Option<&str>, wanted: bool) {
         let subject = (db.to_owned(), peer.map(str::to_owned));
         let mut traced = self.traced.lock();
         if wanted {
@@ -86,20 +86,20 @@ mod tests {
     #[test]
     fn nothing_is_wanted_until_it_is_and_again_when_it_is_not() {
         let interest = Interest::default();
-        interest.in_messages(true);
-        interest.in_trace("db", None, true);
-        interest.in_trace("db", Some("peer"), true);
-        interest.in_messages(false);
-        interest.in_trace("db", None, false);
+        interest.set_messages(true);
+        interest.set_trace("db", None, true);
+        interest.set_trace("db", Some("peer"), true);
+        interest.set_messages(false);
+        interest.set_trace("db", None, false);
         assert!(!interest.now().messages() && interest.now().traces());
-        interest.in_trace("db", Some("peer"), false);
+        interest.set_trace("db", Some("peer"), false);
         assert!(!interest.now().traces());
     }
 
     #[test]
     fn a_peer_is_traced_with_what_it_sends_and_what_it_gets() {
         let interest = Interest::default();
-        interest.in_trace("db", Some("peer"), true);
+        interest.set_trace("db", Some("peer"), true);
         let is_traced = |from, to| interest.is_in_trace_of("db", from, to);
         assert!(is_traced(Some("peer"), Address::Peer("other")));
         assert!(is_traced(Some("other"), Address::Peer("peer")));

@@ -160,14 +160,14 @@ impl Hub {
 
     /// Whether `Message` events are wanted. Off, they cost nothing.
     pub fn want_messages(&self, wanted: bool) {
-        self.office.interest.in_messages(wanted);
+        self.office.interest.set_messages(wanted);
     }
 
     /// Switches `Trace` events on or off for what one peer sends and gets, or for a whole database. The database and
     /// the peer need not be there yet. Switching a database off leaves those of its peers on that were switched on
     /// by themselves. Off, tracing costs nothing.
     pub fn trace(&self, db: &str, peer: Option<&str>, on: bool) {
-        self.office.interest.in_trace(db, peer, on);
+        self.office.interest.set_trace(db, peer, on);
     }
 
     /// Milliseconds since the hub was made.

@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 
 use super::{
-    stream::Stream,
+    stream::FrameStream,
     transport::{LinkId, Transport},
 };
 use crate::protocol::frame;
@@ -72,7 +72,7 @@ pub struct Outbox {
 
 #[derive(Default)]
 struct State {
-    stream: Stream,
+    stream: FrameStream,
     /// The kernel is asked what it has acknowledged when so many bytes are sent.
     ask_acknowledged_at: u64,
     /// A flush has been promised and has not begun.

@@ -23,7 +23,7 @@ pub(super) struct State {
 
 /// Whether a peer is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(super) enum Contact {
     /// By this connection.
     Connected(LinkId),
     /// Its connection was lost so, and its session is kept.
@@ -33,7 +33,7 @@ pub(super) enum Presence {
 /// One peer's session.
 pub(super) struct Peer {
     pub(super) outbox: Arc<Outbox>,
-    pub(super) presence: Presence,
+    pub(super) contact: Contact,
     /// Milliseconds since the Unix epoch.
     pub(super) connected: u64,
     /// What it has sent.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     outbox::{Outbox, Traffic},
-    peers::{Peer, Presence, State, Totals},
+    peers::{Contact, Peer, State, Totals},
 };
 use crate::acebase::{Lock, Role, Status};
 
@@ -82,7 +82,7 @@ impl Peer {
             id: id.clone(),
             role,
             connected: self.connected,
-            is_away: matches!(self.presence, Presence::Away(_)),
+            is_away: matches!(self.contact, Contact::Away(_)),
             received: self.received,
             outbox: self.outbox.clone(),
         }

@@ -27,7 +27,7 @@ const BYTES_PER_WRITE: usize = 128 * 1024;
 
 /// An outbox's frames: those that were sent and may be needed again, and those that are still to be sent.
 #[derive(Default)]
-pub(super) struct Stream {
+pub(super) struct FrameStream {
     segments: VecDeque<Bytes>,
     /// The open last segment.
     tail: BytesMut,
@@ -43,7 +43,7 @@ pub(super) struct Stream {
     keep_from: Option<u64>,
 }
 
-impl Stream {
+impl FrameStream {
     /// Bytes that were not sent yet.
     pub(super) fn unsent(&self) -> u64 {
         self.end - self.sent

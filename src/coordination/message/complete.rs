@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::{
     AnswerKind, cursor,
     rules::{self, MAX_KEYS, MAX_RANGES, MAX_RECORDS},
-    said::{Answer, Ask, Due, Fault, Grant, Message, Reading, RefusalForm, Request, Said, Unsound, Wanted},
+    said::{Answer, Ask, Due, Fault, Grant, Message, Reading, RefusalForm, Request, Said, Unsound, WantedLock},
 };
 
 /// The members of a message that clients or the hub read. A member that stands there twice is an error.
@@ -269,10 +269,10 @@ impl Data<'_> {
         self.id.and_then(whole_of).ok_or(Fault::Member("id"))
     }
 
-    fn wanted(&self) -> Result<Wanted, Fault> {
+    fn wanted(&self) -> Result<WantedLock, Fault> {
         let path = self.path.and_then(text_of).ok_or(Fault::Member("path"))?;
         let comment = self.comment()?.unwrap_or_default();
-        Ok(Wanted { path: path.into_owned(), tid: self.tid()?, write: self.write()?, comment })
+        Ok(WantedLock { path: path.into_owned(), tid: self.tid()?, write: self.write()?, comment })
     }
 
     /// The transaction id; a debugging build of AceBase numbers its transactions.

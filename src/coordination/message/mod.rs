@@ -18,7 +18,7 @@ mod write;
 pub use self::{
     failure::Failure,
     own::OwnRequest,
-    said::{Answer, Ask, Due, Fault, Grant, Message, Reading, RefusalForm, Request, Said, Unsound, Wanted},
+    said::{Answer, Ask, Due, Fault, Grant, Message, Reading, RefusalForm, Request, Said, Unsound, WantedLock},
     words::{AnswerKind, HUB, MASTER, NO_SUCH_LOCK, is_acebase_id, is_own_id, parent_path, resembles_acebase},
     write::{
         disconnected, failed, granted, hello, hold_request, index_challenge, invalidate_cache, mark_hello, refused,

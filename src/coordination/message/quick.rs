@@ -12,7 +12,7 @@ use super::{
     AnswerKind,
     cursor::Cursor,
     rules,
-    said::{Answer, Ask, Grant, Message, Request, Said, Wanted},
+    said::{Answer, Ask, Grant, Message, Request, Said, WantedLock},
 };
 
 /// Words of eight bytes in an id that acebase-core generates.
@@ -124,7 +124,7 @@ fn lock(cursor: Cursor<'_>) -> Option<(Ask, Cursor<'_>)> {
     let (path, cursor) = cursor.eat(br#""path":""#)?.plain()?;
     let (tid, write, cursor) = transaction(cursor)?;
     let (comment, cursor) = comment(cursor)?;
-    let wanted = Wanted { path: owned(path)?, tid, write, comment: comment.unwrap_or_default() };
+    let wanted = WantedLock { path: owned(path)?, tid, write, comment: comment.unwrap_or_default() };
     Some((Ask::Lock(wanted), cursor))
 }
 

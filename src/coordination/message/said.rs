@@ -49,7 +49,7 @@ pub enum Message {
     Interest,
     /// `bye`
     Bye,
-    /// A worker asks the master.
+    /// A worker requests something of the master.
     Request(Request),
     /// The master answers a worker.
     Answer(Answer),
@@ -62,9 +62,9 @@ impl Message {
     }
 }
 
-/// The lock that a worker asks for.
+/// The lock that a worker requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedLock {
     /// The database path, without a leading slash.
     pub path: String,
     /// The transaction: its own locks do not conflict.
@@ -79,7 +79,7 @@ pub struct Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
     /// A new lock.
-    Lock(Wanted),
+    Lock(WantedLock),
     /// That a lock be released.
     Unlock {
         /// The master's number for it.
@@ -143,14 +143,14 @@ pub struct Answer {
     pub kind: AnswerKind,
     /// The lock that it grants, if it does.
     pub grant: Option<Grant>,
-    /// Whether a worker that has asked for a key can take it: it names a place in the table of keys, or none.
+    /// Whether a worker that has requested a key can take it: it names a place in the table of keys, or none.
     pub suits_key: bool,
     /// Whether it says that there is no such index.
     pub denies_index: bool,
 }
 
 impl Answer {
-    /// Whether who has asked this can take it.
+    /// Whether who has requested this can take it.
     pub fn suits(&self, ask: &Ask) -> bool {
         match ask {
             Ask::Lock(_) | Ask::Move { .. } => self.kind == AnswerKind::Lock,

@@ -82,12 +82,12 @@ fn messages_are_read_as_clients_write_them() {
         Message::Request(Request { ask, .. }) => ask,
         other => panic!("{other:?}"),
     };
-    let wanted = Wanted { path: "a/b".into(), tid: "t".into(), write: true, comment: "\"x\"".into() };
+    let wanted = WantedLock { path: "a/b".into(), tid: "t".into(), write: true, comment: "\"x\"".into() };
     let text = with_data("lock-request", r#"{"path":"a/b","tid":"t","write":true,"comment":"\"x\""}"#);
     assert_eq!(ask(&text), Ask::Lock(wanted.clone()));
     // A debugging build numbers its transactions; half of a character is no reason to fail.
     let text = with_data("lock-request", r#"{"path":"\ud800","tid":5,"write":true}"#);
-    assert!(matches!(ask(&text), Ask::Lock(Wanted { path, tid, .. }) if tid == "5" && path.contains('\u{fffd}')));
+    assert!(matches!(ask(&text), Ask::Lock(WantedLock { path, tid, .. }) if tid == "5" && path.contains('\u{fffd}')));
     assert_eq!(ask(&with_data("move-lock-request", r#"{"id":7,"move_to":"parent"}"#)), Ask::Move { lock: 7 });
     assert_eq!(ask(&with_data("request", r#"{"type":"kit.add","key":"name"}"#)), Ask::AddKey);
     let ranges = r#"[{"pageNr":0,"recordNr":1,"length":2},{"pageNr":1,"recordNr":0,"length":65536}]"#;

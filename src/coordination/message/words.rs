@@ -3,7 +3,7 @@
 /// The id of every master.
 pub const MASTER: &str = "[master]";
 
-/// The name under which the hub itself asks masters for something. No client generates it.
+/// The name under which the hub itself requests something of masters. No client generates it.
 pub const HUB: &str = "acebase-ipc-server";
 
 /// The number of a lock that no master ever grants.

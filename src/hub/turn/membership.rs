@@ -8,7 +8,7 @@ use crate::{
         coordinator::{Fate, Loss, Return},
         event::Event,
         outbox::{Outbox, Pushed, Traffic},
-        peers::{Peer, Presence},
+        peers::{Contact, Peer},
         transport::{LinkId, Transport},
     },
     protocol::{self, close::CloseReason},
@@ -16,7 +16,7 @@ use crate::{
 
 impl Turn<'_> {
     pub(in crate::hub) fn is_of(&self, id: &str, link: Option<LinkId>) -> bool {
-        self.state.peers.get(id).is_some_and(|peer| link.is_none_or(|link| peer.presence == Presence::Connected(link)))
+        self.state.peers.get(id).is_some_and(|peer| link.is_none_or(|link| peer.contact == Contact::Connected(link)))
     }
 
     pub(in crate::hub) fn returning(&mut self, id: &Arc<str>) -> Option<Return> {
@@ -39,7 +39,7 @@ impl Turn<'_> {
         self.notify_others(id, &protocol::connect_notice(id));
         let peer = Peer {
             outbox,
-            presence: Presence::Connected(link),
+            contact: Contact::Connected(link),
             connected: self.office.clock.unix(),
             received: Traffic::default(),
             posting: Arc::default(),
@@ -59,7 +59,7 @@ impl Turn<'_> {
         gated: bool,
     ) {
         let Some(peer) = self.state.peers.get_mut(id) else { return };
-        peer.presence = Presence::Connected(link);
+        peer.contact = Contact::Connected(link);
         let outbox = peer.outbox.clone();
         // The old connection may still look alive: its other end is gone, or another process has come in its place.
         if let Some(old) = outbox.detach() {
@@ -113,7 +113,7 @@ impl Turn<'_> {
             }
             Fate::Keep => {
                 if let Some(peer) = self.state.peers.get_mut(id) {
-                    peer.presence = Presence::Away(loss);
+                    peer.contact = Contact::Away(loss);
                     peer.outbox.detach();
                 }
             }
@@ -165,7 +165,7 @@ impl Turn<'_> {
 
     /// A kept session is over.
     pub(super) fn end_kept(&mut self, id: &str) {
-        if let Some((id, Peer { presence: Presence::Away(loss), .. })) = self.state.peers.get_key_value(id) {
+        if let Some((id, Peer { contact: Contact::Away(loss), .. })) = self.state.peers.get_key_value(id) {
             let (id, reason) = (id.clone(), loss.label());
             self.end(&id, reason);
         }

@@ -1,4 +1,4 @@
-//! What workers ask of the master: passed on, held, given up. The states of a request are drawn in `requests`.
+//! What workers request of the master: passed on, held, given up. The states of a request are drawn in `requests`.
 //!
 //! A request is held while there is no master that is known and takes requests; while its worker is away, for then
 //! nobody needs the answer; if it asks for a lock, while a lock of a former master fences it off; if it needs the
@@ -31,15 +31,15 @@ pub(super) enum Whereabouts {
 }
 
 impl ClusterCoordinator {
-    /// A worker asks the master for something.
-    pub(super) fn asked(
+    /// A worker requests something of the master.
+    pub(super) fn requested(
         &mut self,
         worker: &str,
         Request { id, ask }: Request,
         text: &[u8],
         moment: &mut Moment<'_>,
     ) -> Verdict {
-        self.survivors.has_asked(worker, &id);
+        self.survivors.has_requested(worker, &id);
         if self.requests.find(worker, &id).is_some() {
             return Verdict::Taken;
         }
@@ -55,7 +55,7 @@ impl ClusterCoordinator {
         self.pass_on_or_hold(worker, &id, ask, text, moment)
     }
 
-    /// One more request of this worker fits in. Locks that are asked for count with those that there are.
+    /// One more request of this worker fits in. Locks that are requested count with those that there are.
     fn has_room_for(&self, worker: &str, ask: &Ask, bytes: usize) -> bool {
         let (mut own, mut all) = self.requests.usage(worker, ask);
         if matches!(ask, Ask::Lock(_)) {
