@@ -1,4 +1,4 @@
-//! A lock of AceBase, as the hub has seen it. Which locks keep which others out, `coordination::fences` knows.
+//! A lock of AceBase, as the hub has seen it.
 
 use crate::clock::Millis;
 

@@ -12,9 +12,10 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    AnswerKind, cursor,
+    AnswerKind,
     rules::{self, MAX_KEYS, MAX_RANGES, MAX_RECORDS},
     said::{Answer, Ask, Due, Fault, Grant, Message, Reading, RefusalForm, Request, Said, Unsound, WantedLock},
+    value::{absent_or, exact_text_of, flag_of, is_object, is_text, number_of, object_of, text_of, whole_of},
 };
 
 /// The members of a message that clients or the hub read. A member that stands there twice is an error.
@@ -396,83 +397,6 @@ impl Range<'_> {
         let parts = number(self.page).zip(number(self.record)).zip(number(self.length));
         parts.is_some_and(|((page, record), length)| rules::is_range(page, record, length))
     }
-}
-
-/// Absent, or `null` (which are one here), or as it must be.
-fn absent_or(value: Option<&RawValue>, is_right: impl FnOnce(&RawValue) -> bool) -> Option<()> {
-    value.is_none_or(is_right).then_some(())
-}
-
-/// An object with its members. An array is none, though a parser may take it for one.
-fn object_of<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Option<T> {
-    is_object(value).then(|| serde_json::from_str(value.get()).ok())?
-}
-
-fn is_object(value: &RawValue) -> bool {
-    value.get().starts_with('{')
-}
-
-fn is_text(value: &RawValue) -> bool {
-    value.get().starts_with('"')
-}
-
-/// A text exactly, as it must be where it is compared.
-fn exact_text_of(value: &RawValue) -> Option<Cow<'_, str>> {
-    // A text without escapes is as it stands.
-    let inner = value.get().strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.contains('\\') {
-        return Some(Cow::Borrowed(inner));
-    }
-    serde_json::from_str(value.get()).ok().map(Cow::Owned)
-}
-
-/// A text for people; of surrogates without their other half, which JavaScript allows, it has replacement characters.
-fn text_of(value: &RawValue) -> Option<Cow<'_, str>> {
-    exact_text_of(value).or_else(|| {
-        let Lossy(text) = serde_json::from_str(value.get()).ok()?;
-        Some(Cow::Owned(text))
-    })
-}
-
-struct Lossy(String);
-
-impl<'de> Deserialize<'de> for Lossy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_bytes(LossyVisitor)
-    }
-}
-
-struct LossyVisitor;
-
-impl Visitor<'_> for LossyVisitor {
-    type Value = Lossy;
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a text")
-    }
-
-    fn visit_bytes<E: Error>(self, text: &[u8]) -> Result<Lossy, E> {
-        Ok(Lossy(String::from_utf8_lossy(text).into_owned()))
-    }
-}
-
-fn flag_of(value: &RawValue) -> Option<bool> {
-    match value.get() {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    }
-}
-
-/// A whole number in the form in which JavaScript writes it: `3`, neither `3.0` nor `3e0`.
-fn whole_of(value: &RawValue) -> Option<u64> {
-    cursor::whole(value.get().as_bytes())
-}
-
-/// A number's text.
-fn number_of(value: &RawValue) -> Option<&str> {
-    let text = value.get();
-    text.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(text)
 }
 
 fn bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {

@@ -12,6 +12,8 @@ mod own;
 mod quick;
 mod rules;
 mod said;
+mod scan;
+mod value;
 mod words;
 mod write;
 
