@@ -12,7 +12,7 @@ use crate::acebase::Note;
 pub enum Event {
     /// A peer has joined.
     Connect { db: Arc<str>, id: Arc<str> },
-    /// A peer has left; `reason` is one word of [`crate::hub::leave_reason`]'s.
+    /// A peer has left; `reason` is one word: how the connection was lost, or the label of a close reason.
     Disconnect { db: Arc<str>, id: Arc<str>, reason: &'static str },
     /// A peer sent a message (its text, without the address). Only while messages are wanted.
     Message { db: Arc<str>, id: Arc<str>, text: Bytes },

@@ -84,7 +84,7 @@ impl Keeper {
         }
     }
 
-    /// Waits until a dismissed keeper has closed its sockets, for [`GO_LIMIT`] at most. `false`: it has not.
+    /// Waits until a dismissed keeper has closed its sockets, for two seconds at most. `false`: it has not.
     pub fn wait_until_gone(&self) -> bool {
         matches!(self.gone.lock().recv_timeout(GO_LIMIT), Err(RecvTimeoutError::Disconnected))
     }
