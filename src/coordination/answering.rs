@@ -10,7 +10,8 @@ use super::{
     bounds::Usage,
     message::{Answer, Ask, Grant, HUB, MASTER, OwnRequest, WantedLock},
     offence::Offence,
-    requests::{By, Pending},
+    pending::Pending,
+    requests::By,
     waiting::Seq,
 };
 use crate::{
@@ -35,7 +36,7 @@ impl ClusterCoordinator {
     }
 
     fn pass_answer(&mut self, to: &str, text: &[u8], answer: &Answer, moment: &mut Moment<'_>) -> Verdict {
-        let request = self.requests.find(to, &answer.id);
+        let request = self.requests.demands().find(to, &answer.id);
         let released = request.and_then(|seq| self.as_released(seq, &answer.id));
         match request {
             Some(seq) if self.is_delivered(seq) => {

@@ -15,7 +15,8 @@ use super::{
     fences::Key,
     message::{self, Ask, Failure, MASTER, OwnRequest, RefusalForm},
     offence::Offence,
-    requests::{By, Pending, State},
+    pending::{Pending, State},
+    requests::By,
     waiting::Seq,
 };
 use crate::{
@@ -90,7 +91,7 @@ impl ClusterCoordinator {
         offence: &Offence,
         moment: &mut Moment<'_>,
     ) {
-        if from == MASTER || self.requests.find(from, id).is_some() {
+        if from == MASTER || self.requests.demands().find(from, id).is_some() {
             return;
         }
         let why = Failure::Refused(offence.to_string());
@@ -100,7 +101,7 @@ impl ClusterCoordinator {
     /// A master's answer that its worker cannot take: the request has failed.
     pub(super) fn fail_answered(&mut self, to: Address<'_>, id: &str, offence: &Offence, moment: &mut Moment<'_>) {
         let Address::Peer(worker) = to else { return };
-        let Some(seq) = self.requests.find(worker, id).filter(|seq| self.is_delivered(*seq)) else { return };
+        let Some(seq) = self.requests.demands().find(worker, id).filter(|seq| self.is_delivered(*seq)) else { return };
         let Some(pending) = self.requests.settle(seq, By::Master, moment.now) else { return };
         let why = Failure::BadAnswer(offence.to_string());
         self.reply(worker, &message::failed(worker, id, &pending.ask, &why), moment);
@@ -159,7 +160,7 @@ impl ClusterCoordinator {
     fn meant_as_fenced(&self, worker: &str, lock: u64, now: Millis) -> Option<Key> {
         let key = self.locks.fenced(worker, lock, now)?;
         let other_goes_first = self.locks.has_weaker_namesake(key, worker, lock, now)
-            && !self.requests.has_requested_release(worker, lock);
+            && !self.requests.demands().has_requested_release(worker, lock);
         (!other_goes_first).then_some(key)
     }
 

@@ -11,7 +11,8 @@ use super::{
     ClusterCoordinator,
     master::{Identity, Presence},
     message::{self, Ask, Failure, MASTER},
-    requests::{By, Pending},
+    pending::Pending,
+    requests::By,
     trial::MAX_STRIKES,
     waiting::{Place, Seq},
 };

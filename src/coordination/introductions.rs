@@ -117,8 +117,11 @@ impl ClusterCoordinator {
     /// Those that have said `bye` need their connections no more, and their processes could not end with them.
     pub(super) fn dismiss_the_departed(&mut self, moment: &mut Moment<'_>) {
         while let Some((peer, is_last_call)) = self.farewells.take_due(moment.now) {
-            let is_owed =
-                if peer == MASTER { self.requests.delivered_count() > 0 } else { self.requests.any_of(&peer) };
+            let is_owed = if peer == MASTER {
+                self.requests.delivered_count() > 0
+            } else {
+                self.requests.demands().any_of(&peer)
+            };
             if !is_owed || is_last_call {
                 moment.dismiss(peer);
             }

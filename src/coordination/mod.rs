@@ -7,7 +7,7 @@
 //! | `etiquette`, `complaints` | who may say what to whom, and who is told of those who said something else |
 //! | `sessions`, `absences` | who is there, whose session is kept, who may still come back |
 //! | `introductions` | who knows whom |
-//! | `requests`, `waiting` | what workers have requested and no master has answered; what it waits for |
+//! | `requests`, `pending`, `demands`, `waiting` | what workers have requested and no master has answered: all, one, by worker; what it waits for |
 //! | `settled`, `survivors` | what may be answered twice; what was requested under a former run of the hub |
 //! | `bounds` | how much of it is kept |
 //! | `locks`, `fences` | who holds which lock; whom the locks of former masters keep out |
@@ -26,6 +26,7 @@ mod complaints;
 mod config;
 mod coordinator;
 mod deletions;
+mod demands;
 mod etiquette;
 mod farewells;
 mod fences;
@@ -41,6 +42,7 @@ pub mod model;
 mod newcomers;
 mod offence;
 mod orphans;
+mod pending;
 mod rarely;
 mod requesting;
 mod requests;
@@ -73,7 +75,7 @@ pub use self::{
 use self::{
     master::Presence,
     message::{Ask, MASTER, Message, Said},
-    requests::Pending,
+    pending::Pending,
     sessions::Standing,
     trial::Trial,
     waiting::Place,
@@ -90,7 +92,7 @@ impl ClusterCoordinator {
 
     fn await_worker(&mut self, worker: &str, loss: Loss, lost_at: Millis, undelivered: &[Bytes], now: Millis) {
         let mut answers = undelivered.iter().filter(|text| message::is_answer(text)).peekable();
-        let left_something = self.requests.any_of(worker) || self.locks.any_of(worker);
+        let left_something = self.requests.demands().any_of(worker) || self.locks.any_of(worker);
         if !left_something && answers.peek().is_none() {
             return;
         }
@@ -259,7 +261,7 @@ impl Coordinator for ClusterCoordinator {
             master_present: self.master.is_present(),
             held_requests: self.requests.held_count(),
             delivered_requests: self.requests.delivered_count(),
-            request_bytes: self.requests.bytes(),
+            request_bytes: self.requests.demands().bytes(),
             kept_sessions: self.sessions.kept(),
             held_locks: self.locks.held_count(),
             fenced_locks: self.locks.fenced_count(),

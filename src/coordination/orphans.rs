@@ -24,7 +24,7 @@ impl ClusterCoordinator {
     }
 
     fn give_up_requests(&mut self, worker: &str, moment: &mut Moment<'_>) {
-        for seq in self.requests.of(worker) {
+        for seq in self.requests.demands().of(worker) {
             if let Some(pending) = self.requests.settle(seq, By::Hub, moment.now)
                 && let Ask::Unlock { lock } = pending.ask
                 // It had finished with this lock.

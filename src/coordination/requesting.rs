@@ -40,7 +40,7 @@ impl ClusterCoordinator {
         moment: &mut Moment<'_>,
     ) -> Verdict {
         self.survivors.has_requested(worker, &id);
-        if self.requests.find(worker, &id).is_some() {
+        if self.requests.demands().find(worker, &id).is_some() {
             return Verdict::Taken;
         }
         if let Some(answer) = self.answer_for_former_master(worker, &id, &ask, moment.now) {
@@ -57,7 +57,7 @@ impl ClusterCoordinator {
 
     /// One more request of this worker fits in. Locks that are requested count with those that there are.
     fn has_room_for(&self, worker: &str, ask: &Ask, bytes: usize) -> bool {
-        let (mut own, mut all) = self.requests.usage(worker, ask);
+        let (mut own, mut all) = self.requests.demands().usage(worker, ask);
         if matches!(ask, Ask::Lock(_)) {
             own += self.locks.usage_of(worker);
             all += self.locks.usage();

@@ -14,29 +14,19 @@
 //! masters that ended with it. This is the table only: why a request is held, and what is said to whom, is decided
 //! where it is used.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use super::{
-    bounds::Usage,
+    demands::Demands,
     message::Ask,
+    pending::{Pending, State},
     settled::Settled,
     timers::Timers,
     waiting::{Place, Seq, Waiting},
 };
 use crate::clock::Millis;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
-    /// It waits here.
-    Held(Place),
-    /// A master has it.
-    Delivered,
-}
 
 /// Who answered a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,63 +36,15 @@ pub(super) enum By {
     Hub,
 }
 
-/// A request that has not been answered.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) worker: Arc<str>,
-    /// The worker's own number for it.
-    pub(super) id: Arc<str>,
-    pub(super) ask: Ask,
-    /// The whole message, to be given to a master.
-    pub(super) text: Bytes,
-    pub(super) state: State,
-    /// When it arrived.
-    pub(super) since: Millis,
-    /// To how many masters it has been given.
-    pub(super) deliveries: u32,
-    /// How many masters that had it, and could have ended by it, have ended.
-    pub(super) strikes: u8,
-    /// The master that has it has lived through it.
-    pub(super) is_survived: bool,
-    /// When it must be answered, should there be no master then that has it.
-    deadline: Option<Millis>,
-}
-
-impl Pending {
-    pub(super) fn is_delivered(&self) -> bool {
-        self.state == State::Delivered
-    }
-
-    /// It waits there.
-    pub(super) fn is_at(&self, place: &Place) -> bool {
-        matches!(&self.state, State::Held(at) if at == place)
-    }
-}
-
-/// One worker's requests.
-#[derive(Debug, Default)]
-struct OfWorker {
-    seqs: HashMap<Arc<str>, Seq>,
-    /// The locks whose release is requested, and how often.
-    releases: HashMap<u64, usize>,
-    /// Of all but the releases.
-    usage: Usage,
-}
-
 /// A database's unanswered requests, in order of arrival, each held or with the master.
 #[derive(Debug)]
 pub(super) struct Requests {
     pending: BTreeMap<Seq, Pending>,
-    by_worker: HashMap<Arc<str>, OfWorker>,
+    demands: Demands,
     waiting: Waiting,
     deadlines: Timers<Seq>,
     settled: Settled,
     next: Seq,
-    /// Of unlock requests, which keep nothing else out: a lock that cannot be released is worse than a request too
-    /// many.
-    releases: Usage,
-    /// Of all other requests.
-    others: Usage,
     /// How many are for locks.
     for_locks: usize,
 }
@@ -111,22 +53,12 @@ impl Requests {
     pub(super) fn new() -> Self {
         Self {
             pending: BTreeMap::new(),
-            by_worker: HashMap::new(),
+            demands: Demands::default(),
             waiting: Waiting::default(),
             deadlines: Timers::new(),
             settled: Settled::new(),
             next: 0,
-            releases: Usage::default(),
-            others: Usage::default(),
             for_locks: 0,
-        }
-    }
-
-    /// What a worker's requests take up, and what all do: releases apart from all else.
-    pub(super) fn usage(&self, worker: &str, ask: &Ask) -> (Usage, Usage) {
-        match ask {
-            Ask::Unlock { .. } => (Usage::default(), self.releases),
-            _ => (self.by_worker.get(worker).map(|of_worker| of_worker.usage).unwrap_or_default(), self.others),
         }
     }
 
@@ -142,21 +74,7 @@ impl Requests {
     ) -> Seq {
         let seq = self.next;
         self.next += 1;
-        let worker = self.by_worker.get_key_value(worker).map_or_else(|| worker.into(), |(worker, _)| worker.clone());
-        let id: Arc<str> = id.into();
-        let usage = Usage::of_request(text.len());
-        let of_worker = self.by_worker.entry(worker.clone()).or_default();
-        of_worker.seqs.insert(id.clone(), seq);
-        match &ask {
-            Ask::Unlock { lock } => {
-                *of_worker.releases.entry(*lock).or_default() += 1;
-                self.releases += usage;
-            }
-            _ => {
-                of_worker.usage += usage;
-                self.others += usage;
-            }
-        }
+        let (worker, id) = (self.demands.name_of(worker), id.into());
         self.for_locks += usize::from(matches!(ask, Ask::Lock(_)));
         let (state, deliveries) = match place {
             Some(place) => {
@@ -169,6 +87,7 @@ impl Requests {
         let text = Bytes::copy_from_slice(text);
         let (strikes, is_survived, deadline) = (0, false, None);
         let pending = Pending { worker, id, ask, text, state, since: now, deliveries, strikes, is_survived, deadline };
+        self.demands.add(&pending, seq);
         self.pending.insert(seq, pending);
         seq
     }
@@ -255,7 +174,7 @@ impl Requests {
         }
         self.deadlines.cancel(&seq);
         self.for_locks -= usize::from(matches!(pending.ask, Ask::Lock(_)));
-        self.forget_usage(&pending);
+        self.demands.remove(&pending);
         let answers_to_come = pending.deliveries.saturating_sub(u32::from(by == By::Master));
         if answers_to_come > 0 {
             self.settled.insert(&pending.worker, &pending.id, now);
@@ -263,23 +182,9 @@ impl Requests {
         Some(pending)
     }
 
-    fn forget_usage(&mut self, pending: &Pending) {
-        let usage = Usage::of_request(pending.text.len());
-        let of_all = if matches!(pending.ask, Ask::Unlock { .. }) { &mut self.releases } else { &mut self.others };
-        *of_all -= usage;
-        let Some(of_worker) = self.by_worker.get_mut(&pending.worker) else { return };
-        of_worker.seqs.remove(&pending.id);
-        match &pending.ask {
-            Ask::Unlock { lock } => forget_one(&mut of_worker.releases, *lock),
-            _ => of_worker.usage -= usage,
-        }
-        if of_worker.seqs.is_empty() {
-            self.by_worker.remove(&pending.worker);
-        }
-    }
-
-    pub(super) fn find(&self, worker: &str, id: &str) -> Option<Seq> {
-        self.by_worker.get(worker)?.seqs.get(id).copied()
+    /// What workers have requested, by worker.
+    pub(super) fn demands(&self) -> &Demands {
+        &self.demands
     }
 
     pub(super) fn get(&self, seq: Seq) -> Option<&Pending> {
@@ -294,24 +199,6 @@ impl Requests {
     /// A request that was not known here was answered, and may be answered once more.
     pub(super) fn remember_settled(&mut self, worker: &str, id: &str, now: Millis) {
         self.settled.insert(worker, id, now);
-    }
-
-    /// The worker has requests.
-    pub(super) fn any_of(&self, worker: &str) -> bool {
-        self.by_worker.contains_key(worker)
-    }
-
-    /// The worker has requested the release of a lock.
-    pub(super) fn has_requested_release(&self, worker: &str, lock: u64) -> bool {
-        self.by_worker.get(worker).is_some_and(|of_worker| of_worker.releases.contains_key(&lock))
-    }
-
-    /// A worker's requests, in order of arrival.
-    pub(super) fn of(&self, worker: &str) -> Vec<Seq> {
-        let of_worker = self.by_worker.get(worker).into_iter();
-        let mut seqs: Vec<Seq> = of_worker.flat_map(|of_worker| of_worker.seqs.values().copied()).collect();
-        seqs.sort_unstable();
-        seqs
     }
 
     /// All requests, in order of arrival.
@@ -337,11 +224,6 @@ impl Requests {
         self.for_locks
     }
 
-    /// Bytes that all requests take up.
-    pub(super) fn bytes(&self) -> usize {
-        self.releases.bytes + self.others.bytes
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &Pending> {
         self.pending.values()
     }
@@ -358,15 +240,6 @@ impl Requests {
     /// A request whose deadline has passed.
     pub(super) fn take_due(&mut self, now: Millis) -> Option<Seq> {
         self.deadlines.take_due(now)
-    }
-}
-
-fn forget_one(counts: &mut HashMap<u64, usize>, what: u64) {
-    if let Some(count) = counts.get_mut(&what) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(&what);
-        }
     }
 }
 
@@ -401,7 +274,7 @@ mod tests {
             requests.settle(seq, by, 0);
             assert_eq!(requests.was_settled("w", id), expected, "{id}");
         }
-        assert!(requests.is_empty() && requests.bytes() == 0 && !requests.any_of("w"));
+        assert!(requests.is_empty() && requests.demands().bytes() == 0 && !requests.demands().any_of("w"));
     }
 
     #[test]
@@ -410,13 +283,15 @@ mod tests {
         let release = Ask::Unlock { lock: 1 };
         let (first, second) = ("1", "2");
         let seqs = [first, second].map(|id| requests.add("w", id, release.clone(), b"text", None, 0));
-        assert_eq!(requests.usage("w", &Ask::Custom), Default::default());
-        assert_eq!(requests.usage("w", &release).1.count, 2);
+        assert_eq!(requests.demands().usage("w", &Ask::Custom), Default::default());
+        assert_eq!(requests.demands().usage("w", &release).1.count, 2);
         for seq in seqs {
-            assert!(requests.has_requested_release("w", 1) && !requests.has_requested_release("w", 2));
+            assert!(
+                requests.demands().has_requested_release("w", 1) && !requests.demands().has_requested_release("w", 2)
+            );
             requests.settle(seq, By::Master, 0);
         }
-        assert!(!requests.has_requested_release("w", 1) && requests.by_worker.is_empty());
+        assert!(!requests.demands().has_requested_release("w", 1) && !requests.demands().any_of("w"));
     }
 
     #[test]

@@ -239,7 +239,8 @@ impl Rig {
     /// The request was given to a master before the one that has it.
     pub(super) fn was_with_another_master(&self, worker: &str, id: &str) -> bool {
         let requests = &self.watch.look().coordinator.requests;
-        requests.find(worker, id).and_then(|seq| requests.get(seq)).is_some_and(|pending| pending.deliveries > 1)
+        let seq = requests.demands().find(worker, id);
+        seq.and_then(|seq| requests.get(seq)).is_some_and(|pending| pending.deliveries > 1)
     }
 }
 

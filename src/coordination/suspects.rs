@@ -17,8 +17,8 @@
 use super::{
     ClusterCoordinator,
     message::{Ask, NO_SUCH_LOCK, OwnRequest},
+    pending::Pending,
     requesting::Whereabouts,
-    requests::Pending,
     trial::Trial,
     waiting::{Place, Seq},
 };
