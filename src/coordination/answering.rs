@@ -121,7 +121,11 @@ impl ClusterCoordinator {
         self.requests.remember_settled(worker, &answer.id, now);
         if let Some(grant) = &answer.grant
             && self.config.follows_locks()
-            && self.bounds.admit(Usage::of_lock(text.len()), self.locks.usage_of(worker), self.locks.usage())
+            && self.bounds.admit(
+                Usage::of_lock(text.len()),
+                self.locks.holdings().usage_of(worker),
+                self.locks.holdings().usage(),
+            )
         {
             self.locks.grant(worker, wanted_by(grant, None), grant, now);
         }

@@ -7,7 +7,7 @@ use super::{bounds::Usage, message::Ask, pending::Pending, waiting::Seq};
 
 /// One worker's requests.
 #[derive(Debug, Default)]
-struct OfWorker {
+struct RequestsOfWorker {
     seqs: HashMap<Arc<str>, Seq>,
     /// The locks whose release is requested, and how often.
     releases: HashMap<u64, usize>,
@@ -18,7 +18,7 @@ struct OfWorker {
 /// See the module's description.
 #[derive(Debug, Default)]
 pub(super) struct Demands {
-    by_worker: HashMap<Arc<str>, OfWorker>,
+    by_worker: HashMap<Arc<str>, RequestsOfWorker>,
     /// Of unlock requests, which keep nothing else out: a lock that cannot be released is worse than a request too
     /// many.
     releases: Usage,

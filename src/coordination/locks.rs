@@ -14,11 +14,12 @@
 //!
 //! Locks that are waited for are not here: those are the lock requests in `requests`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    bounds::Usage,
     fences::{Fences, Key, OpenTo},
+    holdings::Holdings,
+    lock_row::{Holder, Row},
     message::{Grant, WantedLock},
     timers::Timers,
 };
@@ -26,63 +27,6 @@ use crate::{
     acebase::{Lock, LockState, histogram::Histogram},
     clock::{Millis, WallClock},
 };
-
-/// How long a lock counts after its master, or its holder, is gone, where its own expiry is not known, in milliseconds:
-/// AceBase's default lock timeout.
-const FENCE_LIMIT_MS: u64 = 120_000;
-
-/// The longest time after its grant that a lock is believed to count, in milliseconds. Thirty times AceBase's default
-/// lock timeout; a later expiry tells of clocks that differ, and must not keep a database locked for as much.
-const LONGEST_LOCK_MS: u64 = 60 * 60 * 1_000;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holder {
-    Around,
-    Gone,
-}
-
-#[derive(Debug)]
-struct Row {
-    lock: Lock,
-    /// When it was granted; a fenced lock's `since` is when it was fenced.
-    granted: Millis,
-    holder: Holder,
-    /// When the lock stops to count, on the hub's clock.
-    ends: Option<Millis>,
-    /// What it takes to keep the row.
-    usage: Usage,
-}
-
-/// One worker's locks.
-#[derive(Debug, Default)]
-struct OfWorker {
-    keys: BTreeSet<Key>,
-    /// Those of former masters, by their number.
-    fenced: BTreeSet<(u64, Key)>,
-    usage: Usage,
-}
-
-/// How much a lock keeps others out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Strength {
-    Expired,
-    Reads,
-    Writes,
-}
-
-impl Row {
-    fn strength(&self, now: Millis) -> Strength {
-        match self.ends {
-            Some(ends) if ends <= now => Strength::Expired,
-            _ if self.lock.write => Strength::Writes,
-            _ => Strength::Reads,
-        }
-    }
-
-    fn is_fencing(&self, now: Millis) -> bool {
-        self.ends.is_some_and(|ends| now < ends)
-    }
-}
 
 /// A database's locks, held and fenced, by their holders.
 #[derive(Debug)]
@@ -92,10 +36,9 @@ pub(super) struct LockTable {
     held: HashMap<u64, Key>,
     /// The lowest number of a lock that was requested of the present master through this hub.
     first: Option<u64>,
-    by_worker: HashMap<String, OfWorker>,
+    holdings: Holdings,
     /// Locks of former masters that have not expired.
     fences: Fences,
-    usage: Usage,
     /// Ends of fenced locks, and of those whose holder is gone.
     ends: Timers<Key>,
     next: Key,
@@ -111,9 +54,8 @@ impl LockTable {
             rows: BTreeMap::new(),
             held: HashMap::new(),
             first: None,
-            by_worker: HashMap::new(),
+            holdings: Holdings::default(),
             fences: Fences::default(),
-            usage: Usage::default(),
             ends: Timers::new(),
             next: 0,
             wall_clock,
@@ -146,17 +88,10 @@ impl LockTable {
         let (id, expires) = (Some(grant.id), grant.expires);
         let lock =
             Lock { id, peer: peer.to_owned(), path, tid, write, comment, state: LockState::Held, since: now, expires };
-        // A lock that is granted when it has expired tells of clocks that differ: then its expiry tells nothing.
-        let left = expires.and_then(|expires| expires.checked_sub((self.wall_clock)(now))).filter(|left| *left > 0);
-        // From here on it is the hub's own clock that counts: nobody sets that.
-        let ends = left.map(|left| now + left.min(LONGEST_LOCK_MS));
-        let usage = Usage::of_lock(lock.peer.len() + lock.path.len() + lock.tid.len() + lock.comment.len());
-        let of_worker = self.by_worker.entry(lock.peer.clone()).or_default();
-        of_worker.keys.insert(self.next);
-        of_worker.usage += usage;
-        self.usage += usage;
+        let row = Row::new(lock, self.wall_clock, now);
+        self.holdings.add(&row, self.next);
         self.held.insert(grant.id, self.next);
-        self.rows.insert(self.next, Row { lock, granted: now, holder: Holder::Around, ends, usage });
+        self.rows.insert(self.next, row);
         self.next += 1;
     }
 
@@ -186,8 +121,7 @@ impl LockTable {
     /// A worker's lock of a former master by that number: of several, one that keeps others out least, and of those the
     /// oldest.
     pub(super) fn fenced(&self, worker: &str, id: u64, now: Millis) -> Option<Key> {
-        let meant = self.by_worker.get(worker)?.fenced.range((id, Key::MIN)..=(id, Key::MAX));
-        let rows = meant.filter_map(|(_, key)| Some((*key, self.rows.get(key)?)));
+        let rows = self.holdings.fenced(worker, id).filter_map(|key| Some((key, self.rows.get(&key)?)));
         rows.min_by_key(|(key, row)| (row.strength(now), *key)).map(|(key, _)| key)
     }
 
@@ -224,30 +158,20 @@ impl LockTable {
         if let Some(id) = row.lock.id.filter(|id| self.held.get(id) == Some(&key)) {
             self.held.remove(&id);
         }
-        self.usage -= row.usage;
-        if let Some(of_worker) = self.by_worker.get_mut(&row.lock.peer) {
-            of_worker.keys.remove(&key);
-            of_worker.fenced.remove(&(row.lock.id.unwrap_or_default(), key));
-            of_worker.usage -= row.usage;
-            if of_worker.keys.is_empty() {
-                self.by_worker.remove(&row.lock.peer);
-            }
-        }
+        self.holdings.remove(&row, key);
         Some(row.lock)
     }
 
     /// The master is gone: what it granted counts on, until released or expired.
     pub(super) fn fence_all(&mut self, now: Millis) {
         self.first = None;
-        for (id, key) in self.held.drain() {
+        for key in self.held.drain().map(|(_, key)| key) {
             let Some(row) = self.rows.get_mut(&key) else { continue };
             (row.lock.state, row.lock.since) = (LockState::Fenced, now);
-            let ends = *row.ends.get_or_insert(now + FENCE_LIMIT_MS);
+            let ends = row.must_end(now);
             self.fences.insert(&row.lock.tid, row.lock.write, ends, key);
             self.ends.set(key, ends);
-            if let Some(of_worker) = self.by_worker.get_mut(&row.lock.peer) {
-                of_worker.fenced.insert((id, key));
-            }
+            self.holdings.fence(row, key);
         }
     }
 
@@ -261,38 +185,23 @@ impl LockTable {
         self.fences.open_to(write, now)
     }
 
-    /// A worker's locks, in order of granting.
-    pub(super) fn of(&self, worker: &str) -> Vec<Key> {
-        self.by_worker.get(worker).into_iter().flat_map(|of_worker| of_worker.keys.iter().copied()).collect()
-    }
-
-    /// The worker has locks.
-    pub(super) fn any_of(&self, worker: &str) -> bool {
-        self.by_worker.contains_key(worker)
-    }
-
-    /// What a worker's locks take up.
-    pub(super) fn usage_of(&self, worker: &str) -> Usage {
-        self.by_worker.get(worker).map(|of_worker| of_worker.usage).unwrap_or_default()
-    }
-
-    /// What all locks take up.
-    pub(super) fn usage(&self) -> Usage {
-        self.usage
+    /// Who holds which locks.
+    pub(super) fn holdings(&self) -> &Holdings {
+        &self.holdings
     }
 
     /// The holder is gone for good, but may be writing still: the lock goes when it expires.
     pub(super) fn leave_to_expire(&mut self, key: Key, now: Millis) {
         if let Some(row) = self.rows.get_mut(&key) {
             row.holder = Holder::Gone;
-            let ends = *row.ends.get_or_insert(now + FENCE_LIMIT_MS);
+            let ends = row.must_end(now);
             self.ends.set(key, ends);
         }
     }
 
     /// A holder that seemed gone for good is back.
     pub(super) fn reclaim(&mut self, worker: &str) {
-        for key in self.of(worker) {
+        for key in self.holdings.of(worker) {
             if let Some(row) = self.rows.get_mut(&key) {
                 row.holder = Holder::Around;
             }
@@ -337,7 +246,10 @@ impl LockTable {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::lock_row::{FENCE_LIMIT_MS, LONGEST_LOCK_MS},
+        *,
+    };
 
     const EPOCH: u64 = 1_000_000;
 

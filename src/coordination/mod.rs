@@ -10,7 +10,7 @@
 //! | `requests`, `pending`, `demands`, `waiting` | what workers have requested and no master has answered: all, one, by worker; what it waits for |
 //! | `settled`, `survivors` | what may be answered twice; what was requested under a former run of the hub |
 //! | `bounds` | how much of it is kept |
-//! | `locks`, `fences` | who holds which lock; whom the locks of former masters keep out |
+//! | `locks`, `lock_row`, `holdings`, `fences` | who holds which lock, and how long it counts; whom the locks of former masters keep out |
 //! | `master` | is there a master, is it the one that was there |
 //! | `succession`, `newcomers` | who wants its place while it is taken, and gets it or not |
 //! | `farewells` | who has said `bye` and is still connected |
@@ -31,9 +31,11 @@ mod etiquette;
 mod farewells;
 mod fences;
 mod handover;
+mod holdings;
 mod index_ends;
 mod indexing;
 mod introductions;
+mod lock_row;
 mod locks;
 mod master;
 pub mod message;
@@ -92,7 +94,7 @@ impl ClusterCoordinator {
 
     fn await_worker(&mut self, worker: &str, loss: Loss, lost_at: Millis, undelivered: &[Bytes], now: Millis) {
         let mut answers = undelivered.iter().filter(|text| message::is_answer(text)).peekable();
-        let left_something = self.requests.demands().any_of(worker) || self.locks.any_of(worker);
+        let left_something = self.requests.demands().any_of(worker) || self.locks.holdings().any_of(worker);
         if !left_something && answers.peek().is_none() {
             return;
         }

@@ -15,7 +15,7 @@ impl ClusterCoordinator {
     pub(super) fn forget_overdue_workers(&mut self, moment: &mut Moment<'_>) {
         while let Some((worker, absence)) = self.absences.take_due(moment.now) {
             self.give_up_requests(&worker, moment);
-            for key in self.locks.of(&worker) {
+            for key in self.locks.holdings().of(&worker) {
                 self.give_up_orphan(key, &absence, moment);
             }
             self.fences_may_have_fallen(moment);

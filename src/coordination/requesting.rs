@@ -59,8 +59,8 @@ impl ClusterCoordinator {
     fn has_room_for(&self, worker: &str, ask: &Ask, bytes: usize) -> bool {
         let (mut own, mut all) = self.requests.demands().usage(worker, ask);
         if matches!(ask, Ask::Lock(_)) {
-            own += self.locks.usage_of(worker);
-            all += self.locks.usage();
+            own += self.locks.holdings().usage_of(worker);
+            all += self.locks.holdings().usage();
         }
         self.bounds.admit(Usage::of_request(bytes), own, all)
     }
