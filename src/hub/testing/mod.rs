@@ -4,6 +4,7 @@
 //! AceBase. Only in tests, and with the feature `model`: for fuzzers.
 
 mod clock;
+mod contract;
 mod lobby;
 mod notebook;
 mod watch;

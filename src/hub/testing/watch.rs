@@ -1,10 +1,12 @@
-//! A coordinator that a test can look at while the hub has it. The only place in which tests meet the trait.
+//! A coordinator that a test can look at while the hub has it, and that is held to the contract with it. The only place
+//! in which tests meet the trait.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
+use super::contract::Contract;
 use crate::{
     acebase::{Lock, Role, Status},
     clock::Millis,
@@ -25,7 +27,7 @@ pub struct Watched<C> {
     pub coordinator: C,
     verdict: Option<Verdict>,
     identified: Option<bool>,
-    identifying: Option<String>,
+    contract: Contract,
 }
 
 impl<C: Coordinator + 'static> Watch<C> {
@@ -57,7 +59,7 @@ impl<C: Coordinator + 'static> Watch<C> {
 
 impl<C> Watched<C> {
     fn new(coordinator: C) -> Self {
-        Self { coordinator, verdict: None, identified: None, identifying: None }
+        Self { coordinator, verdict: None, identified: None, contract: Contract::default() }
     }
 
     /// What became of the last message, if it has seen one since this was asked last.
@@ -73,7 +75,7 @@ impl<C> Watched<C> {
 
     /// It does not know yet whether a peer that has returned is the same as before.
     pub fn is_identifying(&self, peer: &str) -> bool {
-        self.identifying.as_deref() == Some(peer)
+        self.contract.is_asked(peer)
     }
 
     /// Nothing is outstanding.
@@ -85,46 +87,52 @@ impl<C> Watched<C> {
     }
 
     fn notes(&mut self, action: &Action) {
+        self.contract.wants(action);
         if let Action::Identified { same, .. } = action {
             self.identified = Some(*same);
-            self.identifying = None;
         }
     }
 }
 
 impl<C: Coordinator + 'static> Coordinator for Watch<C> {
     fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, moment: &mut Moment<'_>) -> Entry {
-        self.ask(moment, |coordinator, moment| coordinator.admit(peer, ticket, other, moment))
+        self.look().contract.asks_in(ticket);
+        let entry = self.ask(moment, |coordinator, moment| coordinator.admit(peer, ticket, other, moment));
+        self.look().contract.admitted(ticket, &entry);
+        entry
     }
 
     fn withdraw(&mut self, ticket: Ticket, moment: &mut Moment<'_>) {
+        self.look().contract.withdrawn(ticket);
         self.ask(moment, |coordinator, moment| coordinator.withdraw(ticket, moment));
     }
 
     fn joined(&mut self, peer: &str, moment: &mut Moment<'_>) {
+        self.look().contract.joined(peer);
         self.ask(moment, |coordinator, moment| coordinator.joined(peer, moment));
     }
 
     fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict {
+        self.look().contract.spoke(from);
         let verdict = self.ask(moment, |coordinator, moment| coordinator.received(from, to, body, moment));
         self.look().verdict = Some(verdict);
         verdict
     }
 
     fn lost(&mut self, peer: &str, loss: Loss, moment: &mut Moment<'_>) -> Fate {
-        self.ask(moment, |coordinator, moment| coordinator.lost(peer, loss, moment))
+        let fate = self.ask(moment, |coordinator, moment| coordinator.lost(peer, loss, moment));
+        self.look().contract.lost(peer, fate);
+        fate
     }
 
     fn returned(&mut self, peer: &str, moment: &mut Moment<'_>) -> Return {
         let back = self.ask(moment, |coordinator, moment| coordinator.returned(peer, moment));
-        if back == Return::Identify {
-            self.look().identifying = Some(peer.to_owned());
-        }
+        self.look().contract.returned(peer, back);
         back
     }
 
     fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, moment: &mut Moment<'_>) {
-        self.look().identifying.take_if(|identifying| *identifying == peer);
+        self.look().contract.ended(peer);
         self.ask(moment, |coordinator, moment| coordinator.ended(peer, undelivered, moment));
     }
 
