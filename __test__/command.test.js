@@ -4,17 +4,15 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
-const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const { readFileSync, writeFileSync } = require('node:fs');
 const net = require('node:net');
-const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
 const { pem } = require('./support/certificates.js');
+const { makeFolder } = require('./support/folder.js');
 const { join } = require('./support/peer.js');
-const { ROOT, start } = require('./support/process.js');
-
-const COMMAND = path.join(ROOT, 'bin', 'acebase-ipc-server.js');
+const { COMMAND, ROOT, start } = require('./support/process.js');
 
 /** A clean environment: variables of the machine that runs the tests must not be taken for options. */
 const ENVIRONMENT = { PATH: process.env.PATH };
@@ -109,9 +107,7 @@ test('what is odd is remarked on, and it runs', async (t) => {
 });
 
 test('a configuration file, and its mistakes', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-command-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const file = path.join(folder, 'file.json');
+  const file = path.join(makeFolder(t, 'command'), 'file.json');
   writeFileSync(file, JSON.stringify({ port: 1, ssl: pem(), logFormat: 'json', prot: 2 }));
   const server = command(t, ['--config', file, 'port=0']);
   const { port } = await running(server);

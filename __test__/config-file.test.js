@@ -3,17 +3,16 @@
 // Configuration files: how they become a configuration, who wins over them, and what is said of mistakes in them.
 
 const assert = require('node:assert/strict');
-const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, test } = require('node:test');
 
 const { readCommandLine } = require('../lib/command-line/command-line.js');
-const { loadNative } = require('../lib/native.js');
 const { UsageError } = require('../lib/command-line/usage-error.js');
+const { loadNative } = require('../lib/native.js');
+const { makeFolder } = require('./support/folder.js');
 
-const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-config-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = makeFolder({ after }, 'config');
 const { jsonFault } = loadNative();
 const FILE = path.join(folder, 'file.json');
 

@@ -5,13 +5,13 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
-const { mkdtempSync, readdirSync, rmSync, writeFileSync } = require('node:fs');
+const { readdirSync, writeFileSync } = require('node:fs');
 const net = require('node:net');
-const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 
 const { pem } = require('./support/certificates.js');
+const { makeFolder } = require('./support/folder.js');
 const { ROOT, runScript, start: startProcess } = require('./support/process.js');
 
 const ADDON = path.join(
@@ -112,9 +112,7 @@ const FAILING_ADDON = `
 
 describe('a server that fails', () => {
   function run(t, script) {
-    const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-failures-'));
-    t.after(() => rmSync(folder, { recursive: true, force: true }));
-    const addon = path.join(folder, 'addon.js');
+    const addon = path.join(makeFolder(t, 'failures'), 'addon.js');
     writeFileSync(addon, FAILING_ADDON);
     const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon };
     return startProcess(t, process.execPath, ['-e', script], { env }).ended;

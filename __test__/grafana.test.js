@@ -4,23 +4,19 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const WebSocket = require('ws');
 
-const { AceBaseIPCServer } = require('..');
 const dashboard = require('../examples/grafana/acebase-ipc-server.json');
+const { request } = require('./support/http.js');
+const { join } = require('./support/peer.js');
+const { startServer } = require('./support/server.js');
 
 /** Metrics that appear with the first event of their kind. */
 const LATER = ['acebase_ipc_disconnects_total', 'acebase_ipc_refusals_total'];
 
 test('every metric of the dashboard is one of the server', async (t) => {
-  const server = new AceBaseIPCServer({ host: '127.0.0.1', port: 0 });
-  await server.start();
-  t.after(() => server.stop());
-  const client = new WebSocket(`ws://127.0.0.1:${server.port}/db/connect?v=1.0.0&id=[master]&t=undefined`);
-  t.after(() => client.terminate());
-  await new Promise((resolve) => client.once('message', resolve));
-  const response = await fetch(`http://127.0.0.1:${server.port}/metrics`);
-  const metrics = await response.text();
+  const server = await startServer(t);
+  await join(server, '[master]');
+  const { body: metrics } = await request(server, 'GET /metrics');
   const asked = dashboard.panels.flatMap((panel) =>
     panel.targets.flatMap((target) => target.expr.match(/(?:acebase_ipc|process)_\w+/g)),
   );

@@ -6,19 +6,19 @@
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
-const { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } = require('node:fs');
-const os = require('node:os');
+const { cpSync, readdirSync, readFileSync, statSync } = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { AceBaseIPCServer } = require('..');
-const { eventually, freePort, isOpen, keeperGone, keeperOf, keeperThere, treeOf } = require('./support/keeper.js');
+const { makeFolder } = require('./support/folder.js');
+const { eventually, keeperGone, keeperOf, keeperThere, treeOf } = require('./support/keeper.js');
 const { connect } = require('./support/peer.js');
-const { ROOT, start } = require('./support/process.js');
+const { freePort, isOpen } = require('./support/port.js');
+const { COMMAND, ROOT, start } = require('./support/process.js');
 
 const HUB = path.join(__dirname, 'support', 'hub-process.js');
-const COMMAND = path.join(__dirname, '..', 'bin', 'acebase-ipc-server.js');
 
 /** How long, in milliseconds, a port without a server must be open before "it stays open" is believed. */
 const WHILE = 300;
@@ -35,7 +35,6 @@ const NOBODY = 65_534;
 /** A port, and a folder for the keeper's socket file that only this test uses. */
 async function makeScene(t) {
   const port = await freePort();
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'keep-port-'));
   const servers = [];
   t.after(async () => {
     await Promise.all(servers.map((server) => end(server, 'SIGKILL')));
@@ -43,8 +42,8 @@ async function makeScene(t) {
     if (keeper) {
       process.kill(keeper.pid, 'SIGKILL');
     }
-    rmSync(folder, { recursive: true });
   });
+  const folder = makeFolder(t, 'keep-port');
   const env = { ...process.env, TMPDIR: folder, ACEBASE_IPC_KEEPER_PATIENCE: String(KEEPER_PATIENCE) };
   /** Starts a script as a server, without waiting for it. */
   const launch = (script, args, { variables, ...options } = {}) => {

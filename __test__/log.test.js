@@ -6,15 +6,13 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { AceBaseIPCServer } = require('../index.js');
+const { AceBaseIPCServer } = require('..');
 const { EventLog } = require('../lib/server/event-log.js');
 const { MAX_LINES, PERIOD } = require('../lib/server/line-throttle.js');
 const { Log } = require('../lib/server/log.js');
 const { join, refusal } = require('./support/peer.js');
 const { runScript } = require('./support/process.js');
-
-/** The time, in milliseconds, in which events get from the addon to JavaScript. */
-const MOMENT = 200;
+const { MOMENT, startServer } = require('./support/server.js');
 
 /** A logger that remembers: `lines` are `[level, message, details]`. */
 function memory() {
@@ -23,16 +21,9 @@ function memory() {
   return { lines, debug: to('debug'), info: to('info'), warn: to('warn'), error: to('error') };
 }
 
-async function start(t, config) {
-  const server = new AceBaseIPCServer({ host: '127.0.0.1', port: 0, ...config });
-  t.after(() => server.stop());
-  await server.start();
-  return server;
-}
-
 test("a logger gets the server's life, joins and departures, and what it does for the cluster", async (t) => {
   const logger = memory();
-  const server = await start(t, { logger });
+  const server = await startServer(t, { logger });
   const peer = await join(server, 'peer-1');
   await peer.close();
   await sleep(MOMENT);
@@ -52,7 +43,7 @@ test("a logger gets the server's life, joins and departures, and what it does fo
 
 test('what the server does for the cluster is logged by how much it matters', async (t) => {
   const logger = memory();
-  const server = await start(t, { logger, masterTimeout: 200 });
+  const server = await startServer(t, { logger, masterTimeout: 200 });
   const worker = await join(server, 'peer-1');
   const data = { path: 'a', write: true, tid: 't', comment: 'set' };
   const request = { type: 'lock-request', id: 'one', from: 'peer-1', to: '[master]', data };
@@ -71,7 +62,7 @@ test('what the server does for the cluster is logged by how much it matters', as
 
 test('doubts about the configuration and refusals are logged, and no token ever is', async (t) => {
   const logger = memory();
-  const server = await start(t, {
+  const server = await startServer(t, {
     logger,
     token: 'hunter2&',
     tokens: ['hunter3'],
@@ -88,7 +79,7 @@ test('doubts about the configuration and refusals are logged, and no token ever 
 
 test('what is below the level has no line, and is not produced', async (t) => {
   const logger = memory();
-  const server = await start(t, { logger, logLevel: 'error' });
+  const server = await startServer(t, { logger, logLevel: 'error' });
   await join(server, 'peer-1');
   await sleep(MOMENT);
   assert.deepEqual(logger.lines, []);
@@ -96,7 +87,7 @@ test('what is below the level has no line, and is not produced', async (t) => {
 
 test('a listener and the log are both served, and a listener that leaves does not end the log', async (t) => {
   const logger = memory();
-  const server = await start(t, { logger });
+  const server = await startServer(t, { logger });
   const heard = [];
   const listener = (client) => heard.push(client.id);
   server.on('connect', listener);
@@ -112,7 +103,7 @@ test('a listener and the log are both served, and a listener that leaves does no
 
 test('traced messages are lines of the level debug', async (t) => {
   const logger = memory();
-  const server = await start(t, { logger, logLevel: 'debug' });
+  const server = await startServer(t, { logger, logLevel: 'debug' });
   server.trace('mydb_data');
   const peer = await join(server, 'peer-1');
   await join(server, 'peer-2');

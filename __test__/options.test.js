@@ -12,7 +12,6 @@ const { helpText, VARIABLES } = require('../lib/command-line/command-line.js');
 const { loadNative } = require('../lib/native.js');
 const { OPTIONS, SSL_OPTIONS } = require('../lib/config/options.js');
 const { documents } = require('../scripts/document-options.js');
-
 const { ROOT } = require('./support/process.js');
 
 const DECLARATIONS = readFileSync(path.join(ROOT, 'index.d.ts'), 'utf8');

@@ -4,28 +4,18 @@
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
-const { once } = require('node:events');
-const {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} = require('node:fs');
-const net = require('node:net');
-const { tmpdir } = require('node:os');
+const { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 
 const { PACKAGED } = require('../lib/native.js');
+const { makeFolder } = require('./support/folder.js');
 const { connect } = require('./support/peer.js');
+const { freePort } = require('./support/port.js');
 const { ROOT, start } = require('./support/process.js');
 
 describe('the packed package', () => {
-  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'acebase-ipc-package-')));
+  const folder = realpathSync(makeFolder({ after }, 'package'));
   /** A machine that has Node.js, and nothing else. */
   const env = { PATH: path.join(folder, 'commands'), HOME: folder, npm_config_cache: npmCache() };
   let main;
@@ -41,8 +31,6 @@ describe('the packed package', () => {
     });
     [main, platform] = packed.trim().split('\n');
   });
-
-  after(() => rmSync(folder, { recursive: true, force: true }));
 
   /** Installs tarballs into an empty folder. */
   function install(name, ...tarballs) {
@@ -170,13 +158,4 @@ function which(command) {
 
 function npmCache() {
   return execFileSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).trim();
-}
-
-async function freePort() {
-  const server = net.createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }

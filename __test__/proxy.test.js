@@ -9,12 +9,10 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { request } = require('./support/http.js');
 const { noNginx, startNginx } = require('./support/nginx.js');
 const { connect, join, refusal } = require('./support/peer.js');
-const { startServer } = require('./support/server.js');
+const { MOMENT, startServer } = require('./support/server.js');
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** The time, in milliseconds, in which events get from the addon to JavaScript. */
-const MOMENT = 200;
 
 /** What proxies say of a request that came to them over TLS. */
 const CLAIMS = [

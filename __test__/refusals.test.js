@@ -7,17 +7,15 @@ const { once } = require('node:events');
 const { test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { startServer } = require('./support/server.js');
 const { pem } = require('./support/certificates.js');
 const { request } = require('./support/http.js');
 const { refusal } = require('./support/peer.js');
 const { rawConnect } = require('./support/raw.js');
+const { MOMENT, startServer } = require('./support/server.js');
 
 /** Between two events of a reason and an address, and how much later one may come; in milliseconds. */
 const INTERVAL = 10_000;
 const SLACK = 3000;
-/** The time, in milliseconds, in which events get from the addon to JavaScript. */
-const MOMENT = 200;
 /** Attempts at one time. */
 const BATCH = 50;
 

@@ -6,8 +6,8 @@ const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { setTimeout: sleep } = require('node:timers/promises');
 
+const { until } = require('./cluster/support/wait.js');
 const { request } = require('./support/http.js');
 const { join } = require('./support/peer.js');
 const { ROOT } = require('./support/process.js');
@@ -28,21 +28,14 @@ async function startWithLocks(t) {
     peer.send(`to:${MASTER};${JSON.stringify({ type: 'lock-request', id: `of ${id}`, from: id, to: MASTER, data })}`);
   };
   ask(holder, 'holder');
-  await until(() => server.locks('mydb_data').length === 1);
+  await until('the lock', PATIENCE, () => server.locks('mydb_data').length === 1);
   const data = { id: 7, path: 'shop/stock', write: true, tid: 'holder', comment: 'set', expires: 4_102_444_800_000 };
   const grant = { type: 'lock-result', id: 'of holder', from: MASTER, to: 'holder', ok: true, data };
   master.send(`to:holder;${JSON.stringify(grant)}`);
-  await until(() => server.locks('mydb_data')[0].state === 'held');
+  await until('the lock', PATIENCE, () => server.locks('mydb_data')[0].state === 'held');
   ask(waiter, 'waiter');
-  await until(() => server.locks('mydb_data').length === 2);
+  await until('the lock', PATIENCE, () => server.locks('mydb_data').length === 2);
   return server;
-}
-
-async function until(isSo) {
-  for (const end = Date.now() + PATIENCE; !isSo(); ) {
-    assert.ok(Date.now() < end, 'it takes too long');
-    await sleep(5);
-  }
 }
 
 /** With the figures that grow between two looks taken off. */

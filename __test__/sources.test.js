@@ -8,7 +8,8 @@ const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const ROOT = path.dirname(__dirname);
+const { ROOT } = require('./support/process.js');
+
 /** Written by the build. */
 const BUILT = new Set(['native.js']);
 

@@ -3,10 +3,8 @@
 // The commands `status` and `top`.
 
 const assert = require('node:assert/strict');
-const { EventEmitter } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const http = require('node:http');
-const { once } = require('node:events');
-const path = require('node:path');
 const { test } = require('node:test');
 
 const { readCommandLine } = require('../lib/command-line/command-line.js');
@@ -14,12 +12,10 @@ const { troubles, withRates } = require('../lib/command-line/report.js');
 const { toLines } = require('../lib/command-line/report-text.js');
 const { openScreen } = require('../lib/command-line/screen.js');
 const { pem } = require('./support/certificates.js');
-const { freePort } = require('./support/keeper.js');
 const { join } = require('./support/peer.js');
-const { ROOT, start } = require('./support/process.js');
+const { freePort } = require('./support/port.js');
+const { COMMAND, start } = require('./support/process.js');
 const { startServer } = require('./support/server.js');
-
-const COMMAND = path.join(ROOT, 'bin', 'acebase-ipc-server.js');
 
 function command(t, args, env = {}) {
   return start(t, process.execPath, [COMMAND, ...args], { env: { PATH: process.env.PATH, ...env } });

@@ -6,10 +6,11 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const path = require('node:path');
 
+const { freePort, isOpen } = require('../support/port.js');
 const { startChild } = require('./support/child.js');
 const { prepareCluster, startCluster } = require('./support/cluster.js');
 const { copyExample } = require('./support/example.js');
-const { freePort, HOST, isOpen, startHub } = require('./support/hub.js');
+const { HOST, startHub } = require('./support/hub.js');
 const { until, within } = require('./support/wait.js');
 
 const JOB = path.join(__dirname, 'support', 'job-process.js');
@@ -73,7 +74,7 @@ describe('processes that have closed their database', () => {
       const env = { NODE_APP_INSTANCE: instance, HTTP_PORT: String(port) };
       const script = path.join(folder, 'start-db-server.js');
       const server = startChild(t, `instance ${instance}`, script, [], env, launcher);
-      await until('its API', START_LIMIT, () => isOpen(port));
+      await until('its API', START_LIMIT, () => isOpen(port, HOST));
       return server;
     };
     const master = await start('0');

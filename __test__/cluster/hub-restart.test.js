@@ -5,9 +5,10 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
+const { freePort, isOpen } = require('../support/port.js');
 const { prepareCluster } = require('./support/cluster.js');
 const { copyExample } = require('./support/example.js');
-const { freePort, isOpen, startCommand, startHub } = require('./support/hub.js');
+const { HOST, startCommand, startHub } = require('./support/hub.js');
 const { assertSameView, assertStored, LoadedWorkers } = require('./support/loaded.js');
 const { exchangeNews, watchNews } = require('./support/news.js');
 const { preparePm2 } = require('./support/pm2.js');
@@ -74,7 +75,7 @@ const RUNNERS = {
     const pm2 = preparePm2(t, folder);
     await pm2.start('--only', 'hub');
     // A client that is refused at the start ends itself as well.
-    await until('the hub', START_LIMIT, () => isOpen(hubPort));
+    await until('the hub', START_LIMIT, () => isOpen(hubPort, HOST));
     const find = async () => (await pm2.list())[0];
     const isBack = async ({ pid, restarts }) => restarts === 1 && pid !== 0;
     return {

@@ -8,8 +8,9 @@ const { test } = require('node:test');
 
 const { pem } = require('../support/certificates.js');
 const { noNginx, startNginx } = require('../support/nginx.js');
+const { freePort } = require('../support/port.js');
 const { prepareCluster } = require('./support/cluster.js');
-const { freePort, startHub } = require('./support/hub.js');
+const { startHub } = require('./support/hub.js');
 const { defer } = require('./support/scope.js');
 const { longText, summary } = require('./support/text.js');
 const { sleep, until } = require('./support/wait.js');

@@ -4,16 +4,15 @@
 // itself listens for unhandled rejections and lets a process with one go on.
 
 const assert = require('node:assert/strict');
-const { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
+const { COMMAND } = require('../support/process.js');
+const { linkPackages } = require('./support/packages.js');
 const { preparePm2 } = require('./support/pm2.js');
-const { defer } = require('./support/scope.js');
+const { deferFolder } = require('./support/scope.js');
 const { until } = require('./support/wait.js');
-
-const ROOT = path.join(__dirname, '..', '..');
 
 /** How long all may take to come up and to end, in milliseconds. */
 const LIMIT = 30_000;
@@ -31,7 +30,7 @@ const SCRIPTS = {
     await new AceBaseIPCServer(${OPTIONS}).start();`,
   'command.js': `
     process.argv.push('host=203.0.113.1');
-    require(${JSON.stringify(path.join(ROOT, 'bin', 'acebase-ipc-server.js'))});`,
+    require(${JSON.stringify(COMMAND)});`,
   'owner.js': `
     process.on('unhandledRejection', () => {});
     const { AceBaseIPCServer } = require('acebase-ipc-server');
@@ -40,10 +39,8 @@ const SCRIPTS = {
 };
 
 test('a server that cannot start ends its process, unless its owner listens for unhandled rejections', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-pm2-'));
-  defer(t, () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
-  mkdirSync(path.join(folder, 'node_modules'));
-  symlinkSync(ROOT, path.join(folder, 'node_modules', 'acebase-ipc-server'));
+  const folder = deferFolder(t, 'pm2');
+  linkPackages(folder);
   const apps = [];
   for (const [script, text] of Object.entries(SCRIPTS)) {
     writeFileSync(path.join(folder, script), text);

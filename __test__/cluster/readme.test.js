@@ -4,15 +4,15 @@
 // process.
 
 const assert = require('node:assert/strict');
-const { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { existsSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { ROOT, start } = require('../support/process.js');
+const { freePort } = require('../support/port.js');
+const { start } = require('../support/process.js');
 const { blocksOf } = require('../support/readme.js');
-const { freePort } = require('./support/hub.js');
-const { defer } = require('./support/scope.js');
+const { linkPackages } = require('./support/packages.js');
+const { defer, deferFolder } = require('./support/scope.js');
 const { until } = require('./support/wait.js');
 
 /** How long all may take to come up, in milliseconds. */
@@ -25,13 +25,8 @@ const [THREE_LINES, [IPC, DATABASE, SERVER]] = (() => {
 
 /** A folder like its reader's, and a way to run scripts there. */
 async function makeProject(t) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-readme-'));
-  defer(t, () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
-  mkdirSync(path.join(folder, 'node_modules'));
-  symlinkSync(ROOT, path.join(folder, 'node_modules', 'acebase-ipc-server'));
-  for (const name of ['acebase', 'acebase-server']) {
-    symlinkSync(path.join(ROOT, 'node_modules', name), path.join(folder, 'node_modules', name));
-  }
+  const folder = deferFolder(t, 'readme');
+  linkPackages(folder);
   const [hubPort, httpPort] = [await freePort(), await freePort()];
   return {
     folder,

@@ -3,8 +3,6 @@
 // Looks at the keepers of ports, from outside.
 
 const { execFileSync } = require('node:child_process');
-const { once } = require('node:events');
-const net = require('node:net');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 /** How long, in milliseconds, what must happen is waited for. */
@@ -59,30 +57,4 @@ function keeperGone(port) {
   return eventually(() => !keeperOf(port));
 }
 
-/** Whether connections to a port are taken, be it by the kernel alone. */
-async function isOpen(port) {
-  const socket = net.connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch (error) {
-    if (error.code !== 'ECONNREFUSED') {
-      throw error;
-    }
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
-
-/** A port that nobody uses. */
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-module.exports = { eventually, freePort, isOpen, keeperGone, keeperOf, keeperThere, treeOf };
+module.exports = { eventually, keeperGone, keeperOf, keeperThere, treeOf };

@@ -4,14 +4,13 @@
 
 const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
-const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
-const net = require('node:net');
-const { tmpdir } = require('node:os');
+const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { freePort } = require('../cluster/support/hub.js');
+const { defer, deferFolder } = require('../cluster/support/scope.js');
 const { pem } = require('./certificates.js');
+const { freePort, isOpen } = require('./port.js');
 const { ROOT } = require('./process.js');
 
 /** Where systems have it; some only on the administrator's path. */
@@ -55,7 +54,7 @@ function documented(port, upstream) {
  * @returns {Promise<{ port: number, isTls: true }>} What helpers that connect need to know.
  */
 async function startNginx(t, upstream) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-nginx-'));
+  const folder = deferFolder(t, 'nginx');
   const port = await freePort();
   const folders = TEMPORARY.map((name) => `${name}_temp_path ${name};`).join(' ');
   // One process, so that ending it ends all of it.
@@ -69,11 +68,10 @@ async function startNginx(t, upstream) {
   const ended = once(nginx, 'close');
   const kill = () => nginx.kill('SIGKILL');
   process.once('exit', kill);
-  t.after(async () => {
+  defer(t, async () => {
     kill();
     await ended;
     process.off('exit', kill);
-    rmSync(folder, { recursive: true, force: true });
   });
   await untilOpen(
     port,
@@ -90,18 +88,6 @@ async function untilOpen(port, isRunning, complaints) {
       throw new Error(`nginx does not listen: ${complaints()}`);
     }
     await sleep(50);
-  }
-}
-
-async function isOpen(port) {
-  const socket = net.connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
   }
 }
 

@@ -8,6 +8,9 @@ const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..', '..');
 
+/** The command that the package installs. */
+const COMMAND = path.join(ROOT, 'bin', 'acebase-ipc-server.js');
+
 /** A process that runs longer than this, in milliseconds, hangs. */
 const PATIENCE = 60_000;
 
@@ -45,4 +48,4 @@ function runScript(script, t, { args = [] } = {}) {
   return start(t, globalThis.process.execPath, [...args, '-e', script]).ended;
 }
 
-module.exports = { ROOT, runScript, start };
+module.exports = { COMMAND, ROOT, runScript, start };

@@ -5,6 +5,9 @@
 const { AceBaseIPCServer } = require('../../index.js');
 const { pem } = require('./certificates.js');
 
+/** The time, in milliseconds, in which events get from the addon to JavaScript. */
+const MOMENT = 200;
+
 /** The ways to reach a server: a test body that is run over each of them shows that they make no difference. */
 const TRANSPORTS = [
   { name: 'plain', config: () => ({}) },
@@ -34,4 +37,4 @@ async function quietly(t, action) {
   }
 }
 
-module.exports = { quietly, startServer, TRANSPORTS };
+module.exports = { MOMENT, quietly, startServer, TRANSPORTS };

@@ -4,14 +4,13 @@
 // its clock.
 
 const assert = require('node:assert/strict');
-const { existsSync, mkdtempSync, rmSync, writeFileSync } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { existsSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
 const { startChild } = require('../../__test__/cluster/support/child.js');
 const { prepareCluster } = require('../../__test__/cluster/support/cluster.js');
 const { HOST } = require('../../__test__/cluster/support/hub.js');
-const { defer } = require('../../__test__/cluster/support/scope.js');
+const { deferFolder } = require('../../__test__/cluster/support/scope.js');
 const { seconds } = require('./seconds.js');
 
 /** Where Debian and its kin have the library. */
@@ -38,9 +37,7 @@ function wrongClock(setting) {
 
 /** A hub whose clock can be set. */
 async function startSettableHub(t) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-clock-'));
-  defer(t, () => rmSync(folder, { recursive: true, force: true }));
-  const file = path.join(folder, 'clock');
+  const file = path.join(deferFolder(t, 'clock'), 'clock');
   const set = (offset) => writeFileSync(file, `${offset}\n`);
   set('+0');
   const script = path.join(__dirname, '..', '..', '__test__', 'cluster', 'support', 'hub-process.js');

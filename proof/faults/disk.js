@@ -10,12 +10,12 @@ const { tmpdir } = require('node:os');
 const path = require('node:path');
 
 const { AceBaseIPCServer } = require('../../index.js');
-const { freePort, HOST } = require('../../__test__/cluster/support/hub.js');
+const { HOST } = require('../../__test__/cluster/support/hub.js');
 const { defer } = require('../../__test__/cluster/support/scope.js');
 const { sleep, within } = require('../../__test__/cluster/support/wait.js');
 const { join } = require('../../__test__/support/peer.js');
-
-const COMMAND = path.join(__dirname, '..', '..', 'bin', 'acebase-ipc-server.js');
+const { freePort } = require('../../__test__/support/port.js');
+const { COMMAND } = require('../../__test__/support/process.js');
 
 /** A device on which every write fails for want of room. */
 const FULL = '/dev/full';

@@ -5,13 +5,13 @@
 // package; a load of writes of all sizes; each minute one process is killed or stopped and started again. At the end
 // everything is audited.
 
-const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
-const { freePort } = require('../../__test__/cluster/support/hub.js');
 const { sleep } = require('../../__test__/cluster/support/wait.js');
+const { makeFolder } = require('../../__test__/support/folder.js');
+const { freePort } = require('../../__test__/support/port.js');
 const { auditFiles, auditHub, auditMembers } = require('./audit.js');
 const { SoakCluster } = require('./cluster.js');
 const { Ledger } = require('./ledger.js');
@@ -77,8 +77,7 @@ class Soak {
   }
 
   async #start() {
-    const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-soak-'));
-    this.#scope.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+    const folder = makeFolder(this.#scope, 'soak');
     this.port = await freePort();
     const hubLog = this.#options.out.replace(/(\.json)?$/, '.hub.log');
     writeFileSync(hubLog, '');

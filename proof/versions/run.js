@@ -6,10 +6,10 @@
 // anything has failed.
 
 const { execFileSync } = require('node:child_process');
-const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
-const { tmpdir } = require('node:os');
+const { writeFileSync } = require('node:fs');
 const path = require('node:path');
 
+const { makeFolder } = require('../../__test__/support/folder.js');
 const { RunScope } = require('../soak/run-scope.js');
 const { STEPS, tryCluster } = require('./trial.js');
 
@@ -46,8 +46,7 @@ async function main(versions) {
 /** What came of each step. */
 async function tryVersion(version) {
   const scope = new RunScope();
-  const folder = mkdtempSync(path.join(tmpdir(), `acebase-${version}-`));
-  scope.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const folder = makeFolder(scope, version);
   try {
     return await tryCluster(scope, install(folder, version));
   } catch (error) {

@@ -3,13 +3,11 @@
 // A cluster of real processes around one hub: database files in a folder of their own, one master, and workers.
 
 const assert = require('node:assert/strict');
-const { mkdtempSync, rmSync } = require('node:fs');
-const { tmpdir } = require('node:os');
 const path = require('node:path');
 
 const { startChild } = require('./child.js');
 const { HOST, startHub } = require('./hub.js');
-const { defer } = require('./scope.js');
+const { deferFolder } = require('./scope.js');
 
 /** What every database process runs. */
 const SCRIPT = path.join(__dirname, 'database-process.js');
@@ -101,9 +99,7 @@ class Cluster {
  *   `lockTimeout` in seconds. `env`: of the processes. `launcher`: what starts them, as in `startChild`.
  */
 function prepareCluster(t, settings) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-cluster-'));
-  // Deferred before the processes that write there are started, so that it happens after they have ended.
-  defer(t, () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const folder = deferFolder(t, 'cluster');
   return new Cluster(t, { dbname: 'testdb', folder, ...settings });
 }
 

@@ -3,30 +3,13 @@
 // A copy of one of the package's examples that runs as its reader would run it, but on free ports and with two
 // instances.
 
-const {
-  cpSync,
-  mkdtempSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} = require('node:fs');
-const { tmpdir } = require('node:os');
+const { cpSync, readdirSync, readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
-const { freePort } = require('./hub.js');
-const { defer } = require('./scope.js');
-
-const ROOT = path.join(__dirname, '..', '..', '..');
-
-/** What the example's scripts require, and where it is. */
-const PACKAGES = {
-  'acebase-ipc-server': ROOT,
-  acebase: path.join(ROOT, 'node_modules', 'acebase'),
-  'acebase-server': path.join(ROOT, 'node_modules', 'acebase-server'),
-};
+const { freePort } = require('../../support/port.js');
+const { ROOT } = require('../../support/process.js');
+const { linkPackages } = require('./packages.js');
+const { deferFolder } = require('./scope.js');
 
 /**
  * Copies an example.
@@ -36,13 +19,9 @@ const PACKAGES = {
  *   to: string) => boolean }>} `edit` tells whether there was something to replace.
  */
 async function copyExample(t, name) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-example-'));
-  defer(t, () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const folder = deferFolder(t, 'example');
   cpSync(path.join(ROOT, 'examples', name), folder, { recursive: true });
-  mkdirSync(path.join(folder, 'node_modules'));
-  for (const [dependency, place] of Object.entries(PACKAGES)) {
-    symlinkSync(place, path.join(folder, 'node_modules', dependency));
-  }
+  linkPackages(folder);
   const [hubPort, httpPort] = await Promise.all([freePort(), freePort()]);
   const edit = (file, from, to) => {
     const place = path.join(folder, file);

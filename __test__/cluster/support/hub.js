@@ -3,17 +3,14 @@
 // The hub of a test: a process of its own, so that it can be killed.
 
 const assert = require('node:assert/strict');
-const net = require('node:net');
 const path = require('node:path');
 
+const { COMMAND } = require('../../support/process.js');
 const { startChild } = require('./child.js');
 const { defer } = require('./scope.js');
 
 /** Both loopback addresses, for clients may resolve `localhost` to either. */
 const HOST = 'localhost';
-
-/** The command that the package installs. */
-const COMMAND = path.join(__dirname, '..', '..', '..', 'bin', 'acebase-ipc-server.js');
 
 /**
  * Starts a hub.
@@ -51,31 +48,4 @@ async function startCommand(t, args) {
   return child;
 }
 
-/**
- * What the published client takes for a refusal of the hub, also where it is part of the port in the system's own
- * message.
- */
-const ODD_DIGITS = /403|409|500/;
-
-/** A port that nobody listens on at the moment. */
-async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, HOST, resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return ODD_DIGITS.test(port) ? freePort() : port;
-}
-
-/** Whether somebody listens on the port. */
-function isOpen(port) {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, HOST);
-    socket.on('error', () => resolve(false));
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
-}
-
-module.exports = { freePort, HOST, isOpen, startCommand, startHub };
+module.exports = { HOST, startCommand, startHub };

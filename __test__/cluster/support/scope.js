@@ -3,6 +3,8 @@
 // What a test leaves behind is put away when it ends, in the reverse order, whatever failed. Processes that a test run
 // forgot are ended with the run.
 
+const { makeFolder } = require('../../support/folder.js');
+
 const pending = new WeakMap();
 const pids = new Set();
 
@@ -19,6 +21,11 @@ function defer(t, action) {
     t.after(() => putAway(pending.get(t)));
   }
   pending.get(t).push(action);
+}
+
+/** A folder that is put away in its turn: after what was started later, and may write there, has ended. */
+function deferFolder(t, name) {
+  return makeFolder({ after: (action) => defer(t, action) }, name);
 }
 
 async function putAway(actions) {
@@ -56,4 +63,4 @@ function endProcess(pid) {
   }
 }
 
-module.exports = { defer, disownProcess, endProcess, ownProcess };
+module.exports = { defer, deferFolder, disownProcess, endProcess, ownProcess };
