@@ -3,22 +3,19 @@
 // What an operator does to a running server: replace tokens and certificates, and trace messages.
 
 const assert = require('node:assert/strict');
-const { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { once } = require('node:events');
-const { tmpdir } = require('node:os');
+const { copyFileSync, readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const tls = require('node:tls');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { AceBaseIPCServer } = require('../index.js');
+const { AceBaseIPCServer } = require('..');
 const { expired, oldClient, pem } = require('./support/certificates.js');
+const { makeFolder } = require('./support/folder.js');
 const { request } = require('./support/http.js');
 const { getsIn, join, refusal } = require('./support/peer.js');
-const { quietly, startServer } = require('./support/server.js');
-
-/** The time, in milliseconds, in which events get from the addon to JavaScript. */
-const MOMENT = 200;
+const { MOMENT, quietly, startServer } = require('./support/server.js');
 
 test('any of the tokens will do', async (t) => {
   const server = await startServer(t, { token: 'old', tokens: ['new', 'newer'] });
@@ -64,13 +61,17 @@ test('the live page can be switched off, its figures cannot', async (t) => {
   assert.equal((await request(server, 'GET /status.json')).status, 200);
 });
 
+/** A server whose certificate is a file of its own, which can be replaced. */
+async function startReloadable(t) {
+  const folder = makeFolder(t, 'reload');
+  const ssl = { certPath: path.join(folder, 'cert.pem'), keyPath: path.join(folder, 'key.pem') };
+  copyFileSync(pem().certPath, ssl.certPath);
+  copyFileSync(pem().keyPath, ssl.keyPath);
+  return { server: await startServer(t, { ssl }), certPath: ssl.certPath };
+}
+
 test('certificates are read anew when asked to, and bad ones leave the old ones in use', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-reload-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const [certPath, keyPath] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
-  copyFileSync(pem().certPath, certPath);
-  copyFileSync(pem().keyPath, keyPath);
-  const server = await startServer(t, { ssl: { certPath, keyPath } });
+  const { server, certPath } = await startReloadable(t);
   const noticed = once(server, 'notice');
   await server.reloadCertificates();
   assert.equal((await noticed)[0].code, 'certificates-reloaded');
@@ -82,12 +83,7 @@ test('certificates are read anew when asked to, and bad ones leave the old ones 
 });
 
 test('a certificate that no client takes is not taken into use, and one that the server starts with is a warning', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'acebase-ipc-reload-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const [certPath, keyPath] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
-  copyFileSync(pem().certPath, certPath);
-  copyFileSync(pem().keyPath, keyPath);
-  const server = await startServer(t, { ssl: { certPath, keyPath } });
+  const { server, certPath } = await startReloadable(t);
   const served = async () => {
     const ca = readFileSync(pem().certPath);
     const socket = tls.connect({ host: '127.0.0.1', port: server.port, ca, servername: 'localhost' });
