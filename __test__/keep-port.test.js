@@ -15,6 +15,7 @@ const { AceBaseIPCServer } = require('..');
 const { makeFolder } = require('./support/folder.js');
 const { eventually, keeperGone, keeperOf, keeperThere, treeOf } = require('./support/keeper.js');
 const { connect } = require('./support/peer.js');
+const { noProc } = require('./support/platform.js');
 const { freePort, isOpen } = require('./support/port.js');
 const { COMMAND, ROOT, start } = require('./support/process.js');
 
@@ -244,7 +245,7 @@ describe('a keeper', { skip: process.platform === 'win32' }, () => {
     }
   });
 
-  test('needs little memory', { skip: process.platform !== 'linux' }, async (t) => {
+  test('needs little memory', { skip: noProc }, async (t) => {
     const scene = await makeScene(t);
     await scene.hub();
     const { pid } = await keeperThere(scene.port);

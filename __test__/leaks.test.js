@@ -7,6 +7,7 @@ const assert = require('node:assert/strict');
 const path = require('node:path');
 const { test } = require('node:test');
 
+const { noProc } = require('./support/platform.js');
 const { start } = require('./support/process.js');
 
 const SCRIPT = path.join(__dirname, '..', 'proof', 'leaks', 'cycles.js');
@@ -19,7 +20,7 @@ const CYCLES = 200;
  */
 const GAIN = 2 * 1024 * 1024;
 
-test('two hundred lives of a server leave nothing behind', { skip: needsLinux() }, async (t) => {
+test('two hundred lives of a server leave nothing behind', { skip: noProc }, async (t) => {
   // A small young generation and a single pool of memory, so that what is free is given back or used, and does not look
   // like a leak.
   const args = ['--expose-gc', '--max-semi-space-size=1', SCRIPT, `${WARM_UP}`, `${CYCLES}`];
@@ -37,8 +38,4 @@ test('two hundred lives of a server leave nothing behind', { skip: needsLinux() 
 /** What must not change at all: threads, files, handles, and what else keeps a process alive. */
 function counted({ threads, files, handles, resources }) {
   return { threads, files, handles, resources };
-}
-
-function needsLinux() {
-  return process.platform === 'linux' ? false : 'it looks into /proc';
 }

@@ -9,14 +9,13 @@ const { test } = require('node:test');
 const { judgeExhaustion } = require('../proof/limits/demands.js');
 const { exhaust } = require('../proof/limits/exhaustion.js');
 const { loadHub } = require('../proof/limits/load.js');
+const { noProc } = require('./support/platform.js');
 
 /** Sessions are remembered for a moment only, so that the test need not wait for their end. */
 const CONFIG = { resumeWindow: 200, releaseLocksAfter: 300 };
 const REMEMBERED = 800;
 
-const skip = process.platform === 'linux' ? false : 'it looks into /proc';
-
-test('many idle peers, many visitors, a broadcast, and nothing left when all have gone', { skip }, async () => {
+test('many idle peers, many visitors, a broadcast, and nothing left when all have gone', { skip: noProc }, async () => {
   const { demands } = await loadHub({
     config: CONFIG,
     remembered: REMEMBERED,
@@ -28,7 +27,7 @@ test('many idle peers, many visitors, a broadcast, and nothing left when all hav
 });
 
 test('without open files left it waits, warns once, serves those who are there, and goes on when it can', {
-  skip,
+  skip: noProc,
 }, async () => {
   assert.deepEqual(missed(judgeExhaustion(await exhaust({ idleSeconds: 1 }))), []);
 });

@@ -13,6 +13,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { pem } = require('./support/certificates.js');
 const { request } = require('./support/http.js');
 const { getsIn, join } = require('./support/peer.js');
+const { noProc } = require('./support/platform.js');
 const { start } = require('./support/process.js');
 const { closeCode, rawConnect, rawJoin } = require('./support/raw.js');
 
@@ -82,7 +83,7 @@ function header(length) {
   return bytes;
 }
 
-describe('memory', { skip: process.platform === 'linux' ? false : 'it looks into /proc' }, () => {
+describe('memory', { skip: noProc }, () => {
   test('a TLS handshake that has hardly begun takes little', async (t) => {
     const hub = await startHub(t, { ssl: pem() });
     const before = hub.memory();

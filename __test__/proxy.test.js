@@ -8,7 +8,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { request } = require('./support/http.js');
 const { noNginx, startNginx } = require('./support/nginx.js');
-const { connect, join, refusal } = require('./support/peer.js');
+const { announcedLimit, connect, join, refusal } = require('./support/peer.js');
 const { MOMENT, startServer } = require('./support/server.js');
 
 const KIB = 1024;
@@ -22,19 +22,11 @@ const CLAIMS = [
   { forwarded: 'for=192.0.2.60;proto=https;by=203.0.113.43' },
 ];
 
-/** What is announced to a client whose request has these headers. */
-async function announced(server, headers) {
-  const peer = await connect(server, 'peer-1', { headers });
-  const welcome = await peer.next();
-  await peer.close();
-  return JSON.parse(welcome.replace(/^welcome:/, '')).maxPayload;
-}
-
 for (const headers of CLAIMS) {
   test(`all may go over the socket where a proxy says ${JSON.stringify(headers)}`, async (t) => {
     const server = await startServer(t, { maxMessageSize: 3 * MIB });
-    assert.equal(await announced(server, headers), 3 * MIB);
-    assert.equal(await announced(server, {}), 16 * KIB);
+    assert.equal(await announcedLimit(server, { headers }), 3 * MIB);
+    assert.equal(await announcedLimit(server), 16 * KIB);
   });
 }
 
@@ -67,13 +59,13 @@ test('a session that is resumed on another way has the limit of that way', async
 
 test('a maxPayload of the owner goes for all', async (t) => {
   const server = await startServer(t, { maxPayload: 20_000 });
-  assert.equal(await announced(server, CLAIMS[0]), 20_000);
+  assert.equal(await announcedLimit(server, { headers: CLAIMS[0] }), 20_000);
 });
 
 test('without TLS at the proxy nothing changes', async (t) => {
   const server = await startServer(t);
   for (const headers of [{ 'x-forwarded-proto': 'http' }, { forwarded: 'for=192.0.2.60;proto=http' }]) {
-    assert.equal(await announced(server, headers), 16 * KIB);
+    assert.equal(await announcedLimit(server, { headers }), 16 * KIB);
   }
 });
 

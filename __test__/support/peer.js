@@ -98,6 +98,14 @@ async function connect(server, id, options) {
   return peer;
 }
 
+/** Connects, and leaves again: the longest frame that is announced to such a client, in UTF-16 units. */
+async function announcedLimit(server, options) {
+  const peer = await connect(server, 'peer-1', options);
+  const welcome = await peer.next();
+  await peer.close();
+  return JSON.parse(welcome.replace(/^welcome:/, '')).maxPayload;
+}
+
 /** Tries to connect, and is refused: `{ status, body }`. */
 async function refusal(server, id, options) {
   const socket = openSocket(server, id, options);
@@ -127,4 +135,4 @@ async function getsIn(server, id, options) {
   }
 }
 
-module.exports = { connect, getsIn, join, refusal };
+module.exports = { announcedLimit, connect, getsIn, join, refusal };
