@@ -1,15 +1,22 @@
 #!/usr/bin/env node
-// `node bench/chart.js [results] [svg]`: draws bench/results.json as docs/bench.svg, how many times better the hub is
-// than the yardstick.
 'use strict';
+
+// `npm run bench:chart`: draws bench/results.json as docs/bench.svg, how many times better the hub is
+// than the yardstick.
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { COMPARISONS } = require('./rows');
-const { number } = require('./support/report');
 
-const [source = path.join(__dirname, 'results.json'), goal = path.join(__dirname, '..', 'docs', 'bench.svg')] =
-  process.argv.slice(2);
+const { COMPARISONS } = require('./rows.js');
+const { readArguments, runCommand } = require('./support/command.js');
+const { number } = require('./support/report.js');
+
+const HELP = `Usage: npm run bench:chart -- [results] [svg]
+  results  what npm run bench has written [bench/results.json]
+  svg      where the chart goes [docs/bench.svg]`;
+
+const RESULTS = path.join(__dirname, 'results.json');
+const CHART = path.join(__dirname, '..', 'docs', 'bench.svg');
 
 /** All lengths in pixels. */
 const LAYOUT = { width: 940, label: 310, bar: 340, row: 26, thickness: 14, top: 64, bottom: 44 };
@@ -86,6 +93,12 @@ ${figures.map((figure, index) => barSvg(figure, index, scale.x)).join('\n')}
 `;
 }
 
-fs.mkdirSync(path.dirname(goal), { recursive: true });
-fs.writeFileSync(goal, svg(JSON.parse(fs.readFileSync(source, 'utf8'))));
-console.log(`drew ${path.relative('', goal)}`);
+function main() {
+  const { positionals } = readArguments(HELP, { allowPositionals: true });
+  const [source = RESULTS, goal = CHART] = positionals;
+  fs.mkdirSync(path.dirname(goal), { recursive: true });
+  fs.writeFileSync(goal, svg(JSON.parse(fs.readFileSync(source, 'utf8'))));
+  console.log(`drew ${path.relative('', goal)}`);
+}
+
+runCommand(main);

@@ -1,18 +1,20 @@
 #!/usr/bin/env node
+'use strict';
+
 // `npm run bench:cluster`: what a user feels. Real AceBase processes, a master and some workers, each updating a path
 // of its own in a loop: through the hub, with its coordination and without, through the `ws` yardstick, which has none,
 // and through AceBase's own socket mode. Also told: whose processor time an update is.
-'use strict';
 
+const { spawn } = require('node:child_process');
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { spawn } = require('node:child_process');
-const { parseArgs } = require('node:util');
-const { NO_COORDINATION } = require('./rows');
-const { commands, startServer } = require('./support/servers');
-const { machineFacts, median, number, textTable } = require('./support/report');
+
+const { NO_COORDINATION } = require('./rows.js');
+const { EXIT_NO_RUN, readArguments, runCommand } = require('./support/command.js');
+const { median, number, textTable, writeReport } = require('./support/report.js');
+const { commands, startServer } = require('./support/servers.js');
 
 const HELP = `Usage: npm run bench:cluster -- [options]
   --workers N,N,...  sizes of the cluster [2,4,8]
@@ -37,7 +39,6 @@ const CPU = ['worker', 'master', 'server'];
 /** How long a process may take for anything beyond the measured time, in milliseconds. */
 const PATIENCE = 30_000;
 const EXIT_LOST_UPDATE = 1;
-const EXIT_NO_RUN = 2;
 
 /** One AceBase process, asked one thing at a time. */
 class Peer {
@@ -179,7 +180,7 @@ async function lostUpdates(team, results) {
 }
 
 function settings() {
-  const { values } = parseArgs({
+  const { values } = readArguments(HELP, {
     options: {
       workers: { type: 'string', default: '2,4,8' },
       seconds: { type: 'string', default: '3' },
@@ -187,13 +188,8 @@ function settings() {
       only: { type: 'string', multiple: true, default: Object.keys(SYSTEMS) },
       hub: { type: 'string' },
       out: { type: 'string', default: path.join(__dirname, 'results-cluster.json') },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) {
-    console.log(HELP);
-    process.exit(0);
-  }
   return {
     systems: Object.keys(SYSTEMS).filter((system) => values.only.includes(system)),
     sizes: values.workers.split(',').map(Number),
@@ -250,20 +246,11 @@ async function main() {
   const config = settings();
   const results = await runAll(config);
   const { milliseconds, rounds } = config;
-  const report = {
-    date: new Date().toISOString(),
-    machine: machineFacts(),
-    settings: { milliseconds, rounds },
-    results,
-  };
-  fs.writeFileSync(config.out, `${JSON.stringify(report, undefined, 2)}\n`);
+  writeReport(config.out, { settings: { milliseconds, rounds }, results });
   console.log(`\n${table(results, config)}`);
   const lost = results.some((result) => result.lost > 0);
   const failed = results.some((result) => result.failure);
   process.exitCode = lost ? EXIT_LOST_UPDATE : failed ? EXIT_NO_RUN : 0;
 }
 
-main().catch((error) => {
-  console.error(error.message);
-  process.exit(EXIT_NO_RUN);
-});
+runCommand(main);

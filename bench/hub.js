@@ -1,8 +1,10 @@
-// The hub as its users start it, as a process of its own for the benchmarks.
 'use strict';
 
+// The hub as its users start it, as a process of its own for the benchmarks.
+
 const { AceBaseIPCServer } = require('../index.js');
-const { serverArguments, reportReady } = require('./support/server-process');
+const { runCommand } = require('./support/command.js');
+const { reportReady, serverArguments } = require('./support/server-process.js');
 
 async function main() {
   const { port, sslPaths, options } = serverArguments();
@@ -11,7 +13,4 @@ async function main() {
   reportReady(server.port);
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+runCommand(main);

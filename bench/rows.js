@@ -1,5 +1,6 @@
-// What is compared with what, in which workloads, and what must come out. Nothing here runs anything.
 'use strict';
+
+// What is compared with what, in which workloads, and what must come out. Nothing here runs anything.
 
 /** Options of the hub which leave nothing but the bare router. */
 const NO_COORDINATION = {

@@ -1,14 +1,15 @@
 #!/usr/bin/env node
-// `npm run bench`: the hub against the `ws` yardstick, workload by workload, both servers in turn within each round.
 'use strict';
 
-const fs = require('node:fs');
+// `npm run bench`: the hub against the `ws` yardstick, workload by workload, both servers in turn within each round.
+
 const path = require('node:path');
-const { parseArgs } = require('node:util');
-const { COMPARISONS, ROWS } = require('./rows');
-const { commands, makeCertificate, startServer } = require('./support/servers');
-const { buildGenerator, generate } = require('./support/generator');
-const { isDisturbed, machineFacts, number, summarise, table } = require('./support/report');
+
+const { COMPARISONS, ROWS } = require('./rows.js');
+const { EXIT_NO_RUN, readArguments, runCommand } = require('./support/command.js');
+const { buildGenerator, generate } = require('./support/generator.js');
+const { isDisturbed, number, summarise, table, writeReport } = require('./support/report.js');
+const { commands, makeCertificate, startServer } = require('./support/servers.js');
 
 const ROW_IDS = ROWS.map(({ id }) => id).join(' ');
 
@@ -30,10 +31,9 @@ const QUICK = { rounds: 1, seconds: 0.3, peers: 2_000 };
  */
 const FULL = { rounds: 5, seconds: 1, peers: 10_000 };
 const EXIT_VIOLATION = 1;
-const EXIT_NO_RUN = 2;
 
 function settings() {
-  const { values } = parseArgs({
+  const { values } = readArguments(HELP, {
     options: {
       quick: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true },
@@ -42,13 +42,8 @@ function settings() {
       hub: { type: 'string' },
       'mask-key': { type: 'string', default: '00000000' },
       out: { type: 'string', default: path.join(__dirname, 'results.json') },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) {
-    console.log(HELP);
-    process.exit(0);
-  }
   const base = values.quick ? QUICK : FULL;
   const { only, out, hub } = values;
   return {
@@ -163,13 +158,7 @@ async function main() {
     return { id, name, comparison, ours: ours.label, other: other.label, figures: summarise(row, rounds), rounds };
   });
   const { rounds, seconds, peers, maskKey } = config;
-  const report = {
-    date: new Date().toISOString(),
-    machine: machineFacts(),
-    settings: { rounds, seconds, peers, maskKey },
-    rows: summary,
-  };
-  fs.writeFileSync(config.out, `${JSON.stringify(report, undefined, 2)}\n`);
+  writeReport(config.out, { settings: { rounds, seconds, peers, maskKey }, rows: summary });
   console.log(`\n${table(summary)}\n`);
   console.log(`${Math.round((Date.now() - started) / 1000)} s; all rounds are in ${path.relative('', config.out)}`);
   const runs = [...results.values()].flat().flatMap(({ ours, other }) => [ours, other]);
@@ -180,7 +169,4 @@ async function main() {
   process.exitCode = violations ? EXIT_VIOLATION : failures ? EXIT_NO_RUN : 0;
 }
 
-main().catch((error) => {
-  console.error(error.message);
-  process.exit(EXIT_NO_RUN);
-});
+runCommand(main);

@@ -1,11 +1,16 @@
-// The yardstick: the same wire protocol on npm `ws` and Node's own HTTP server, written as a careful user of `ws`
-// would. It routes and nothing else: no sessions, no queues, no coordination.
 'use strict';
 
+// The yardstick: the same wire protocol on npm `ws` and Node's own HTTP server, written as a careful user of `ws`
+// would. It routes and nothing else: no sessions, no queues, no coordination.
+
+const { once } = require('node:events');
 const http = require('node:http');
 const https = require('node:https');
+
 const { WebSocketServer } = require('ws');
-const { serverArguments, reportReady } = require('./support/server-process');
+
+const { runCommand } = require('./support/command.js');
+const { reportReady, serverArguments } = require('./support/server-process.js');
 
 /** Longest text that clients are told to put in one frame. */
 const MAX_PAYLOAD = 16384;
@@ -101,10 +106,15 @@ async function onRequest(request, response) {
   response.end('ok');
 }
 
-const { port, ssl } = serverArguments();
-const server = ssl ? https.createServer(ssl) : http.createServer();
-server.on('upgrade', onUpgrade);
-server.on('request', (request, response) => {
-  onRequest(request, response).catch(() => response.destroy());
-});
-server.listen(port, '127.0.0.1', () => reportReady(server.address().port));
+async function main() {
+  const { port, ssl } = serverArguments();
+  const server = ssl ? https.createServer(ssl) : http.createServer();
+  server.on('upgrade', onUpgrade);
+  server.on('request', (request, response) => {
+    onRequest(request, response).catch(() => response.destroy());
+  });
+  await once(server.listen(port, '127.0.0.1'), 'listening');
+  reportReady(server.address().port);
+}
+
+runCommand(main);

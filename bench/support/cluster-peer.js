@@ -1,7 +1,8 @@
+'use strict';
+
 // One AceBase process of a cluster under load: opens the database, updates its own path in a loop when told to, and
 // reads back what it wrote. Everything it has to say goes over the process channel: clients print each message they
 // get.
-'use strict';
 
 const { AceBase } = require('acebase');
 

@@ -1,8 +1,9 @@
-// The load generator: builds it, runs it, and tells a broken promise of the server from a run that could not be made.
 'use strict';
 
-const path = require('node:path');
+// The load generator: builds it, runs it, and tells a broken promise of the server from a run that could not be made.
+
 const { execFile, spawnSync } = require('node:child_process');
+const path = require('node:path');
 
 const crate = path.join(__dirname, '..', 'load');
 const binary = path.join(crate, 'target', 'release', 'acebase-ipc-bench');

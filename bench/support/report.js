@@ -1,6 +1,8 @@
-// From the runs of all rounds to figures, and from figures to a table. Pure, but for the machine's description.
 'use strict';
 
+// From the runs of all rounds to figures, and from figures to a table and a file.
+
+const fs = require('node:fs');
 const os = require('node:os');
 
 /** @param {number[]} values */
@@ -106,4 +108,10 @@ function machineFacts() {
   };
 }
 
-module.exports = { isDisturbed, summarise, table, textTable, number, median, machineFacts };
+/** Writes what a benchmark found as JSON, with when it was and on which machine. */
+function writeReport(file, found) {
+  const report = { date: new Date().toISOString(), machine: machineFacts(), ...found };
+  fs.writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+module.exports = { isDisturbed, median, number, summarise, table, textTable, writeReport };

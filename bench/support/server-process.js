@@ -1,16 +1,24 @@
-// What every server under test has in common: its command line, and the line by which it says that it is ready.
 'use strict';
 
+// What every server under test has in common: its command line, and the line by which it says that it is ready.
+
 const fs = require('node:fs');
-const { parseArgs } = require('node:util');
+
+const { readArguments } = require('./command.js');
+
+const HELP = `A server under test; the benchmarks start it. It prints "ready <port>" when it runs.
+  --port N         0: any free one [0]
+  --tls-key FILE   with --tls-cert: TLS, with this key (PEM)
+  --tls-cert FILE  and this certificate
+  --options JSON   of the server, where it has some [{}]`;
 
 /**
- * Reads `--port N --tls-key FILE --tls-cert FILE --options JSON`.
+ * Reads what every server under test takes.
  * @returns {{ port: number, ssl?: { key: Buffer, cert: Buffer }, sslPaths?: { keyPath: string, certPath: string },
  *   options: object }}
  */
 function serverArguments() {
-  const { values } = parseArgs({
+  const { values } = readArguments(HELP, {
     options: {
       port: { type: 'string', default: '0' },
       'tls-key': { type: 'string' },

@@ -1,11 +1,12 @@
-// Starts and stops the servers under test: each a process of its own, on a core of its own.
 'use strict';
 
+// Starts and stops the servers under test: each a process of its own, on a core of its own.
+
+const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
-const { execFileSync, spawn } = require('node:child_process');
 
 /** The core of the server. The load generator has the next one. */
 const SERVER_CORE = '0';
