@@ -77,12 +77,18 @@ async function shortPartition(t) {
   return `all wrote again after ${seconds(recovery)}; ${await assertUnharmed(distant)}`;
 }
 
-async function plainPartition(t) {
+/** Two plain peers: `near-1` beside the hub, and one at the other end of the wire. */
+async function startNearAndFar(t, farId) {
   const { hub, wire, distance } = await startDistantHub(t);
   const near = startPeers(t, '127.0.0.1', hub.port);
   const far = startPeers(t, wire.nearHost, hub.port, distance.launcher);
   await near.join('near-1');
-  await far.join('far-1');
+  await far.join(farId);
+  return { wire, near, far };
+}
+
+async function plainPartition(t) {
+  const { near, far, wire } = await startNearAndFar(t, 'far-1');
   const say = (first, count) =>
     Promise.all([
       near.call('send', 'near-1', 'far-1', first, count),
@@ -137,11 +143,7 @@ async function partitionOfWorker(t) {
 
 /** A client's process stands still for less than `userTimeout`, with a full window: its host answers for it. */
 async function standstill(t) {
-  const { hub, wire, distance } = await startDistantHub(t);
-  const near = startPeers(t, '127.0.0.1', hub.port);
-  const far = startPeers(t, wire.nearHost, hub.port, distance.launcher);
-  await near.join('near-1');
-  await far.join('still-1');
+  const { near, far } = await startNearAndFar(t, 'still-1');
   await far.call('pause', 'still-1');
   await near.call('flood', 'near-1', 'still-1');
   await near.call('send', 'near-1', 'still-1', 0, 1000);
