@@ -108,9 +108,12 @@ test('an unknown argument is one line with a guess, and shows no secret', () => 
   assert.equal(complaint(['port']), 'unknown argument "port": did you mean PORT=…?');
 });
 
-test('help and version', () => {
+test('help and version win over everything else, a mistake included', () => {
   assert.deepEqual(readCommandLine(['port=x', '--help'], {}), { kind: 'help' });
   assert.deepEqual(readCommandLine(['--version'], {}), { kind: 'version' });
+});
+
+test('the help has every variable', () => {
   for (const { variable } of VARIABLES) {
     assert.match(helpText(), new RegExp(`^  ${variable} `, 'm'));
   }

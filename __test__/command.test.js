@@ -106,9 +106,15 @@ test('what is odd is remarked on, and it runs', async (t) => {
   assert.match(stderr, /warning: option "masterTimeout" is in milliseconds: 60 is 0\.06 s/);
 });
 
-test('a configuration file, and its mistakes', async (t) => {
+/** A configuration file. */
+function configFile(t, text) {
   const file = path.join(makeFolder(t, 'command'), 'file.json');
-  writeFileSync(file, JSON.stringify({ port: 1, ssl: pem(), logFormat: 'json', prot: 2 }));
+  writeFileSync(file, text);
+  return file;
+}
+
+test('it runs with a configuration file, over which its arguments win', async (t) => {
+  const file = configFile(t, JSON.stringify({ port: 1, ssl: pem(), logFormat: 'json', prot: 2 }));
   const server = command(t, ['--config', file, 'port=0']);
   const { port } = await running(server);
   const peer = await join({ port, isTls: true }, 'peer-1');
@@ -125,8 +131,10 @@ test('a configuration file, and its mistakes', async (t) => {
   assert.deepEqual(new Set(levels[0]), new Set(['info']));
   assert.deepEqual(levels[1], ['warn']);
   assert.match(stderr, /option \\"prot\\" is not known and was ignored: did you mean \\"port\\"\?/);
+});
 
-  writeFileSync(file, '{ "ssl": { "certPath": 1 } }');
+test('a mistake in a configuration file is one line that names the file', async (t) => {
+  const file = configFile(t, '{ "ssl": { "certPath": 1 } }');
   const { code, stderr: complaint } = await command(t, ['--config', file]).ended;
   assert.equal(code, 1);
   assert.equal(
@@ -135,7 +143,7 @@ test('a configuration file, and its mistakes', async (t) => {
   );
 });
 
-test('--help and --version', async (t) => {
+test('--help and --version are answered, and nothing runs', async (t) => {
   const help = await command(t, ['--help']).ended;
   assert.equal(help.code, 0);
   assert.match(help.stdout, /^Usage: acebase-ipc-server/);

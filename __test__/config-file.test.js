@@ -85,7 +85,7 @@ test('what is not JSON is reported with its line and column, and is not shown', 
   assert.ok(!complaint('{ "token": hunter2 }').includes('hunter'));
 });
 
-test('what cannot be read, and a name that is missing', () => {
+test('a file that cannot be read is reported, and so is a name that is missing', () => {
   const missing = path.join(folder, 'missing.json');
   assert.throws(() => readCommandLine(['--config', missing], {}), {
     message: `${missing}: cannot be read (ENOENT)`,

@@ -190,7 +190,7 @@ test('rates are what has grown in the time between', () => {
   assert.equal(withRates({ ...report(), databases: [] }, report({ now: 3000 })).databases[0].rates, null);
 });
 
-test('what is not well', () => {
+test('a missing master, where one is needed or asked for, and a server that stops are what is not well', () => {
   assert.deepEqual(troubles(report()), []);
   assert.deepEqual(troubles(report({ masterPresent: false })), ['database db has no master']);
   assert.deepEqual(troubles(report({ masterPresent: false, needsMaster: false })), []);

@@ -9,7 +9,7 @@ const words = require('../lib/words.js');
 const { request } = require('./support/http.js');
 const { startServer } = require('./support/server.js');
 
-test('sizes', () => {
+test('sizes are said in the greatest unit that they fill', () => {
   const sizes = [0, 1023, 1024, 9.5 * 1024, 100 * 1024, 3 * 2 ** 30, 2 ** 50];
   assert.deepEqual(sizes.map(words.bytes), ['0 B', '1,023 B', '1 KiB', '9.5 KiB', '100 KiB', '3 GiB', '1,024 TiB']);
 });
@@ -30,7 +30,7 @@ test('durations are said in their two greatest units', () => {
   ]);
 });
 
-test('rates, round trips and counts', () => {
+test('rates and round trips have a unit, or a dash where nothing is known, and counts have their plural', () => {
   assert.deepEqual([undefined, null, 0, 0.25, 1234].map(words.rate), ['–', '–', '0/s', '0.3/s', '1,234/s']);
   assert.deepEqual([null, 250, 1500].map(words.roundTrip), ['–', '250 µs', '1.5 ms']);
   assert.deepEqual([words.counted(1, 'client'), words.counted(2000, 'client')], ['1 client', '2,000 clients']);
