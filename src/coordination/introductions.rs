@@ -83,8 +83,12 @@ impl ClusterCoordinator {
     }
 
     fn introduce_others_to(&self, peer: &str, moment: &mut Moment<'_>) -> usize {
-        let others = self.sessions.acebase_peers_but(peer);
-        others.map(|other| moment.post(peer, message::hello(other))).count()
+        let mut count = 0;
+        for other in self.sessions.acebase_peers_but(peer) {
+            moment.post(peer, message::hello(other));
+            count += 1;
+        }
+        count
     }
 
     /// A peer says `bye`: for itself, or on behalf of one that it knows to be gone.
