@@ -215,9 +215,9 @@ impl<'a> Moment<'a> {
 /// Reads a database's traffic and keeps its promises. One instance a database.
 ///
 /// The hub guarantees: calls come one at a time; `joined` comes before anything else about a peer; after `lost` with
-/// [`Fate::Keep`] comes `returned` or `ended`; after [`Fate::End`], [`Action::End`] or [`Return::Renew`] comes `ended`;
-/// after [`Entry::Kept`] and [`Entry::Wait`] comes `withdraw`. Whatever is written down at any of these is carried out,
-/// with [`Entry::Wait`] once the connection waits.
+/// [`Fate::Keep`] comes `returned`, `ended`, or `lost` once more, where the server's side gives the session up; after
+/// [`Fate::End`], [`Action::End`] or [`Return::Renew`] comes `ended`; after [`Entry::Kept`] and [`Entry::Wait`] comes
+/// `withdraw`. Whatever is written down at any of these is carried out, with [`Entry::Wait`] once the connection waits.
 pub trait Coordinator: Send {
     /// May a connection with this id come in?
     fn admit(&mut self, _peer: &str, _ticket: Ticket, _other: Incumbent, _moment: &mut Moment<'_>) -> Entry {

@@ -1,12 +1,21 @@
-//! The hub's part of the contract between the two, and the processes that receive what it carries.
+//! A hub, the connections of some processes, and what each of them makes of what reaches it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use acebase_ipc_server::{
     acebase::Role,
-    clock::{Millis, WallClock},
+    clock::{Clock, Millis, WallClock},
     coordination::{ClusterCoordinator, CoordinationConfig, message::MASTER},
-    hub::coordinator::{Action, Address, Coordinator, Decision, Entry, Fate, Incumbent, Loss, Moment, Return, Ticket, Verdict},
+    hub::{
+        Hub, PeerHandle, Settings,
+        coordinator::{Address, Coordinator, Decision, Loss, Verdict},
+        event::Event,
+        testing::{self, Answer, Caller, HandClock, Lobby, Notebook, Watch, Wire},
+    },
+    protocol::Text,
 };
 use bytes::Bytes;
 
@@ -16,14 +25,21 @@ use crate::{
     published::{Effect, Js, Process},
 };
 
-/// Times that the coordinator may want to be called in one moment: for each of its timers, for each peer, and once
-/// more.
+const DB: &str = "db";
+
+/// Bytes that may wait for a peer: more than is said in a run.
+const MAX_QUEUE: usize = 1 << 30;
+
+/// What is announced as the longest text of a frame. Nobody here heeds it.
+const MAX_PAYLOAD: usize = 16_384;
+
+/// Times that the hub may want to be called in one moment: for each of its timers, for each peer, and once more.
 const MAX_TICKS_AT_ONCE: usize = 100;
 
 /// Masters that may wait for the place of another one.
 const MAX_WAITING: usize = 16;
 
-/// Longer than anything that the coordinator waits for, in milliseconds.
+/// Longer than anything that the hub waits for, in milliseconds.
 const FOR_EVER_MS: Millis = 24 * 60 * 60 * 1_000;
 
 /// When the first peer comes, in milliseconds: what may have been asked under a former run of the hub is not known, so
@@ -36,47 +52,60 @@ const OWN_IDS: &str = "acebase-ipc-server";
 /// Who has said something: a peer, or the hub itself.
 type Speaker = Option<&'static str>;
 
-/// What has not reached a peer yet.
-#[derive(Debug, Default)]
-struct Mailbox {
-    is_connected: bool,
-    /// Only probes pass: the peer is being identified.
-    is_gated: bool,
-    kept: VecDeque<(Speaker, Bytes)>,
-    since_return: VecDeque<(Speaker, Bytes)>,
+/// One connection, as its process has it.
+struct Connection {
+    handle: PeerHandle,
+    wire: Wire,
 }
 
 /// A coordinator, and the processes that what it sends reaches.
 pub(super) struct Stage {
-    coordinator: ClusterCoordinator,
+    hub: Hub,
+    clock: Arc<HandClock>,
+    notebook: Arc<Notebook>,
+    watch: Watch<ClusterCoordinator>,
+    lobby: Lobby,
     config: CoordinationConfig,
-    now: Millis,
-    /// Those with a session.
-    peers: BTreeMap<&'static str, Mailbox>,
+    connections: BTreeMap<&'static str, Connection>,
+    /// What peers have said that is to reach others, and has not.
+    on_its_way: BTreeMap<&'static str, VecDeque<(&'static str, Bytes)>>,
     /// Processes go on when their connections are gone.
     processes: BTreeMap<&'static str, Process>,
     /// Who holds the present master's locks, as grants and releases have passed.
     holders: BTreeMap<u64, String>,
     /// What the master answers the hub, truly.
     answers: Vec<Bytes>,
-    /// Masters that wait to be let in, in the order of their tickets.
-    waiting: Vec<Ticket>,
-    tickets: u64,
+    /// Masters that wait to be let in, in the order in which they came.
+    waiting: Vec<Caller>,
+    calls: u64,
 }
 
 impl Stage {
-    pub(super) fn new(config: CoordinationConfig, clock: WallClock) -> Self {
-        let processes = IDS.iter().map(|id| (*id, Process::new(id))).collect();
+    pub(super) fn new(config: CoordinationConfig, wall_clock: WallClock) -> Self {
+        let (clock, notebook) = (Arc::new(HandClock::default()), Arc::new(Notebook::default()));
+        clock.set(BEGIN_MS);
+        let of_coordinator = config.clone();
+        let (watch, coordinators) = Watch::new(move || ClusterCoordinator::new(of_coordinator.clone(), wall_clock));
+        let settings = Settings {
+            max_queue: MAX_QUEUE,
+            max_payload: MAX_PAYLOAD,
+            download_large: false,
+            coordinators: Some(coordinators),
+        };
         Self {
-            coordinator: ClusterCoordinator::new(config.clone(), clock),
+            hub: Hub::new(settings, notebook.clone(), clock.clone(), Box::new(|| {})),
+            clock,
+            notebook,
+            watch,
+            lobby: Lobby::default(),
             config,
-            now: BEGIN_MS,
-            peers: BTreeMap::new(),
-            processes,
+            connections: BTreeMap::new(),
+            on_its_way: BTreeMap::new(),
+            processes: IDS.iter().map(|id| (*id, Process::new(id))).collect(),
             holders: BTreeMap::new(),
             answers: Vec::new(),
             waiting: Vec::new(),
-            tickets: 0,
+            calls: 0,
         }
     }
 
@@ -101,74 +130,47 @@ impl Stage {
     }
 
     fn connect(&mut self, id: &'static str) {
-        self.tickets += 1;
-        let (ticket, mut out) = (Ticket(self.tickets), Vec::new());
-        let other = match self.peers.get(id) {
-            Some(mailbox) if mailbox.is_connected && self.tickets.is_multiple_of(2) => Incumbent::Leaving,
-            Some(mailbox) if mailbox.is_connected => Incumbent::Connected,
-            _ => Incumbent::Absent,
-        };
-        match self.coordinator.admit(id, ticket, other, &mut Moment::new(self.now, &mut out)) {
-            Entry::Open => self.take_in(id),
-            Entry::Kept => self.enter(ticket),
-            Entry::Wait => self.waiting.push(ticket),
-            Entry::Refused(_) => {}
+        self.calls += 1;
+        self.other_side_has_ended(id, self.calls.is_multiple_of(2));
+        let (caller, answer) = self.lobby.ask_in(&self.hub, DB, id);
+        self.other_side_has_ended(id, false);
+        match answer {
+            Answer::Come => self.enter(id, caller),
+            Answer::Wait => self.waiting.push(caller),
+            Answer::Out(_) => {}
         }
-        self.carry_out(out);
+        self.hear();
     }
 
-    /// One that may come in as the master does so.
-    fn enter(&mut self, ticket: Ticket) {
-        self.take_in(MASTER);
-        self.withdraw(ticket);
-    }
-
-    fn withdraw(&mut self, ticket: Ticket) {
-        let mut out = Vec::new();
-        self.coordinator.withdraw(ticket, &mut Moment::new(self.now, &mut out));
-        self.carry_out(out);
-    }
-
-    fn take_in(&mut self, id: &'static str) {
-        let mut out = Vec::new();
-        let back = self.peers.contains_key(id).then(|| self.coordinator.returned(id, &mut Moment::new(self.now, &mut out)));
-        match back {
-            Some(Return::Resume) => self.resume(id, false),
-            Some(Return::Identify) => self.resume(id, true),
-            Some(Return::Renew) => {
-                self.carry_out(std::mem::take(&mut out));
-                self.peers.entry(id).or_default().kept.clear();
-                self.end(id);
-                self.join(id, &mut out);
-            }
-            None => self.join(id, &mut out),
+    /// Whether the hub can see that a connection is about to be told as lost.
+    fn other_side_has_ended(&self, id: &str, has_ended: bool) {
+        if let Some(connection) = self.connections.get(id) {
+            connection.wire.set_hung_up(has_ended);
         }
-        self.carry_out(out);
+    }
+
+    /// One that may come in does so.
+    fn enter(&mut self, id: &'static str, caller: Caller) {
+        let (handle, wire) = testing::connect(&self.hub, DB, id, MAX_PAYLOAD).expect("the hub is closed");
+        self.connections.insert(id, Connection { handle, wire });
+        self.lobby.leave(caller);
     }
 
     /// What becomes of a connection that waits. Nobody else is there, or about to be, as far as can be known.
-    fn decide(&mut self, ticket: Ticket, decision: Decision) {
-        let position = self.waiting.iter().position(|waiting| *waiting == ticket);
+    fn decide(&mut self, caller: Caller, decision: Decision) {
+        let position = self.waiting.iter().position(|waiting| *waiting == caller);
         let position = position.expect("who is told does not wait");
         match decision {
             Decision::StandBy(text) => check_posted(&text),
             Decision::LetIn => {
                 self.waiting.remove(position);
-                self.enter(ticket);
+                self.enter(MASTER, caller);
             }
             Decision::Refuse(_) => {
                 self.waiting.remove(position);
-                self.withdraw(ticket);
+                self.lobby.leave(caller);
             }
         }
-    }
-
-    fn join(&mut self, id: &'static str, out: &mut Vec<Action>) {
-        if id == MASTER {
-            self.new_master();
-        }
-        self.peers.insert(id, Mailbox { is_connected: true, ..Mailbox::default() });
-        self.coordinator.joined(id, &mut Moment::new(self.now, out));
     }
 
     fn new_master(&mut self) {
@@ -177,92 +179,85 @@ impl Stage {
         self.holders.clear();
     }
 
-    fn resume(&mut self, id: &'static str, is_gated: bool) {
-        let Some(mailbox) = self.peers.get_mut(id) else { return };
-        mailbox.is_connected = true;
-        // Behind a gate that was shut already, all of it is kept for whom it was meant.
-        let since_return = std::mem::take(&mut mailbox.since_return);
-        mailbox.kept.extend(since_return);
-        mailbox.is_gated = is_gated;
-        self.hand_over(id);
-    }
-
-    /// Gives a peer what was kept for it.
-    fn hand_over(&mut self, id: &'static str) {
-        while let Some(mailbox) = self.peers.get_mut(id).filter(|mailbox| mailbox.is_connected && !mailbox.is_gated) {
-            let Some((speaker, text)) = mailbox.kept.pop_front() else { break };
-            self.receive(id, speaker, &text);
-        }
-    }
-
-    fn identified(&mut self, id: &'static str, same: bool) {
-        if !same {
-            self.new_master();
-        }
-        let Some(mailbox) = self.peers.get_mut(id) else { return };
-        if !same {
-            mailbox.kept.clear();
-        }
-        let since_return = std::mem::take(&mut mailbox.since_return);
-        mailbox.kept.extend(since_return);
-        mailbox.is_gated = false;
-        self.hand_over(id);
-    }
-
     fn lose(&mut self, id: &'static str, loss: Loss) {
-        let Some(mailbox) = self.peers.get_mut(id).filter(|mailbox| mailbox.is_connected) else { return };
-        mailbox.is_connected = false;
-        let mut out = Vec::new();
-        match self.coordinator.lost(id, loss, &mut Moment::new(self.now, &mut out)) {
-            Fate::Keep => {}
-            Fate::End => self.end(id),
-        }
-        self.carry_out(out);
-    }
-
-    fn end(&mut self, id: &'static str) {
-        if let Some(mailbox) = self.peers.remove(id) {
-            let mut out = Vec::new();
-            let undelivered = mailbox.kept.into_iter().chain(mailbox.since_return).map(|(_, text)| text).collect();
-            self.coordinator.ended(id, undelivered, &mut Moment::new(self.now, &mut out));
-            self.carry_out(out);
+        if let Some(connection) = self.connections.remove(id) {
+            connection.handle.lost(loss);
+            self.hear();
         }
     }
 
     fn send(&mut self, from: &'static str, to: Address<'_>, text: &Bytes) {
-        if !self.peers.get(from).is_some_and(|mailbox| mailbox.is_connected) {
-            return;
+        let Some(handle) = self.connections.get(from).map(|connection| connection.handle.clone()) else { return };
+        let said = input::text(text);
+        self.process(from).has_sent(&said);
+        let to_whom = if let Address::Peer(id) = to { id } else { "all" };
+        handle.receive(std::iter::once(Text::from(format!("to:{to_whom};{said}"))));
+        let verdict = self.watch.look().take_verdict();
+        if verdict == Some(Verdict::Forward) {
+            let mut receivers = IDS.to_vec();
+            receivers.retain(|id| self.has_session(id));
+            match to {
+                Address::Peer(addressee) => receivers.retain(|id| *id == addressee),
+                Address::Others => receivers.retain(|id| *id != from),
+            }
+            receivers.into_iter().for_each(|id| self.is_to_reach(id, from, text));
         }
-        self.process(from).has_sent(&input::text(text));
-        let mut out = Vec::new();
-        let verdict = self.coordinator.received(from, to, text, &mut Moment::new(self.now, &mut out));
-        self.carry_out(out);
-        if verdict == Verdict::Forward {
-            let receivers: Vec<&'static str> = match to {
-                Address::Peer(id) => self.peers.keys().filter(|peer| **peer == id).copied().collect(),
-                Address::Others => self.peers.keys().filter(|peer| **peer != from).copied().collect(),
-            };
-            receivers.into_iter().for_each(|id| self.deliver(id, Some(from), text));
+        self.hear();
+    }
+
+    /// Somebody's text goes to a peer, now or when it is back.
+    fn is_to_reach(&mut self, id: &'static str, from: &'static str, text: &Bytes) {
+        if from == MASTER {
+            self.note_grant(id, text);
         }
+        if self.role(id) != Role::Plain {
+            self.check_truth(from, &input::text(text));
+        }
+        self.on_its_way.entry(id).or_default().push_back((from, text.clone()));
+    }
+
+    /// What has come of it: processes read, those who wait are told, a new master begins.
+    fn hear(&mut self) {
+        loop {
+            for event in self.notebook.take() {
+                if matches!(event, Event::Connect { id, .. } if *id == *MASTER) {
+                    self.new_master();
+                }
+            }
+            if let Some((caller, decision)) = self.lobby.next_decision() {
+                self.decide(caller, decision);
+            } else if let Some((id, text)) =
+                self.connections.iter().find_map(|(id, open)| Some((*id, open.wire.read()?)))
+            {
+                self.reaches(id, &text.into());
+            } else {
+                break;
+            }
+        }
+        self.connections.retain(|_, connection| connection.wire.closed().is_none());
+    }
+
+    /// A text reaches a connection: what somebody has said, or else a word of the hub's.
+    fn reaches(&mut self, id: &'static str, text: &Bytes) {
+        let on_its_way = self.on_its_way.entry(id).or_default();
+        let said = on_its_way.iter().position(|(_, said)| said == text).and_then(|said| on_its_way.remove(said));
+        let speaker = said.map(|(from, _)| from);
+        if speaker.is_none() && !is_notice_of_hub(text) {
+            check_posted(text);
+        }
+        self.receive(id, speaker, text);
+    }
+
+    fn has_session(&self, id: &str) -> bool {
+        self.hub.clients(DB).iter().any(|client| *client.id == *id)
+    }
+
+    fn role(&self, id: &str) -> Role {
+        self.watch.look().coordinator.role(id)
     }
 
     fn process(&mut self, id: &'static str) -> &mut Process {
         self.processes.entry(id).or_insert_with(|| Process::new(id))
-    }
-
-    fn deliver(&mut self, id: &'static str, speaker: Speaker, text: &Bytes) {
-        if speaker == Some(MASTER) {
-            self.note_grant(id, text);
-        }
-        if let Some(from) = speaker.filter(|_| self.coordinator.role(id) != Role::Plain) {
-            self.check_truth(from, &input::text(text));
-        }
-        match self.peers.get_mut(id) {
-            Some(mailbox) if mailbox.is_gated => mailbox.since_return.push_back((speaker, text.clone())),
-            Some(mailbox) if !mailbox.is_connected => mailbox.kept.push_back((speaker, text.clone())),
-            Some(_) => self.receive(id, speaker, text),
-            None => {}
-        }
     }
 
     fn note_grant(&mut self, worker: &str, text: &[u8]) {
@@ -277,7 +272,7 @@ impl Stage {
     /// A text reaches a process, which lives on.
     fn receive(&mut self, id: &'static str, speaker: Speaker, text: &Bytes) {
         let text = input::text(text);
-        if self.coordinator.role(id) == Role::Plain {
+        if self.role(id) == Role::Plain {
             return;
         }
         match self.process(id).receive(&text) {
@@ -309,7 +304,7 @@ impl Stage {
         let part = |name: &str| message.member(name).and_then(Js::text).unwrap_or_default();
         let named = part("from");
         match &*part("type") {
-            "bye" => assert!(named == from || !self.peers.contains_key(&*named), "{from} says bye for {named}"),
+            "bye" => assert!(named == from || !self.has_session(&named), "{from} says bye for {named}"),
             "hello" | "subscribe" | "unsubscribe" | "event" | "notification" | "lock-request" | "unlock-request"
             | "move-lock-request" | "request" | "lock-result" | "unlock-result" | "result" => {
                 assert_eq!(named, from, "in another's name: {text}");
@@ -352,66 +347,24 @@ impl Stage {
     }
 
     fn pass(&mut self, millis: Millis) {
-        let end = self.now + millis;
-        let mut ticks = 0;
-        while let Some(deadline) = self.coordinator.deadline().filter(|deadline| *deadline <= end) {
-            ticks = if deadline > self.now { 0 } else { ticks + 1 };
-            assert!(ticks < MAX_TICKS_AT_ONCE, "time stands still: {:?}", self.coordinator);
-            self.now = self.now.max(deadline);
-            let mut out = Vec::new();
-            self.coordinator.tick(&mut Moment::new(self.now, &mut out));
-            self.carry_out(out);
+        let end = self.clock.now() + millis;
+        let (mut ticks, mut ticked_at) = (0, None);
+        while self.clock.moves_to_tick(&self.hub, end) {
+            ticks = if ticked_at == Some(self.clock.now()) { ticks + 1 } else { 0 };
+            ticked_at = Some(self.clock.now());
+            assert!(ticks < MAX_TICKS_AT_ONCE, "time stands still: {:?}", self.watch.look());
+            self.hub.tick();
+            self.hear();
         }
-        self.now = end;
-    }
-
-    fn carry_out(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            match action {
-                Action::Post { to, text } => {
-                    check_posted(&text);
-                    if let Some(id) = self.own(&to) {
-                        self.deliver(id, None, &text);
-                    }
-                }
-                Action::Probe { to, text } => {
-                    check_posted(&text);
-                    if let Some(id) = self.own(&to) {
-                        self.receive(id, None, &text);
-                    }
-                }
-                Action::End { peer } => {
-                    let id = self.own(&peer).expect("who is ended is not there");
-                    let is_connected = self.peers.get(id).is_some_and(|mailbox| mailbox.is_connected);
-                    assert!(!is_connected, "{peer} is connected, and its kept session is over");
-                    self.end(id);
-                }
-                Action::Identified { peer, same } => {
-                    if let Some(id) = self.own(&peer) {
-                        self.identified(id, same);
-                    }
-                }
-                Action::Dismiss { peer } => {
-                    let id = self.own(&peer).expect("who is dismissed is not there");
-                    self.lose(id, Loss::Closed);
-                }
-                Action::Decide { ticket, decision } => self.decide(ticket, decision),
-                Action::Retain { .. } | Action::Note(_) => {}
-            }
-        }
-    }
-
-    fn own(&self, id: &str) -> Option<&'static str> {
-        self.peers.get_key_value(id).map(|(id, _)| *id)
     }
 
     pub(super) fn check(&self) {
-        let status = self.coordinator.status();
+        let status = self.hub.status(DB).unwrap_or_default();
         let requests = status.held_requests + status.delivered_requests;
         let (most, most_bytes) = (self.config.max_requests, self.config.max_request_bytes);
         assert!(requests <= 2 * most && status.request_bytes <= 2 * most_bytes, "out of bounds: {status:?}");
-        assert!(self.coordinator.locks().len() <= 2 * most, "too many locks: {status:?}");
-        assert!(status.kept_sessions <= self.peers.len());
+        assert!(self.hub.locks(DB).len() <= 2 * most, "too many locks: {status:?}");
+        assert!(status.kept_sessions <= self.hub.clients(DB).len());
         assert!(self.waiting.len() <= MAX_WAITING, "{} wait for the master's place", self.waiting.len());
     }
 
@@ -426,10 +379,16 @@ impl Stage {
         self.lose(MASTER, Loss::Fin);
         self.pass(FOR_EVER_MS);
         for id in IDS {
-            assert!(!self.peers.contains_key(id), "{id} is kept for ever");
+            assert!(!self.has_session(id), "{id} is kept for ever");
         }
-        assert!(self.coordinator.is_idle(), "something is left: {:?}", self.coordinator);
+        assert!(self.watch.look().is_idle(), "something is left: {:?}", self.watch.look().coordinator);
+        assert!(self.hub.snapshot().is_empty(), "the database is still there");
     }
+}
+
+/// A word of the protocol's own, which the hub says beside the coordinator.
+fn is_notice_of_hub(text: &[u8]) -> bool {
+    [b"welcome:".as_slice(), b"connect:", b"disconnect:"].iter().any(|word| text.starts_with(word))
 }
 
 fn check_posted(text: &[u8]) {

@@ -1,7 +1,6 @@
 //! The hub with peers that join, speak, read slowly, vanish and return: everybody gets what is for them.
 
 mod peer;
-pub mod wire;
 mod world;
 
 use crate::input::Input;

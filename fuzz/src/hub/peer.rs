@@ -1,13 +1,11 @@
 //! One session of a peer: what it should get, and what it has got.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use acebase_ipc_server::{
-    hub::{Hub, PeerHandle},
+    hub::{Hub, PeerHandle, testing::Wire},
     protocol::close::CloseReason,
 };
-
-use super::wire::Wire;
 
 /// What begins a text of a peer's own; nothing that the hub says begins so.
 pub const MARK: char = '#';
@@ -16,7 +14,7 @@ pub const MARK: char = '#';
 pub struct Peer {
     pub id: &'static str,
     pub handle: PeerHandle,
-    pub wire: Arc<Wire>,
+    pub wire: Wire,
     pub is_connected: bool,
     /// Its connection has broken once, so that what was sent may have to be sent again.
     pub has_returned: bool,
@@ -31,7 +29,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn new(id: &'static str, handle: PeerHandle, wire: Arc<Wire>) -> Self {
+    pub fn new(id: &'static str, handle: PeerHandle, wire: Wire) -> Self {
         Self {
             id,
             handle,
@@ -63,7 +61,7 @@ impl Peer {
     }
 
     /// Its session goes on with another connection.
-    pub fn returns(&mut self, handle: PeerHandle, wire: Arc<Wire>) {
+    pub fn returns(&mut self, handle: PeerHandle, wire: Wire) {
         self.wire.release();
         (self.handle, self.wire, self.is_connected, self.has_returned) = (handle, wire, true, true);
     }
@@ -85,14 +83,14 @@ impl Peer {
     }
 
     fn read_all(&mut self, hub: &Hub, db: &str) {
-        self.wire.read(u64::MAX);
+        self.wire.make_room(u64::MAX);
         self.wire.cut(u64::MAX);
         self.read(hub, db);
     }
 
     /// Reads what has arrived by its connection, which is over.
     fn read(&mut self, hub: &Hub, db: &str) {
-        let mut texts = self.wire.arrived().into_iter();
+        let mut texts = self.wire.texts_arrived().into_iter();
         if let Some(first) = texts.next() {
             assert!(first.starts_with("welcome:"), "{first} comes first");
         }
@@ -113,11 +111,5 @@ impl Peer {
         } else if text.starts_with(MARK) {
             self.got.push(text);
         }
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        self.wire.release();
     }
 }

@@ -6,18 +6,15 @@ use acebase_ipc_server::{
     clock::{SystemClock, unix_millis},
     coordination::{ClusterCoordinator, CoordinationConfig},
     hub::{
-        CoordinatorFactory, Hub, PeerHandle, Settings,
-        coordinator::{Coordinator, Loss},
+        Hub, PeerHandle, Settings,
+        coordinator::Loss,
         event::Deaf,
-        transport::Transport,
+        testing::{self, Watch},
     },
     protocol::{Text, close::CloseReason},
 };
 
-use super::{
-    peer::{MARK, Peer},
-    wire::Wire,
-};
+use super::peer::{MARK, Peer};
 use crate::input::Input;
 
 const DB: &str = "db";
@@ -67,12 +64,12 @@ impl World {
         let max_queue = input.pick(&[1 << 20, 1_000, 10_000]);
         let config = CoordinationConfig { introductions: input.flag(), ..Default::default() };
         let fetches = input.flag();
-        let make = move || Box::new(ClusterCoordinator::new(config.clone(), |_| unix_millis())) as Box<dyn Coordinator>;
+        let (_, coordinators) = Watch::new(move || ClusterCoordinator::new(config.clone(), |_| unix_millis()));
         let settings = Settings {
             max_queue,
             max_payload: MAX_PAYLOAD,
             download_large: fetches,
-            coordinators: coordinates.then(|| Box::new(make) as CoordinatorFactory),
+            coordinators: coordinates.then_some(coordinators),
         };
         Self {
             hub: Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {})),
@@ -99,9 +96,9 @@ impl World {
         match what % EVENTS {
             0 => self.connect(id, distance(input)),
             1 => self.lose(id, input.pick(&LOSSES), distance(input)),
-            2 => self.with(id, |peer| peer.wire.stall()),
-            3 => self.with(id, |peer| peer.wire.read(distance(input))),
-            4 => self.with(id, |peer| peer.wire.acknowledge(distance(input))),
+            2 => self.with(id, |peer| peer.wire.set_room(0)),
+            3 => self.with(id, |peer| peer.wire.make_room(distance(input))),
+            4 => self.with(id, |peer| peer.wire.arrive(distance(input))),
             5 => self.post(id, input),
             6 => self.kick(id),
             7 => self.owner_sends(id, input),
@@ -137,13 +134,12 @@ impl World {
         if let (Some(old), true) = (old, goes_on) {
             self.cut(old, arrived);
         }
-        let mut made = None;
-        let taken = self.hub.connect(DB, id, MAX_PAYLOAD, |link, outbox| {
-            let wire = Wire::new(link, outbox);
-            made = Some(wire.clone());
-            wire
+        let taken = testing::connect_by(&self.hub, DB, id, MAX_PAYLOAD, |wire| {
+            wire.set_arrived(0);
+            // The world says when the moment has passed.
+            wire.be_patient();
         });
-        let (Ok(handle), Some(wire)) = (taken, made) else { panic!("{id} is not let in") };
+        let (handle, wire) = taken.expect("it is not let in");
         match old {
             Some(old) if goes_on => self.peers[old].returns(handle, wire),
             Some(old) => {

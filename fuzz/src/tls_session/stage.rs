@@ -16,7 +16,11 @@ use std::{
 
 use acebase_ipc_server::{
     clock::SystemClock,
-    hub::{Hub, PeerHandle, Settings, event::Deaf, transport::Transport},
+    hub::{
+        Hub, PeerHandle, Settings,
+        event::Deaf,
+        testing::{self, Wire},
+    },
     session::{Connection, Limits, Session},
     tls::{IdentitySource, TlsOptions, load},
     unfinished::Unfinished,
@@ -24,10 +28,7 @@ use acebase_ipc_server::{
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, SupportedProtocolVersion, crypto::ring};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{
-    certificates::{AnyName, carry},
-    hub::wire::Wire,
-};
+use crate::certificates::{AnyName, carry};
 
 pub const LISTENER: &str = "listener";
 const SPEAKER: &str = "speaker";
@@ -81,7 +82,7 @@ pub struct Stage {
     client: Option<TcpStream>,
     /// The server's side of the socket, to see what it has not read.
     server: TcpStream,
-    ear: Arc<Wire>,
+    ear: Wire,
     _listener: PeerHandle,
 }
 
@@ -111,12 +112,7 @@ impl Stage {
         let runtime = Builder::new_current_thread().enable_all().build().expect("there is no runtime");
         let (client, server) = connect();
         let hub = Hub::new(settings(&limits), Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}));
-        let mut ear = None;
-        let listener = hub
-            .connect(DB, LISTENER, limits.max_payload, |link, outbox| {
-                ear.insert(Wire::new(link, outbox)).clone() as Arc<dyn Transport>
-            })
-            .expect("the hub is closed");
+        let (listener, ear) = testing::connect(&hub, DB, LISTENER, limits.max_payload).expect("the hub is closed");
         let session = {
             let _entered = runtime.enter();
             let socket = server.try_clone().expect("there are no sockets left");
@@ -132,7 +128,7 @@ impl Stage {
             woken: Arc::new(Woken(AtomicBool::new(true))),
             client: Some(client),
             server,
-            ear: ear.expect("the hub has made no transport"),
+            ear,
             _listener: listener,
         };
         stage.come_to_rest();
@@ -173,9 +169,8 @@ impl Stage {
     }
 
     fn arrived(&self) -> Vec<String> {
-        self.ear.read(u64::MAX);
-        self.ear.cut(u64::MAX);
-        self.ear.arrived().split_off(1)
+        self.ear.flush();
+        self.ear.texts_arrived().split_off(1)
     }
 
     /// Gives the kernel time.
@@ -221,7 +216,6 @@ impl Drop for Stage {
         let _entered = self.runtime.enter();
         self.session = None;
         self.hub.close();
-        self.ear.release();
     }
 }
 

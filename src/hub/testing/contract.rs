@@ -54,7 +54,8 @@ impl Contract {
 
     pub(super) fn lost(&mut self, peer: &str, fate: Fate) {
         let session = self.session(peer, "is lost");
-        assert!(!session.is_away, "{peer} is lost, and is away");
+        // One that is away may be given up all the same: it is kicked, or too much waits for it.
+        assert!(!session.is_away || fate == Fate::End, "{peer} is lost, and is away");
         if fate == Fate::Keep {
             assert!(session.is_retained, "the session of {peer} is kept, and its mail is not");
             session.is_away = true;
