@@ -71,6 +71,20 @@ fn an_answer_that_was_on_its_way_is_not_lost_with_a_session_that_is_not_kept() {
     }
 }
 
+#[test]
+fn an_answer_for_a_worker_whose_session_ends_in_the_same_moment_waits_for_it() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    ask_unlock(&mut rig, ANN, "r1", 7);
+    // The master's session ends first, and the hub answers on its behalf.
+    rig.lose(MASTER, Loss::Fin);
+    rig.lose(ANN, Loss::Fin);
+    rig.advance(5_000);
+    assert!(!rig.has_session(MASTER) && !rig.has_session(ANN));
+    rig.connect(ANN).unwrap();
+    let ids: Vec<_> = rig.read_all(ANN).iter().filter_map(|text| field(text, "id")).collect();
+    assert_eq!(ids, ["r1"]);
+}
+
 /// Ann holds the write lock 1, and has asked for another; then her process ends.
 fn with_orphans(loss: Loss) -> Rig {
     let mut rig = rig_with(&[MASTER, ANN, BOB]);

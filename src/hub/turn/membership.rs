@@ -100,11 +100,17 @@ impl Turn<'_> {
         if let Some(transport) = transport {
             transport.close(CloseReason::Farewell);
         }
-        self.lose(&id, Loss::Closed);
+        self.tell_loss(&id, Loss::Closed);
     }
 
     /// A peer's connection is gone: its session is kept or ends.
     pub(in crate::hub) fn lose(&mut self, id: &Arc<str>, loss: Loss) {
+        self.tell_loss(id, loss);
+        self.carry_out();
+    }
+
+    /// As [`Turn::lose`], but for what the coordinator wants done about it.
+    fn tell_loss(&mut self, id: &Arc<str>, loss: Loss) {
         let fate = self.coordinate(|coordinator, moment| coordinator.lost(id, loss, moment)).unwrap_or(Fate::End);
         match fate {
             Fate::End => {
@@ -118,7 +124,6 @@ impl Turn<'_> {
                 }
             }
         }
-        self.carry_out();
     }
 
     /// What a peer has not got by a connection that is gone, or is cut off, may be owed to it on its next one.

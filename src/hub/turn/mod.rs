@@ -114,9 +114,11 @@ impl<'a> Turn<'a> {
         Some(answer)
     }
 
-    /// Does what the coordinator wants done, in order, also what it wants because of that.
+    /// Does what the coordinator wants done, in order, and what it wants because of that before what comes next: it
+    /// takes for done what it has been told of, and for still to come what it has not.
     pub(super) fn carry_out(&mut self) {
         while let Some(action) = self.actions.pop_front() {
+            let to_come = self.actions.len();
             match action {
                 Action::Post { to, text } => {
                     self.trace_own(&to, &text);
@@ -137,6 +139,7 @@ impl<'a> Turn<'a> {
                 Action::Decide { ticket, decision } => self.state.door.decide(ticket, decision),
                 Action::Note(note) => self.office.tell(Event::Note { db: self.name.clone(), note }),
             }
+            self.actions.rotate_left(to_come);
         }
     }
 
