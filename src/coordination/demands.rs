@@ -15,7 +15,7 @@ struct RequestsOfWorker {
     usage: Usage,
 }
 
-/// See the module's description.
+/// The unanswered requests of all workers.
 #[derive(Debug, Default)]
 pub(super) struct Demands {
     by_worker: HashMap<Arc<str>, RequestsOfWorker>,

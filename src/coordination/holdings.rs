@@ -13,7 +13,7 @@ struct LocksOfWorker {
     usage: Usage,
 }
 
-/// See the module's description.
+/// The locks of all workers.
 #[derive(Debug, Default)]
 pub(super) struct Holdings {
     by_worker: HashMap<String, LocksOfWorker>,

@@ -7,6 +7,7 @@ mod locks;
 mod masters;
 mod newcomers;
 mod requests;
+#[cfg(unix)]
 mod scale;
 mod sessions;
 mod turns;

@@ -10,7 +10,7 @@ use crate::{
 /// The time of day when such a clock is at 0, in milliseconds since the Unix epoch.
 pub const EPOCH_MS: u64 = 1_700_000_000_000;
 
-/// See the module's description.
+/// A clock that shows what a test has set.
 #[derive(Debug, Default)]
 pub struct HandClock(AtomicU64);
 

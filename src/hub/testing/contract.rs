@@ -15,7 +15,7 @@ struct Session {
     is_asked: bool,
 }
 
-/// See the module's description.
+/// What the two have done so far that says what they may do next.
 #[derive(Debug, Default)]
 pub(super) struct Contract {
     sessions: BTreeMap<String, Session>,

@@ -22,7 +22,7 @@ pub enum Answer {
     Out(Refused),
 }
 
-/// See the module's description.
+/// Where those wait who have asked to come in.
 pub struct Lobby {
     places: BTreeMap<Caller, Place>,
     callers: u64,

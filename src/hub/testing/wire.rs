@@ -19,7 +19,7 @@ use crate::{
 /// No bound: a socket that takes everything, all of which has arrived.
 const ALL: u64 = u64::MAX;
 
-/// The test's end of a connection. See the module's description.
+/// The test's end of a connection.
 pub struct Wire {
     carrier: Arc<Carrier>,
     /// The hub lets go of the outbox of a session that is over; what is left of it may still be read.
