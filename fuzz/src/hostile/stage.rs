@@ -262,7 +262,8 @@ impl Stage {
 
     fn note_grant(&mut self, worker: &str, text: &[u8]) {
         let Some(message) = Js::parse(&input::text(text)) else { return };
-        let is_grant = message.member("type").is_some_and(|kind| kind.is("lock-result"));
+        let is_grant = message.member("type").is_some_and(|kind| kind.is("lock-result"))
+            && message.member("ok") == Some(&Js::Flag(true));
         let lock = message.member("data").and_then(|data| data.member("id"));
         if let (true, Some(Js::Number(lock))) = (is_grant, lock) {
             self.holders.insert(*lock as u64, worker.to_owned());

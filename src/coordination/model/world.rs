@@ -72,6 +72,8 @@ pub struct World {
     pub(super) poisons: u32,
     /// A master has lost its connection, or its place, by something else than poison.
     pub(super) is_disturbed: bool,
+    /// The hub has forgotten what it knew, for all were gone, and a master that was there may still answer something.
+    pub(super) is_outlived: bool,
 }
 
 impl World {
@@ -91,6 +93,7 @@ impl World {
             victims: BTreeMap::new(),
             poisons: 0,
             is_disturbed: false,
+            is_outlived: false,
         }
     }
 
@@ -444,6 +447,7 @@ impl World {
         while self.rig.now() < end {
             let step = (end - self.rig.now()).min(MASTER_IS_SILENT_MS);
             self.rig.advance(step);
+            self.is_outlived |= self.rig.is_forgotten() && !self.masters.is_empty();
             self.give_up_workers();
             self.masters.iter_mut().for_each(|master| master.time_passes(self.rig.now()));
             let connected = self.on_air;
