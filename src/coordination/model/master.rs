@@ -52,6 +52,8 @@ pub(super) struct Master {
     pub(super) said_bye: bool,
     /// How many of the marks that it was given as this master it has read.
     pub(super) marks_read: u32,
+    /// How many of the marks that came with the question who it is it has read.
+    pub(super) fresh_marks_read: u32,
     pub(super) peers: BTreeSet<String>,
     /// What it has written and has not reached the hub.
     wire: VecDeque<(Option<String>, String)>,
@@ -133,7 +135,9 @@ impl Master {
                 if message.get("to").is_none() {
                     let hello = format!(r#"{{"type":"hello","from":"[master]","to":"{from}"}}"#);
                     self.wire.push_back((Some(from.clone()), hello));
-                } else if !rig.master_is_asked() {
+                } else if rig.master_is_asked() {
+                    self.fresh_marks_read += 1;
+                } else {
                     self.marks_read += 1;
                 }
                 self.peers.insert(from);

@@ -334,6 +334,7 @@ impl World {
             self.masters.len() - 1
         });
         self.on_air = Some(master);
+        self.masters[master].fresh_marks_read = 0;
         if identity == self.rig.master_identity {
             self.questions += 1;
         } else {
@@ -430,7 +431,8 @@ impl World {
         self.questions = 0;
         if !taken_for_same {
             master.begins(self.rig.master_identity, self.rig.now());
-            master.marks_read = QUESTIONS_BORNE;
+            // It may not have read the question, and never answered.
+            master.marks_read = master.fresh_marks_read;
         }
         Ok(())
     }
