@@ -277,8 +277,8 @@ export interface AceBaseIPCRefusal {
   /** The database that was asked for; of a long name the first 64 characters, and `…`. */
   readonly dbname: string;
   /**
-   * Why, in one word; `message`: what it has sent with POST is too large, or cannot be read; `master`: another master of
-   * its database is connected; `own-id`: its id is one of the server's own.
+   * Why, in one word; `message`: what it has sent with POST is too large, or cannot be read; `master`: another master
+   * of its database is connected; `own-id`: its id is one of the server's own.
    */
   reason: string;
   /** The HTTP status that it got. */

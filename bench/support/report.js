@@ -114,4 +114,4 @@ function writeReport(file, found) {
   fs.writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
-module.exports = { isDisturbed, median, number, summarise, table, textTable, writeReport };
+module.exports = { isDisturbed, machineFacts, median, number, summarise, table, textTable, writeReport };

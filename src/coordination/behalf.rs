@@ -1,10 +1,10 @@
 //! What the hub says on others' behalf, where those cannot or must not say it: to workers for the master, and to the
 //! master for workers.
 //!
-//! A worker waits for one answer to each of its requests, and only the master gives it. Where there is none, or it would
-//! give one that the worker does not survive, the hub answers in its name, in the way that the worker's client can bear
-//! (`message`). What the worker takes for gone because of that, the master must let go, too: the hub requests it in its
-//! own name.
+//! A worker waits for one answer to each of its requests, and only the master gives it. Where there is none, or it
+//! would give one that the worker does not survive, the hub answers in its name, in the way that the worker's client
+//! can bear (`message`). What the worker takes for gone because of that, the master must let go, too: the hub requests
+//! it in its own name.
 
 use std::fmt::Display;
 
@@ -128,8 +128,8 @@ impl ClusterCoordinator {
         moment.note(NoteKind::RequestFailed, &worker, why.to_string());
     }
 
-    /// What a worker requests about a lock of a former master needs no master: the lock lives in this hub's table only. Nor
-    /// may it reach the present one, for which the number means another lock.
+    /// What a worker requests about a lock of a former master needs no master: the lock lives in this hub's table only.
+    /// Nor may it reach the present one, for which the number means another lock.
     pub(super) fn answer_for_former_master(&mut self, worker: &str, id: &str, ask: &Ask, now: Millis) -> Option<Bytes> {
         let (Ask::Unlock { lock } | Ask::Move { lock }) = ask else { return None };
         let Some(key) = self.meant_as_fenced(worker, *lock, now) else {

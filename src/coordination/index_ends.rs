@@ -1,8 +1,8 @@
 //! Indexes that are gone: who deletes one tells all others, and a published client that has no such index would end.
 //!
 //! Every process reads all indexes when it opens the database, and is told of new ones; so whether there is one, the
-//! master can say: it is challenged to update the index for a change that is none, which only fails with "not found" where
-//! it has no such index. The news is kept until it has answered. What the master itself tells needs no challenge.
+//! master can say: it is challenged to update the index for a change that is none, which only fails with "not found"
+//! where it has no such index. The news is kept until it has answered. What the master itself tells needs no challenge.
 //!
 //! Each process hears it once: not who has told it, and not again before the master has told of a new index by that
 //! name.

@@ -14,9 +14,9 @@
 //! that a mark has disconnected, and requested to release a lock that does not exist. A published client that knows the
 //! mark says `bye` on its behalf, before it answers that there is no such lock. One that does not know it only answers.
 //!
-//! A mark is used up by a challenge, and an answer can be lost with the connection; so a master has two, and gets two fresh
-//! ones with each challenge. Marks are never used twice: of two masters that take the id from each other, each knows
-//! only its own.
+//! A mark is used up by a challenge, and an answer can be lost with the connection; so a master has two, and gets two
+//! fresh ones with each challenge. Marks are never used twice: of two masters that take the id from each other, each
+//! knows only its own.
 
 use std::collections::{BTreeSet, VecDeque};
 

@@ -2,8 +2,8 @@
 //!
 //! A master still has such requests, and answers them through this run, which has never seen them. To whoever does not
 //! wait, an answer is the end. So there are two bounds: a client whose hub is gone connects again within ten seconds,
-//! or ends itself, so who comes later than soon after the start has requested nothing that is not known here. And the ids
-//! of requests begin with the time at which a client made them, so one that is not older than the first that it has
+//! or ends itself, so who comes later than soon after the start has requested nothing that is not known here. And the
+//! ids of requests begin with the time at which a client made them, so one that is not older than the first that it has
 //! sent through this run is known here, too.
 
 use std::collections::BTreeMap;

@@ -2,8 +2,9 @@
 //!
 //! The hub routes texts without reading them. A [`Coordinator`] may read them, keep some back, answer some itself and
 //! decide how long a lost connection's session is kept. It is asked at every step of a peer's life, never does I/O and
-//! never waits. With each question it gets the [`Moment`]: what time it is, and where it writes down what it wants done,
-//! as [`Action`]s, which the hub carries out in order, at once. This module knows nothing of AceBase: `crate::coordination` implements it.
+//! never waits. With each question it gets the [`Moment`]: what time it is, and where it writes down what it wants
+//! done, as [`Action`]s, which the hub carries out in order, at once. This module knows nothing of AceBase:
+//! `crate::coordination` implements it.
 
 use bytes::Bytes;
 

@@ -49,7 +49,8 @@ pub fn hold_request() -> Bytes {
         .end()
 }
 
-/// The hub challenges a master to say whether it has an index: it is told of a change that is none. The answer comes to [`HUB`].
+/// The hub challenges a master to say whether it has an index: it is told of a change that is none. The answer comes to
+/// [`HUB`].
 pub fn index_challenge(id: impl Display, file_name: &str) -> Bytes {
     let data = format!(
         r#"{{"type":"index.update","fileName":{},"path":"","oldValue":null,"newValue":null}}"#,
