@@ -7,6 +7,7 @@
 //! `crate::coordination` implements it.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     acebase::{Lock, Note, NoteKind, Objection, Role, Status},
@@ -33,7 +34,7 @@ pub enum Verdict {
 }
 
 /// Why a peer's connection is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Loss {
     /// The peer sent a WebSocket close frame.
     Closed,
@@ -263,4 +264,17 @@ pub trait Coordinator: Send {
 
     /// Nothing is outstanding: the database may be forgotten once its last peer has left.
     fn is_idle(&self) -> bool;
+
+    /// All that it knows, for a coordinator in another process that goes on in its place. It is not asked any more.
+    fn freeze(&self) -> Bytes {
+        Bytes::new()
+    }
+
+    /// Knows from now on what another has known; nobody has joined yet.
+    ///
+    /// # Errors
+    /// Why that cannot be used: it is of another version, say.
+    fn thaw(&mut self, _frozen: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
 }

@@ -46,6 +46,16 @@ pub struct PeerHandle {
 }
 
 impl PeerHandle {
+    /// The database's name.
+    pub fn db(&self) -> &str {
+        &self.database.name
+    }
+
+    /// The peer's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Routes messages that the peer sent, in order, in one turn, or several where they are much work.
     pub fn receive(&self, messages: impl Iterator<Item = Text>) {
         let mut messages = messages.peekable();
@@ -82,7 +92,26 @@ impl PeerHandle {
 impl Database {
     pub(super) fn new(name: Arc<str>, office: Arc<Office>) -> Self {
         let state = State::new(office.settings.coordinators.as_ref().map(|make| make()));
+        Self::with_state(name, office, state)
+    }
+
+    /// A database that is in the middle of something.
+    pub(super) fn with_state(name: Arc<str>, office: Arc<Office>, state: State) -> Self {
         Self { name, office, state: Mutex::new(state), deadline: AtomicU64::new(NEVER) }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All that there is. The database is as empty as a new one afterwards.
+    pub(super) fn take_state(&self) -> State {
+        std::mem::replace(&mut *self.state.lock(), State::new(None))
+    }
+
+    /// A connection's hold on the session of a peer that is there.
+    pub(super) fn handle(self: &Arc<Self>, id: Arc<str>, link: LinkId) -> PeerHandle {
+        PeerHandle { id, link: Some(link), database: self.clone(), _posting: None }
     }
 
     /// May a connection come in? The returned mail must be rung once no lock is held.
@@ -117,7 +146,7 @@ impl Database {
                 None => turn.join(&id, link, welcome, make),
             }
         });
-        (PeerHandle { id, link: Some(link), database: self.clone(), _posting: None }, mail)
+        (self.handle(id, link), mail)
     }
 
     pub(super) fn peer(self: &Arc<Self>, id: &str) -> Option<PeerHandle> {
@@ -190,6 +219,19 @@ impl Database {
         }
     }
 
+    pub(super) fn park(&self) {
+        for peer in self.state.lock().peers.values() {
+            if let Some(transport) = peer.outbox.transport() {
+                transport.park();
+            }
+        }
+    }
+
+    /// Connections that wait at the door are told that the server stops.
+    pub(super) fn close_door(&self) {
+        self.state.lock().door.close();
+    }
+
     /// No peer, and nothing outstanding.
     pub(super) fn is_forgettable(&self) -> bool {
         let state = self.state.lock();
@@ -215,7 +257,7 @@ impl Database {
     }
 
     /// One turn: what `work` does happens in one go; then the transports that got mail are told.
-    fn turn(&self, work: impl FnOnce(&mut Turn<'_>)) {
+    pub(super) fn turn(&self, work: impl FnOnce(&mut Turn<'_>)) {
         self.turn_quietly(work).ring();
     }
 

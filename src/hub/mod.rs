@@ -10,6 +10,7 @@ pub mod coordinator;
 mod database;
 mod door;
 pub mod event;
+mod freeze;
 mod interest;
 mod office;
 mod outbox;
@@ -35,6 +36,7 @@ use parking_lot::Mutex;
 pub use admission::{Admission, Place, Refused};
 pub use database::PeerHandle;
 pub use door::Tell;
+pub use freeze::{FrozenHub, ThawError};
 pub use office::{CoordinatorFactory, Settings};
 pub use outbox::{Drain, Outbox, Pushed, Traffic};
 pub use peers::Totals;
@@ -192,6 +194,20 @@ impl Hub {
     pub fn trim(&self) {
         for database in self.all() {
             database.trim();
+        }
+    }
+
+    /// Turns all away that wait to come in: the server stops.
+    pub fn close_doors(&self) {
+        for database in self.all() {
+            database.close_door();
+        }
+    }
+
+    /// Asks all connections that can go on in another process to stop reading: see [`Transport::park`].
+    pub fn park(&self) {
+        for database in self.all() {
+            database.park();
         }
     }
 

@@ -13,9 +13,10 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    stream::FrameStream,
+    stream::{FrameStream, FrozenStream, joined},
     transport::{LinkId, Transport},
 };
 use crate::protocol::frame;
@@ -49,7 +50,7 @@ pub enum Drain {
 }
 
 /// Messages and their bytes, counted from the beginning of a session.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Text messages.
     pub messages: u64,
@@ -94,7 +95,59 @@ struct Gate {
     bytes: usize,
 }
 
+/// An outbox as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrozenOutbox {
+    stream: FrozenStream,
+    has_overflowed: bool,
+    gate: Option<FrozenGate>,
+    traffic: Traffic,
+}
+
+/// What is behind a shut gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct FrozenGate {
+    kept: Bytes,
+    since: Bytes,
+}
+
 impl Outbox {
+    /// Takes everything out, and lets go of the transport: nothing may be put in or sent any more.
+    pub(super) fn freeze(&self) -> FrozenOutbox {
+        let mut state = std::mem::take(&mut *self.state.lock());
+        let gate = state.gate.map(|gate| FrozenGate { kept: joined(gate.kept), since: joined(gate.since) });
+        let stream = state.stream.freeze();
+        FrozenOutbox { stream, has_overflowed: state.has_overflowed, gate, traffic: state.traffic }
+    }
+
+    /// An outbox that goes on where another has stopped; without a transport, until it is [`Outbox::reattach`]ed.
+    /// `None`: there never was such an outbox.
+    pub(super) fn thaw(frozen: FrozenOutbox, limit: usize) -> Option<Self> {
+        let FrozenOutbox { stream, has_overflowed, gate, traffic } = frozen;
+        let stream = FrameStream::thaw(stream)?;
+        let gate = gate.map(|FrozenGate { kept, since }| Gate {
+            bytes: kept.len() + since.len(),
+            kept: vec![kept],
+            since: vec![since],
+        });
+        let state = State { stream, has_overflowed, gate, traffic, ..State::default() };
+        Some(Self { limit, state: Mutex::new(state) })
+    }
+
+    /// Gives the outbox to the connection that it belonged to when it was frozen: its stream goes on.
+    pub(super) fn reattach(&self, link: LinkId, transport: Arc<dyn Transport>) {
+        let mut state = self.state.lock();
+        state.ask_acknowledged_at = state.stream.sent() + ASK_ACKNOWLEDGED_EVERY;
+        state.transport = Some((link, transport));
+    }
+
+    /// The connection that it belonged to when it was frozen has not come along: what was sent counts as delivered.
+    pub(super) fn abandon(&self) {
+        let mut state = self.state.lock();
+        let sent = state.stream.sent();
+        state.stream.rewind(sent);
+    }
+
     /// An empty outbox that holds at most `limit` bytes (one message more, if it is empty, however large).
     pub fn new(limit: usize) -> Self {
         Self { limit, state: Mutex::default() }

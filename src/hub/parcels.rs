@@ -7,6 +7,9 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
 use crate::{clock::Millis, protocol::Text};
 
 /// How long a large message waits, in milliseconds: the original's 60 s.
@@ -33,7 +36,40 @@ struct Parcel {
     addressees: HashSet<Arc<str>>,
 }
 
+/// A large message that waits, as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FrozenParcel {
+    id: String,
+    until: Millis,
+    addressees: Vec<String>,
+    text: Bytes,
+}
+
 impl Parcels {
+    /// Takes all out, the oldest first.
+    pub(super) fn freeze(&mut self) -> Vec<FrozenParcel> {
+        let Self { mut waiting, order, .. } = std::mem::take(self);
+        let frozen = |(until, id): (Millis, String)| {
+            let Parcel { text, addressees } = waiting.remove(&id)?;
+            let addressees = addressees.iter().map(|id| id.to_string()).collect();
+            Some(FrozenParcel { id, until, addressees, text: text.into() })
+        };
+        order.into_iter().filter_map(frozen).collect()
+    }
+
+    /// Those that waited before. `None`: they are no texts.
+    pub(super) fn thaw(frozen: Vec<FrozenParcel>) -> Option<Self> {
+        let mut parcels = Self::default();
+        for FrozenParcel { id, until, addressees, text } in frozen {
+            let text = Text::try_from(text).ok()?;
+            parcels.bytes += text.len();
+            let addressees = addressees.into_iter().map(Arc::from).collect();
+            parcels.waiting.insert(id.clone(), Parcel { text, addressees });
+            parcels.order.push_back((until, id));
+        }
+        Some(parcels)
+    }
+
     /// Keeps a message for its addressees and returns its id.
     pub fn keep(&mut self, text: Text, addressees: HashSet<Arc<str>>, now: Millis) -> String {
         self.count += 1;

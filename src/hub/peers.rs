@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     coordinator::{Coordinator, Incumbent, Loss},
     door::Door,
@@ -43,7 +45,7 @@ pub(super) struct Peer {
 }
 
 /// What the peers of a database have done, from its first one on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// What they have sent.
     pub received: Traffic,

@@ -13,6 +13,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 
 use crate::protocol::{PONG, frame};
 
@@ -43,7 +44,37 @@ pub(super) struct FrameStream {
     keep_from: Option<u64>,
 }
 
+/// A stream as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FrozenStream {
+    base: u64,
+    sent: u64,
+    keep_from: Option<u64>,
+    /// All that is kept, and all that is to be sent: those from `base` on.
+    bytes: Bytes,
+}
+
 impl FrameStream {
+    /// Takes everything out, so that another stream can go on at the same byte.
+    pub(super) fn freeze(&mut self) -> FrozenStream {
+        let (base, sent, keep_from) = (self.base, self.sent, self.keep_from);
+        FrozenStream { base, sent, keep_from, bytes: joined(self.take_segments()) }
+    }
+
+    /// A stream that goes on where another has stopped. `None`: there never was such a stream.
+    pub(super) fn thaw(frozen: FrozenStream) -> Option<Self> {
+        let FrozenStream { base, sent, keep_from, bytes } = frozen;
+        let end = base.checked_add(bytes.len() as u64)?;
+        let kept = sent.checked_sub(base).filter(|_| sent <= end)?;
+        let mut stream = Self { base, sent: base, end: base, keep_from, ..Self::default() };
+        if !bytes.is_empty() {
+            stream.append([bytes]);
+        }
+        stream.sent = sent;
+        stream.move_cursor(usize::try_from(kept).ok()?);
+        Some(stream)
+    }
+
     /// Bytes that were not sent yet.
     pub(super) fn unsent(&self) -> u64 {
         self.end - self.sent
@@ -265,6 +296,14 @@ impl FrameStream {
                 (segment, byte) => (segment - 1, byte),
             };
         }
+    }
+}
+
+/// Segments as one.
+pub(super) fn joined(segments: Vec<Bytes>) -> Bytes {
+    match <[Bytes; 1]>::try_from(segments) {
+        Ok([only]) => only,
+        Err(several) => several.concat().into(),
     }
 }
 

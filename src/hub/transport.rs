@@ -24,6 +24,12 @@ pub trait Transport: Send + Sync {
     /// Say why, and end the connection once the outbox is empty (or at once, where that cannot be).
     fn close(&self, reason: CloseReason);
 
+    /// The connection is about to go on in another process: stop reading and writing between two messages, and leave it
+    /// open. `false`: it cannot be moved.
+    fn park(&self) -> bool {
+        false
+    }
+
     /// How many bytes of the outbox's stream the peer's kernel has acknowledged since this transport was attached. They
     /// need not be kept any longer. `None` where that cannot be known: then all that was sent counts as delivered.
     fn acknowledged(&self) -> Option<u64>;

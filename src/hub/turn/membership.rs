@@ -70,6 +70,31 @@ impl Turn<'_> {
         self.carry_out();
     }
 
+    /// A connection that has come from another process with its peer's session. Gives the peer's id.
+    pub(in crate::hub) fn reattach(
+        &mut self,
+        id: &str,
+        link: LinkId,
+        make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
+    ) -> Option<Arc<str>> {
+        let (id, peer) = self.state.peers.get_key_value(id)?;
+        peer.outbox.reattach(link, make(peer.outbox.clone()));
+        Some(id.clone())
+    }
+
+    /// Peers whose connection has not come along from another process have lost it.
+    pub(in crate::hub) fn settle(&mut self) {
+        let is_lost = |peer: &Peer| matches!(peer.contact, Contact::Connected(_)) && peer.outbox.transport().is_none();
+        let lost: Vec<_> =
+            self.state.peers.iter().filter(|(_, peer)| is_lost(peer)).map(|(id, _)| id.clone()).collect();
+        for id in lost {
+            if let Some(peer) = self.state.peers.get(&id) {
+                peer.outbox.abandon();
+            }
+            self.lose(&id, Loss::Reset);
+        }
+    }
+
     pub(in crate::hub) fn replace(&mut self, id: &Arc<str>) {
         let Some(peer) = self.state.peers.get(id) else { return };
         if let Some(transport) = peer.outbox.transport() {
