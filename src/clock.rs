@@ -1,6 +1,9 @@
 //! What time it is. The only module that asks the system: everybody else is handed a [`Clock`].
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 /// Milliseconds on a monotonic clock that starts with the hub.
 pub type Millis = u64;
@@ -19,18 +22,27 @@ pub trait Clock: Send + Sync {
 }
 
 /// The machine's clock, started when it is made.
-pub struct SystemClock(Instant);
+pub struct SystemClock {
+    started: Instant,
+    /// What it was put forward by, in milliseconds.
+    ahead: AtomicU64,
+}
 
 impl SystemClock {
     /// Starts it.
     pub fn start() -> Self {
-        Self(Instant::now())
+        Self { started: Instant::now(), ahead: AtomicU64::new(0) }
+    }
+
+    /// Puts it forward by so many milliseconds: it goes on where another one stopped.
+    pub fn put_forward(&self, by: Millis) {
+        self.ahead.fetch_add(by, Ordering::Relaxed);
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Millis {
-        millis(self.0.elapsed())
+        millis(self.started.elapsed()) + self.ahead.load(Ordering::Relaxed)
     }
 
     fn unix(&self) -> u64 {

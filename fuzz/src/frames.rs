@@ -46,6 +46,10 @@ impl Limits {
         (3 * self.max_payload).min(self.max_message_size)
     }
 
+    fn decoder(self) -> Decoder {
+        Decoder::new(self.max_payload, self.max_message_size)
+    }
+
     fn allow(self, text: &str) -> bool {
         text.len() <= self.max_bytes() && !exceeds_utf16(text, self.max_payload)
     }
@@ -57,6 +61,25 @@ struct Heard {
     messages: Vec<String>,
     replies: Vec<u8>,
     ending: Decoded,
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Self { messages: Vec::new(), replies: Vec::new(), ending: Decoded::More }
+    }
+}
+
+impl Heard {
+    /// Hears a piece, unless the stream has ended.
+    fn add(&mut self, decoder: &mut Decoder, piece: &[u8]) {
+        if self.ending != Decoded::More {
+            return;
+        }
+        let mut texts: Vec<Text> = Vec::new();
+        self.ending = decoder.decode(piece, &mut texts);
+        self.replies.extend(decoder.take_replies());
+        self.messages.extend(texts.iter().map(|text| text.to_string()));
+    }
 }
 
 /// Any bytes, and any texts as clients frame them, in any pieces.
@@ -86,6 +109,7 @@ fn listen(stream: &[u8], limits: Limits, plan: &[u8]) -> Heard {
         assert_eq!(hear(stream, limits, plan), whole, "the pieces {plan:?} matter");
     }
     assert_eq!(hear(stream, limits, &[1]), whole, "single bytes matter");
+    assert_eq!(hear_in_turns(stream, limits, if plan.is_empty() { &[1] } else { plan }), whole, "taking over matters");
     assert!(whole.messages.iter().all(|text| limits.allow(text)), "a message is too long");
     compare(&whole, &hear_by_tungstenite(stream, limits));
     whole
@@ -108,7 +132,7 @@ fn hear_by_tungstenite(stream: &[u8], limits: Limits) -> Heard {
         .max_frame_size(Some(limits.max_bytes()));
     let client = FromClient { stream: Cursor::new(stream.to_vec()), replies: Vec::new() };
     let mut socket = WebSocket::from_raw_socket(client, Role::Server, Some(config));
-    let mut heard = Heard { messages: Vec::new(), replies: Vec::new(), ending: Decoded::More };
+    let mut heard = Heard::default();
     loop {
         match socket.read() {
             Ok(Message::Text(text)) if exceeds_utf16(&text, limits.max_payload) => {
@@ -134,22 +158,41 @@ fn hear_by_tungstenite(stream: &[u8], limits: Limits) -> Heard {
 
 /// Hears a stream in pieces of the planned lengths, again and again; without a plan, in one.
 fn hear(stream: &[u8], limits: Limits, plan: &[u8]) -> Heard {
-    let mut decoder = Decoder::new(limits.max_payload, limits.max_message_size);
-    let mut heard = Heard { messages: Vec::new(), replies: Vec::new(), ending: Decoded::More };
-    let mut lengths = plan.iter().map(|length| usize::from(*length).max(1)).cycle();
-    let mut rest = stream;
-    let mut texts: Vec<Text> = Vec::new();
-    while !rest.is_empty() && heard.ending == Decoded::More {
-        let (piece, later) = rest.split_at(lengths.next().unwrap_or(rest.len()).min(rest.len()));
-        heard.ending = decoder.decode(piece, &mut texts);
-        heard.replies.extend(decoder.take_replies());
-        heard.messages.extend(texts.drain(..).map(|text| text.to_string()));
-        rest = later;
+    let mut decoder = limits.decoder();
+    let mut heard = Heard::default();
+    for piece in pieces(stream, plan) {
+        heard.add(&mut decoder, piece);
     }
-    drop(texts);
     let held = memory::held_by(decoder);
     assert!(held <= COPIES * stream.len().min(limits.max_bytes()) + OVERHEAD, "{held} bytes are held, {limits:?}");
     heard
+}
+
+/// Hears a stream in pieces, each by another decoder, which goes on where the one before has stopped.
+fn hear_in_turns(stream: &[u8], limits: Limits, plan: &[u8]) -> Heard {
+    let mut heard = Heard::default();
+    let mut unread = Vec::new();
+    for piece in pieces(stream, plan) {
+        let mut decoder = limits.decoder();
+        assert_eq!(decoder.decode(&unread, &mut Vec::new()), Decoded::More, "what is unfinished was heard before");
+        heard.add(&mut decoder, piece);
+        if heard.ending != Decoded::More {
+            break;
+        }
+        unread = decoder.unread();
+        assert!(unread.len() <= stream.len().min(limits.max_bytes()) + OVERHEAD);
+    }
+    heard
+}
+
+/// The pieces of a stream, of the planned lengths, again and again.
+fn pieces<'a>(stream: &'a [u8], plan: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let mut lengths = plan.iter().map(|length| usize::from(*length).max(1)).cycle();
+    let mut rest = stream;
+    std::iter::from_fn(move || {
+        let length = lengths.next().unwrap_or(rest.len()).min(rest.len());
+        rest.split_off(..length).filter(|piece| !piece.is_empty())
+    })
 }
 
 /// Makes a stream of what a client says, and hears that.

@@ -17,7 +17,7 @@ use crate::{
     },
     observe::Watch,
     protocol::query::{self, Query},
-    session::Limits,
+    session::{Limits, Sessions},
 };
 
 /// What every request may need.
@@ -45,8 +45,10 @@ pub struct Context {
     pub dashboard: bool,
     /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
-    /// All tasks of connections, so that a stop can wait for them.
+    /// All tasks of connections that are no sessions (yet), so that a stop can wait for them.
     pub tasks: TaskTracker,
+    /// Where sessions begin.
+    pub sessions: Arc<Sessions>,
 }
 
 impl Context {

@@ -86,6 +86,6 @@ async fn begin_session(upgrade: Upgrade, entrance: Entrance, db: &str, id: &str,
     if let Ok(session) = Session::begin(&context.hub, db, id, connection, limits) {
         // It has come in.
         drop(place);
-        context.tasks.spawn(guard(context.observer(), "session", session.serve()));
+        context.sessions.spawn(session);
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         stream::{Counted, Stream},
     },
     hub::event::Event,
+    session::{Session, parked::FrozenConnection},
     tls::{Certificates, explain_handshake},
     unfinished::greeting::Greeting,
 };
@@ -79,6 +80,17 @@ impl Acceptor {
                 }
             }
         }
+    }
+
+    /// Takes up a connection of a former server, whose hub was thawed. `None`: it is gone, or its peer is.
+    pub fn take_up(&self, connection: FrozenConnection, socket: std::net::TcpStream) -> Option<Session> {
+        socket.set_nonblocking(true).ok()?;
+        let socket = TcpStream::from_std(socket).ok()?;
+        self.set_options(&socket).ok()?;
+        // Where there are fewer places than there were, those who are there stay.
+        let permit = self.places.clone().try_acquire_owned().ok();
+        let limits = self.context.limits.clone();
+        Session::go_on(&self.context.hub, connection, socket, limits, permit)
     }
 
     fn admit(self: Arc<Self>, socket: TcpStream, from: IpAddr) {

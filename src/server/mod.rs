@@ -6,6 +6,7 @@ mod accept;
 pub mod config;
 mod error;
 mod housekeeping;
+mod legacy;
 mod listen;
 mod memory;
 mod port;

@@ -1,7 +1,15 @@
 //! What a server does, apart from its port and its thread: it serves the listeners that it is given, on the runtime
 //! that polls it, until it is told to stop. Puts the layers together.
 
-use std::{io, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::{Notify, Semaphore},
@@ -12,24 +20,36 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     accept::{self, Acceptor},
     config::{Config, LargeMessages},
-    housekeeping, renewal,
+    housekeeping,
+    legacy::Legacy,
+    renewal,
 };
 use crate::{
     clock::SystemClock,
     guard::guard_vital,
     http::{self, access::Access, remote::Proxies},
     hub::{
-        self, CoordinatorFactory, Hub,
+        self, CoordinatorFactory, Hub, ThawError,
         event::{Event, Observer},
     },
     observe::Watch,
-    session,
+    session::{self, Sessions, parked::FrozenConnection},
     tls::{Certificates, TlsError},
     unfinished::Unfinished,
 };
 
 /// Time that a stop takes at most beyond the flush: closing handshakes, tasks that end.
 const STOP_GRACE: Duration = Duration::from_millis(750);
+
+/// How long sessions may take to stop where they are going on in another process: a turn each.
+const PARK_LIMIT: Duration = Duration::from_secs(1);
+
+/// What is under way.
+struct Serving {
+    /// Connections that are no sessions (yet).
+    requests: TaskTracker,
+    sessions: Arc<Sessions>,
+}
 
 /// A server without a port and a thread of its own.
 pub struct Service {
@@ -39,6 +59,9 @@ pub struct Service {
     pub(super) certificates: Option<Arc<Certificates>>,
     /// Rings when the hub's next deadline has come nearer.
     alarm: Arc<Notify>,
+    clock: Arc<SystemClock>,
+    /// Those of the former server, from which the hub was taken over.
+    inherited: Vec<(FrozenConnection, TcpStream)>,
 }
 
 impl Service {
@@ -56,8 +79,20 @@ impl Service {
         let watch = Arc::new(Watch::new(observer));
         let certificates = load_certificates(&config, &*watch)?;
         let alarm = Arc::new(Notify::new());
-        let hub = Arc::new(new_hub(&config, coordinators, watch.clone(), alarm.clone()));
-        Ok(Self { config, hub, watch, certificates, alarm })
+        let clock = Arc::new(SystemClock::start());
+        let hub = Arc::new(new_hub(&config, coordinators, watch.clone(), clock.clone(), alarm.clone()));
+        Ok(Self { config, hub, watch, certificates, alarm, clock, inherited: Vec::new() })
+    }
+
+    /// Goes on where another server has stopped: its peers are there, and are served as soon as this runs.
+    ///
+    /// # Errors
+    /// What it has left cannot be used. Then this serves as if there were nothing.
+    pub(super) fn inherit(&mut self, legacy: Legacy, sockets: Vec<TcpStream>) -> Result<(), ThawError> {
+        self.clock.put_forward(legacy.hub.now);
+        self.hub.thaw(legacy.hub)?;
+        self.inherited = legacy.connections.into_iter().zip(sockets).collect();
+        Ok(())
     }
 
     /// Serves the listeners until `shutdown` is cancelled, then ends everything in order: the ports are closed,
@@ -66,14 +101,39 @@ impl Service {
     ///
     /// # Panics
     /// Outside of a tokio runtime that has I/O and time.
-    pub async fn run(self, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
+    pub async fn run(mut self, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
+        let serving = self.serve(listeners, &shutdown).await;
+        self.close(serving).await;
+    }
+
+    /// As [`Service::run`], unless `bequeaths` is set when `shutdown` is cancelled: then nobody is told anything,
+    /// connections are not closed, and what this has known and done is given back, for another server to go on with.
+    /// Returns when requests are answered and sessions have stopped, `flushTimeout` and a second later at most.
+    pub(super) async fn run_or_bequeath(
+        mut self,
+        listeners: Vec<TcpListener>,
+        shutdown: CancellationToken,
+        bequeaths: &AtomicBool,
+    ) -> Option<(Legacy, Vec<TcpStream>)> {
+        let serving = self.serve(listeners, &shutdown).await;
+        if bequeaths.load(Ordering::Acquire) {
+            Some(self.bequeath(serving).await)
+        } else {
+            self.close(serving).await;
+            None
+        }
+    }
+
+    /// Serves until `shutdown` is cancelled and no more connection is accepted.
+    async fn serve(&mut self, listeners: Vec<TcpListener>, shutdown: &CancellationToken) -> Serving {
         let accepting = TaskTracker::new();
         if let Some(certificates) = self.certificates.clone() {
             let renewal = renewal::watch_files(certificates, self.watch.clone());
             accepting.spawn(until_cancelled(shutdown.clone(), renewal));
         }
-        let connections = TaskTracker::new();
-        let acceptor = Arc::new(self.acceptor(&shutdown, &connections));
+        let serving = Serving { requests: TaskTracker::new(), sessions: Sessions::new(self.watch.clone()) };
+        let acceptor = Arc::new(self.acceptor(shutdown, &serving));
+        self.take_up_inherited(&acceptor, &serving.sessions);
         for listener in listeners {
             match into_async(listener) {
                 Ok(listener) => {
@@ -83,19 +143,42 @@ impl Service {
                 Err(error) => self.watch.event(Event::Failed { message: format!("Cannot listen: {error}") }),
             }
         }
-        until_cancelled(shutdown, housekeeping::keep(&self.hub, &self.watch, &self.alarm)).await;
+        until_cancelled(shutdown.clone(), housekeeping::keep(&self.hub, &self.watch, &self.alarm)).await;
         accepting.close();
         accepting.wait().await;
+        serving.requests.close();
+        serving
+    }
+
+    async fn close(&self, serving: Serving) {
         self.hub.close();
-        connections.close();
-        let _ = timeout(self.config.flush_timeout + session::LINGER + STOP_GRACE, connections.wait()).await;
+        let all_has_ended = async { tokio::join!(serving.requests.wait(), serving.sessions.wait()) };
+        let _ = timeout(self.config.flush_timeout + session::LINGER + STOP_GRACE, all_has_ended).await;
         self.watch.tell_rest();
     }
 
-    fn acceptor(&self, shutdown: &CancellationToken, connections: &TaskTracker) -> Acceptor {
+    async fn bequeath(&self, serving: Serving) -> (Legacy, Vec<TcpStream>) {
+        self.hub.close_doors();
+        let _ = timeout(self.config.flush_timeout, serving.requests.wait()).await;
+        let parked = serving.sessions.park(&self.hub, PARK_LIMIT).await;
+        let legacy = Legacy::take(&self.hub, parked);
+        self.watch.tell_rest();
+        legacy
+    }
+
+    fn take_up_inherited(&mut self, acceptor: &Acceptor, sessions: &Arc<Sessions>) {
+        for (connection, socket) in std::mem::take(&mut self.inherited) {
+            if let Some(session) = acceptor.take_up(connection, socket) {
+                sessions.spawn(session);
+            }
+        }
+        self.hub.settle();
+    }
+
+    fn acceptor(&self, shutdown: &CancellationToken, serving: &Serving) -> Acceptor {
         let config = &self.config;
         Acceptor {
-            context: Arc::new(self.context(shutdown, connections)),
+            context: Arc::new(self.context(shutdown, serving)),
             certificates: self.certificates.clone(),
             places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             turned_away: Arc::new(Semaphore::new(accept::MAX_TURNED_AWAY)),
@@ -105,7 +188,7 @@ impl Service {
         }
     }
 
-    fn context(&self, shutdown: &CancellationToken, connections: &TaskTracker) -> http::Context {
+    fn context(&self, shutdown: &CancellationToken, serving: &Serving) -> http::Context {
         let config = &self.config;
         http::Context {
             hub: self.hub.clone(),
@@ -124,7 +207,8 @@ impl Service {
             watch: self.watch.clone(),
             dashboard: config.dashboard,
             shutdown: shutdown.clone(),
-            tasks: connections.clone(),
+            tasks: serving.requests.clone(),
+            sessions: serving.sessions.clone(),
         }
     }
 }
@@ -143,6 +227,7 @@ fn new_hub(
     config: &Config,
     coordinators: Option<CoordinatorFactory>,
     observer: Arc<dyn Observer>,
+    clock: Arc<SystemClock>,
     alarm: Arc<Notify>,
 ) -> Hub {
     let settings = hub::Settings {
@@ -151,7 +236,7 @@ fn new_hub(
         download_large: config.large_messages == LargeMessages::Download,
         coordinators,
     };
-    Hub::new(settings, observer, Arc::new(SystemClock::start()), Box::new(move || alarm.notify_one()))
+    Hub::new(settings, observer, clock, Box::new(move || alarm.notify_one()))
 }
 
 fn new_unfinished(limit: usize, watch: Arc<Watch>) -> Unfinished {

@@ -1,5 +1,6 @@
 //! A real server on a real port: what only sockets can show.
 
+mod bequest;
 mod certificates;
 mod looking;
 mod one_flight;

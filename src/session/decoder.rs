@@ -97,6 +97,16 @@ impl Decoder {
         replies
     }
 
+    /// The longest text, in UTF-16 units.
+    pub fn max_payload(&self) -> usize {
+        self.limits.max_payload
+    }
+
+    /// What must be read again, before what comes, by a decoder that is to go on where this one stops.
+    pub fn unread(self) -> Vec<u8> {
+        self.open.map(|open| open.into_stream()).unwrap_or_default()
+    }
+
     /// The message that has begun and is not finished.
     pub fn unfinished(&self) -> Option<Begun> {
         let bytes = self.open.as_ref()?.unfinished()?;

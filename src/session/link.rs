@@ -48,6 +48,10 @@ pub struct Link {
     /// Writing has shown that the other host does not answer.
     is_unreachable: AtomicBool,
     close_reason: Mutex<Option<CloseReason>>,
+    /// The connection is about to go on in another process.
+    is_parking: AtomicBool,
+    /// Its session has stopped, and the peer is not lost.
+    is_parked: AtomicBool,
     /// The session's task.
     task: AtomicWaker,
 }
@@ -82,6 +86,8 @@ impl Link {
             is_due: AtomicBool::new(false),
             is_unreachable: AtomicBool::new(false),
             close_reason: Mutex::new(None),
+            is_parking: AtomicBool::new(false),
+            is_parked: AtomicBool::new(false),
             task: AtomicWaker::new(),
         }
     }
@@ -94,6 +100,36 @@ impl Link {
     /// Why the server's side wants the connection closed, if it does.
     pub fn close_reason(&self) -> Option<CloseReason> {
         *self.close_reason.lock()
+    }
+
+    /// The session must stop reading, and leave the connection open.
+    pub fn is_parking(&self) -> bool {
+        self.is_parking.load(Ordering::Acquire)
+    }
+
+    /// The session has stopped, but the peer is not lost.
+    pub fn has_parked(&self) {
+        self.is_parked.store(true, Ordering::Release);
+    }
+
+    /// Whether the session has stopped without losing its peer.
+    pub fn is_parked(&self) -> bool {
+        self.is_parked.load(Ordering::Acquire)
+    }
+
+    /// The link's number.
+    pub fn id(&self) -> LinkId {
+        self.id
+    }
+
+    /// Bytes written to the socket before this link.
+    pub fn written_before(&self) -> u64 {
+        self.written_before
+    }
+
+    /// The half of the socket that it has written to.
+    pub fn into_socket(self) -> OwnedWriteHalf {
+        self.socket
     }
 
     /// Writes what was left to the session's turn.
@@ -245,6 +281,15 @@ impl Transport for Link {
     fn close(&self, reason: CloseReason) {
         self.close_reason.lock().get_or_insert(reason);
         self.task.wake();
+    }
+
+    fn park(&self) -> bool {
+        let is_plain = self.tls.is_none();
+        if is_plain {
+            self.is_parking.store(true, Ordering::Release);
+            self.task.wake();
+        }
+        is_plain
     }
 
     fn acknowledged(&self) -> Option<u64> {

@@ -9,6 +9,8 @@ pub mod decoder;
 pub mod link;
 mod loss;
 mod open;
+pub mod parked;
+mod sessions;
 mod tcp_info;
 mod tls;
 
@@ -31,16 +33,22 @@ use tokio::{
 };
 
 use crate::{
-    hub::{Hub, PeerHandle, Refused, coordinator::Loss},
+    hub::{
+        Hub, PeerHandle, Refused,
+        coordinator::Loss,
+        transport::{LinkId, Transport},
+    },
     protocol::{Text, close::CloseReason},
     unfinished::{Unfinished, room::Room},
 };
 use decoder::{Decoded, Decoder};
 use link::Link;
 use loss::loss_of;
+use parked::{FrozenConnection, Parked};
 use tls::Outlook;
 
 pub use closing::LINGER;
+pub use sessions::Sessions;
 
 /// Bytes read from a socket at a time. Shared by all sessions of a thread, so it may be generous.
 const READ_LEN: usize = 128 * 1024;
@@ -96,6 +104,8 @@ enum Ending {
     Lost(Loss),
     /// The server's side closes it.
     Close(CloseReason),
+    /// It goes on in another process.
+    Parked,
 }
 
 /// What is left of one read, where it was more work than one turn may do.
@@ -115,9 +125,8 @@ struct Afterwards {
 
 /// One peer's session, as long as one connection.
 pub struct Session {
-    peer: PeerHandle,
+    hold: Hold,
     reader: OwnedReadHalf,
-    link: Arc<Link>,
     decoder: Decoder,
     /// Nothing is read until this is routed.
     backlog: Option<Box<Backlog>>,
@@ -130,11 +139,20 @@ pub struct Session {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Drop for Session {
-    /// Also where a session's task is aborted or panics, the hub learns that the peer is gone.
+/// A session's hold on its peer and on its connection.
+struct Hold {
+    peer: PeerHandle,
+    link: Arc<Link>,
+}
+
+impl Drop for Hold {
+    /// Also where a session's task is aborted or panics, the hub learns that the peer is gone. The peer of a parked one
+    /// is not.
     fn drop(&mut self) {
-        self.peer.lost(Loss::Reset);
-        self.link.release();
+        if !self.link.is_parked() {
+            self.peer.lost(Loss::Reset);
+            self.link.release();
+        }
     }
 }
 
@@ -154,53 +172,94 @@ impl Session {
         })?;
         // The hub calls the closure whenever it takes a connection.
         let link = link.ok_or(Refused::Stopping)?;
-        let decoder = Decoder::new(limits.max_payload, limits.max_message_size);
-        let room = Room::new(limits.unfinished);
-        let flush_timeout = limits.flush_timeout;
-        let mut session = Self {
-            peer,
-            reader,
-            link,
-            decoder,
-            backlog: None,
-            room,
-            cost: 0,
-            flush_timeout,
-            early_ending: None,
-            _permit: connection.permit,
-        };
+        let mut session = Self::new(Hold { peer, link }, reader, limits, connection.permit);
         session.early_ending = session.take_over(&connection.read_ahead);
         Ok(session)
+    }
+
+    /// Goes on with a session of another process, whose hub this one has thawed. `None`: no such peer was connected.
+    pub fn go_on(
+        hub: &Hub,
+        frozen: FrozenConnection,
+        socket: TcpStream,
+        limits: Limits,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Option<Self> {
+        let (reader, writer) = socket.into_split();
+        let mut link = None;
+        let id = LinkId(frozen.link);
+        let peer = hub.reattach(&frozen.db, &frozen.id, id, |outbox| {
+            let made = Arc::new(Link::new(id, outbox, writer, None, frozen.written_before));
+            link = Some(made.clone());
+            made
+        })?;
+        let link = link?;
+        let limits = Limits { max_payload: frozen.max_payload, ..limits };
+        let mut session = Self::new(Hold { peer, link }, reader, limits, permit);
+        session.early_ending = session.decode(&frozen.unread);
+        // What was not written may be.
+        session.hold.link.flush_soon();
+        Some(session)
+    }
+
+    fn new(hold: Hold, reader: OwnedReadHalf, limits: Limits, permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self {
+            hold,
+            reader,
+            decoder: Decoder::new(limits.max_payload, limits.max_message_size),
+            backlog: None,
+            room: Room::new(limits.unfinished),
+            cost: 0,
+            flush_timeout: limits.flush_timeout,
+            early_ending: None,
+            _permit: permit,
+        }
+    }
+
+    /// The session has stopped: what is left of it.
+    fn into_parked(self) -> Parked {
+        let link = self.hold.link.clone();
+        link.has_parked();
+        let (peer, max_payload) = (self.hold.peer.clone(), self.decoder.max_payload());
+        Parked { peer, reader: self.reader, link, unread: self.decoder.unread(), max_payload }
     }
 
     /// Routes what came with the upgrade request: what HTTP has read, then what TLS has decrypted and HTTP has not
     /// read. No socket will say that it is there.
     fn take_over(&mut self, read_ahead: &[u8]) -> Option<Ending> {
         let mut ahead = read_ahead.to_vec();
-        let plain = self.link.decrypt(&[]);
+        let plain = self.hold.link.decrypt(&[]);
         if let Some(plain) = &plain {
             ahead.extend_from_slice(&plain.bytes);
         }
         self.take_plain(&ahead, plain.map_or(Outlook::More, |plain| plain.outlook))
     }
 
-    /// Serves the peer until its connection ends. Returns when the socket is closed.
+    /// Serves the peer until its connection ends, and returns when the socket is closed; or until it is parked, and
+    /// returns what goes on in another process.
     #[expect(clippy::manual_async_fn, reason = "an async fn would hold its argument twice")]
-    pub fn serve(mut self) -> impl Future<Output = ()> {
+    pub fn serve(mut self) -> impl Future<Output = Option<Parked>> {
         async move {
             let ending = poll_fn(|cx| self.poll(cx)).await;
+            if ending == Ending::Parked {
+                return Some(self.into_parked());
+            }
             // Boxed, so that it takes no memory while the session lives.
             Box::pin(self.end(ending)).await;
+            None
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        self.link.register(cx.waker());
-        if let Some(reason) = self.link.close_reason() {
+        self.hold.link.register(cx.waker());
+        if let Some(reason) = self.hold.link.close_reason() {
             return Poll::Ready(Ending::Close(reason));
         }
         if let Some(ending) = self.early_ending.take() {
             return Poll::Ready(ending);
+        }
+        if self.hold.link.is_parking() && self.backlog.is_none() {
+            return Poll::Ready(Ending::Parked);
         }
         self.poll_write(cx);
         if let Some(ending) = ready!(self.poll_incoming(cx)) {
@@ -227,9 +286,9 @@ impl Session {
 
     /// Goes on writing where the socket had taken no more. A broken socket shows when it is read.
     fn poll_write(&mut self, cx: &mut Context<'_>) {
-        self.link.flush_if_due();
-        while self.link.is_blocked() && self.reader.as_ref().poll_write_ready(cx).is_ready() {
-            self.link.write_on();
+        self.hold.link.flush_if_due();
+        while self.hold.link.is_blocked() && self.reader.as_ref().poll_write_ready(cx).is_ready() {
+            self.hold.link.write_on();
         }
     }
 
@@ -266,11 +325,11 @@ impl Session {
 
     /// Why the connection has ended, where reading gives no reason.
     fn silent_loss(&self) -> Loss {
-        if self.link.is_unreachable() { Loss::Unreachable } else { Loss::Fin }
+        if self.hold.link.is_unreachable() { Loss::Unreachable } else { Loss::Fin }
     }
 
     fn take_in(&mut self, read: &[u8]) -> Option<Ending> {
-        match self.link.decrypt(read) {
+        match self.hold.link.decrypt(read) {
             None => self.decode(read),
             Some(plain) => self.take_plain(&plain.bytes, plain.outlook),
         }
@@ -279,7 +338,7 @@ impl Session {
     /// Routes what was decrypted. How the messages end the session comes before how TLS does.
     fn take_plain(&mut self, plain: &[u8], outlook: Outlook) -> Option<Ending> {
         let ending = if plain.is_empty() { None } else { self.decode(plain) };
-        self.link.write_tls();
+        self.hold.link.write_tls();
         let ending_of_tls = match outlook {
             Outlook::More => None,
             Outlook::Ended => Some(Ending::Lost(Loss::Fin)),
@@ -309,7 +368,7 @@ impl Session {
         if decoded == Decoded::Closed {
             afterwards.answer = replies;
         } else {
-            self.link.send_control(&replies);
+            self.hold.link.send_control(&replies);
         }
         let ending = self.route(messages.drain(..), afterwards);
         MESSAGES.set(messages);
@@ -319,7 +378,7 @@ impl Session {
     /// Routes as many of the messages as one turn may do, and keeps the others; or else does what comes afterwards.
     fn route(&mut self, mut messages: vec::Drain<'_, Text>, afterwards: Afterwards) -> Option<Ending> {
         if messages.len() > 0 {
-            self.cost += self.peer.receive_some(&mut messages);
+            self.cost += self.hold.peer.receive_some(&mut messages);
         }
         if messages.len() == 0 {
             return self.conclude(&afterwards);
@@ -330,7 +389,7 @@ impl Session {
     }
 
     fn work_off(&mut self, mut backlog: Box<Backlog>) -> Option<Ending> {
-        self.peer.receive_some(&mut backlog.messages);
+        self.hold.peer.receive_some(&mut backlog.messages);
         if backlog.messages.len() == 0 {
             return self.conclude(&backlog.afterwards);
         }
@@ -339,7 +398,7 @@ impl Session {
     }
 
     fn conclude(&self, afterwards: &Afterwards) -> Option<Ending> {
-        self.link.send_control(&afterwards.answer);
+        self.hold.link.send_control(&afterwards.answer);
         afterwards.ending
     }
 
@@ -347,16 +406,17 @@ impl Session {
     async fn end(&mut self, ending: Ending) {
         let reason = match ending {
             Ending::Lost(loss) => {
-                self.peer.lost(loss);
+                self.hold.peer.lost(loss);
                 None
             }
             Ending::Close(reason) => {
-                self.peer.lost(Loss::Violation);
+                self.hold.peer.lost(Loss::Violation);
                 Some(reason)
             }
+            Ending::Parked => return,
         };
         let answered = ending == Ending::Lost(Loss::Closed);
-        closing::close(&mut self.reader, &self.link, answered, reason, self.flush_timeout).await;
+        closing::close(&mut self.reader, &self.hold.link, answered, reason, self.flush_timeout).await;
     }
 }
 

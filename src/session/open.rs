@@ -2,7 +2,10 @@
 
 use std::str;
 
-use tokio_tungstenite::tungstenite::protocol::frame::{Frame as Reply, coding::Control};
+use tokio_tungstenite::tungstenite::protocol::frame::{
+    Frame as Reply, FrameHeader,
+    coding::{Control, Data, OpCode},
+};
 
 use crate::{protocol::close::CloseReason, unfinished::growing::Growing};
 
@@ -86,10 +89,58 @@ impl Open {
     }
 }
 
+impl Open {
+    /// Bytes that leave a decoder that has read nothing else as this one is. The peer need not have sent them so: the
+    /// frames of a message that have come whole are one.
+    pub(super) fn into_stream(self) -> Vec<u8> {
+        let mut stream = Vec::new();
+        if let Some(message) = self.message {
+            message.put_into(&mut stream, self.frame.as_ref());
+        }
+        if let Some(frame @ Frame { part: Part::Control(control), .. }) = &self.frame {
+            frame.put_into(&mut stream, OpCode::Control(*control), self.control.since(0));
+        }
+        stream.extend_from_slice(&self.header.bytes[..self.header.len]);
+        stream
+    }
+}
+
+impl Message {
+    /// `frame`: the one that is open, if one is.
+    fn put_into(&self, stream: &mut Vec<u8>, frame: Option<&Frame>) {
+        let first = OpCode::Data(match self.kind {
+            Kind::Text => Data::Text,
+            Kind::Binary => Data::Binary,
+        });
+        let open = frame.filter(|frame| !matches!(frame.part, Part::Control(_)));
+        let whole = self.bytes.len() - open.map_or(0, |frame| frame.come);
+        let is_in_first = open.is_some() && whole == 0;
+        if !is_in_first {
+            let before = self.bytes.since(0).split_at(whole).0;
+            Frame { part: Part::Next, is_final: false, mask: [0; 4], len: whole, come: whole }
+                .put_into(stream, first, before);
+        }
+        if let Some(frame) = open {
+            let opcode = if is_in_first { first } else { OpCode::Data(Data::Continue) };
+            frame.put_into(stream, opcode, self.bytes.since(whole));
+        }
+    }
+}
+
 impl Frame {
     /// A frame of `len` bytes, of which none has come.
     pub(super) fn new(part: Part, is_final: bool, mask: [u8; 4], len: usize) -> Self {
         Self { part, is_final, mask, len, come: 0 }
+    }
+
+    /// Writes the frame as a client would, as far as its payload has come.
+    fn put_into(&self, stream: &mut Vec<u8>, opcode: OpCode, come: &[u8]) {
+        let header = FrameHeader { is_final: self.is_final, opcode, mask: Some(self.mask), ..FrameHeader::default() };
+        // Writing to memory does not fail.
+        let _ = header.format(self.len as u64, stream);
+        let start = stream.len();
+        stream.extend_from_slice(come);
+        unmask(&mut stream[start..], self.mask, 0);
     }
 
     /// Bytes that are still to come.

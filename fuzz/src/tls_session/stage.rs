@@ -21,7 +21,7 @@ use acebase_ipc_server::{
         event::Deaf,
         testing::{self, Wire},
     },
-    session::{Connection, Limits, Session},
+    session::{Connection, Limits, Session, parked::Parked},
     tls::{IdentitySource, TlsOptions, load},
     unfinished::Unfinished,
 };
@@ -77,7 +77,7 @@ pub struct Stage {
     hub: Hub,
     runtime: Runtime,
     /// `None`: it is over.
-    session: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    session: Option<Pin<Box<dyn Future<Output = Option<Parked>>>>>,
     woken: Arc<Woken>,
     client: Option<TcpStream>,
     /// The server's side of the socket, to see what it has not read.
@@ -200,7 +200,7 @@ impl Stage {
         let _entered = self.runtime.enter();
         let waker = Waker::from(self.woken.clone());
         let polled = self.session.as_mut().map(|session| session.as_mut().poll(&mut Context::from_waker(&waker)));
-        if let Some(Poll::Ready(())) = polled {
+        if let Some(Poll::Ready(_)) = polled {
             self.session = None;
         }
     }

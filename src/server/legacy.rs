@@ -1,0 +1,76 @@
+//! What a server leaves to the next one: its hub and its connections, as bytes and sockets.
+//!
+//! The bytes begin with a mark and the number of their format, which is raised when an older server could misread what
+//! follows; what is merely added has a default. Behind it lies MessagePack with named fields.
+
+use std::net::TcpStream;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    hub::{FrozenHub, Hub},
+    session::parked::{FrozenConnection, Parked},
+};
+
+/// What the bytes begin with.
+const MARK: &[u8; 8] = b"AB-IPC\r\n";
+
+/// The format that is written; a server reads this one and those before.
+const FORMAT: u32 = 1;
+
+/// A server's hub and connections.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Legacy {
+    /// The hub.
+    pub hub: FrozenHub,
+    /// The connections, in the order of their sockets.
+    pub connections: Vec<FrozenConnection>,
+}
+
+/// What was left cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LegacyError {
+    /// It is not from a server.
+    #[error("it does not begin as it must")]
+    Mark,
+    /// It is from a newer server.
+    #[error("it is of format {0}, and this version reads up to {FORMAT}")]
+    Format(u32),
+    /// It cannot be read.
+    #[error("it cannot be read: {0}")]
+    Damaged(#[from] rmp_serde::decode::Error),
+}
+
+impl Legacy {
+    /// Takes all out of a hub and of its parked sessions. Sockets that cannot be had are left out: their peers will
+    /// count as lost.
+    pub fn take(hub: &Hub, parked: Vec<Parked>) -> (Self, Vec<TcpStream>) {
+        let hub = hub.freeze();
+        let (connections, sockets) = parked.into_iter().filter_map(Parked::freeze).unzip();
+        (Self { hub, connections }, sockets)
+    }
+
+    /// As bytes.
+    ///
+    /// # Errors
+    /// There is no memory for them.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+        let mut bytes = MARK.to_vec();
+        bytes.extend_from_slice(&FORMAT.to_le_bytes());
+        rmp_serde::encode::write_named(&mut bytes, self)?;
+        Ok(bytes)
+    }
+
+    /// From bytes.
+    ///
+    /// # Errors
+    /// See [`LegacyError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LegacyError> {
+        let rest = bytes.strip_prefix(MARK).ok_or(LegacyError::Mark)?;
+        let (format, rest) = rest.split_first_chunk().ok_or(LegacyError::Mark)?;
+        match u32::from_le_bytes(*format) {
+            FORMAT => Ok(rmp_serde::from_slice(rest)?),
+            other => Err(LegacyError::Format(other)),
+        }
+    }
+}

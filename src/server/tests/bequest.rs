@@ -1,0 +1,165 @@
+//! Servers that follow one another: what one leaves, the next goes on with, and clients see nothing of it.
+
+use std::{
+    net::TcpListener,
+    sync::atomic::AtomicBool,
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use tokio::runtime::Builder;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{
+    hub::{Hub, event::Observer},
+    server::{Service, coordinators, legacy::Legacy},
+};
+
+/// The servers of one port, one after the other, each without a thing in common with the former but what that has left.
+struct Line {
+    config: Config,
+    listener: TcpListener,
+    reign: Option<Reign>,
+}
+
+/// One server.
+struct Reign {
+    hub: Arc<Hub>,
+    shutdown: CancellationToken,
+    thread: JoinHandle<(Legacy, Vec<TcpStream>)>,
+}
+
+impl Line {
+    fn begin(config: Config) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut line = Self { config, listener, reign: None };
+        line.reign = Some(line.serve(None));
+        line
+    }
+
+    fn port(&self) -> u16 {
+        self.listener.local_addr().unwrap().port()
+    }
+
+    fn hub(&self) -> &Hub {
+        &self.reign.as_ref().unwrap().hub
+    }
+
+    /// The server leaves, and the next one comes.
+    fn succeed(&mut self) {
+        let (bytes, sockets) = self.leave();
+        self.reign = Some(self.serve(Some((Legacy::from_bytes(&bytes).unwrap(), sockets))));
+    }
+
+    fn leave(&mut self) -> (Vec<u8>, Vec<TcpStream>) {
+        let reign = self.reign.take().unwrap();
+        reign.shutdown.cancel();
+        let (legacy, sockets) = reign.thread.join().unwrap();
+        (legacy.to_bytes().unwrap(), sockets)
+    }
+
+    fn serve(&self, legacy: Option<(Legacy, Vec<TcpStream>)>) -> Reign {
+        let observer: Arc<dyn Observer> = Arc::new(Deaf);
+        let coordinators = coordinators(&self.config.coordination);
+        let mut service = Service::new(self.config.clone(), coordinators, observer).unwrap();
+        if let Some((legacy, sockets)) = legacy {
+            service.inherit(legacy, sockets).unwrap();
+        }
+        let (hub, shutdown) = (service.hub.clone(), CancellationToken::new());
+        let (listeners, told) = (vec![self.listener.try_clone().unwrap()], shutdown.clone());
+        let thread = thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(service.run_or_bequeath(listeners, told, &AtomicBool::new(true))).unwrap()
+        });
+        Reign { hub, shutdown, thread }
+    }
+}
+
+/// A client's frame around a text, with a mask that changes nothing.
+fn frame(text: &str) -> Vec<u8> {
+    let len = u16::try_from(text.len()).unwrap().to_be_bytes();
+    [&[0x81, 0x80 | 126, len[0], len[1], 0, 0, 0, 0][..], text.as_bytes()].concat()
+}
+
+fn write(client: &mut WebSocket<Stream>, bytes: &[u8]) {
+    let Stream::Plain(socket) = client.get_mut() else { panic!("this is for plain connections") };
+    socket.write_all(bytes).unwrap();
+}
+
+fn read(client: &mut WebSocket<Stream>) -> String {
+    client.read().unwrap().into_text().unwrap().to_string()
+}
+
+#[test]
+fn a_frame_that_a_change_of_servers_cuts_is_heard_whole() {
+    let transport = Transport::plain();
+    let mut line = Line::begin(transport.config.clone());
+    let mut listener = transport.connect(line.port(), "listener");
+    let mut speaker = transport.connect(line.port(), "speaker");
+    assert_eq!(read(&mut listener), "connect:speaker");
+    let text = "one text, of which each server reads a part".repeat(5);
+    let frame = frame(&text);
+    for cut in [1, 3, 9, 100, frame.len() - 1] {
+        write(&mut speaker, &frame[..cut]);
+        thread::sleep(Duration::from_millis(20));
+        line.succeed();
+        write(&mut speaker, &frame[cut..]);
+        assert_eq!(read(&mut listener), text);
+    }
+}
+
+#[test]
+fn what_a_slow_reader_has_not_read_comes_to_the_byte() {
+    const TEXTS: usize = 4_000;
+    let transport = Transport::plain();
+    for id in ["sluggish", RESUMABLE] {
+        let mut line = Line::begin(transport.config.clone());
+        let mut slow = transport.connect(line.port(), id);
+        let text = |number: usize| format!("{number:08}").repeat(200);
+        for number in 0..TEXTS {
+            assert!(line.hub().send("db", id, text(number).into()));
+            if number % (TEXTS / 4) == 0 {
+                line.succeed();
+            }
+        }
+        let waiting = line.hub().snapshot_of("db").unwrap().peers[0].queued;
+        assert!(waiting > 0, "the socket has taken all");
+        for number in 0..TEXTS {
+            assert_eq!(read(&mut slow), text(number));
+        }
+        // It is still the same connection of the same session.
+        assert!(line.hub().send("db", id, "last".into()));
+        line.succeed();
+        assert_eq!(read(&mut slow), "last");
+    }
+}
+
+#[test]
+fn a_connection_that_ended_meanwhile_is_lost() {
+    let transport = Transport::plain();
+    let mut line = Line::begin(transport.config.clone());
+    let mut stays = transport.connect(line.port(), "stayer");
+    let goes = transport.connect(line.port(), "leaver");
+    assert_eq!(read(&mut stays), "connect:leaver");
+    let (bytes, sockets) = line.leave();
+    drop(goes);
+    line.reign = Some(line.serve(Some((Legacy::from_bytes(&bytes).unwrap(), sockets))));
+    assert_eq!(read(&mut stays), "disconnect:leaver");
+}
+
+#[test]
+fn who_comes_while_there_is_no_server_waits_for_the_next() {
+    let transport = Transport::plain();
+    let mut line = Line::begin(transport.config.clone());
+    let (bytes, sockets) = line.leave();
+    let port = line.port();
+    let late = thread::spawn(move || {
+        let since = Instant::now();
+        drop(Transport::plain().connect(port, "latecomer"));
+        since.elapsed()
+    });
+    thread::sleep(Duration::from_millis(100));
+    line.reign = Some(line.serve(Some((Legacy::from_bytes(&bytes).unwrap(), sockets))));
+    assert!(late.join().unwrap() >= Duration::from_millis(50));
+}
