@@ -1,21 +1,21 @@
-//! A server's start with a kept port: takes the listening sockets over from a keeper that waits, else binds them and
-//! has duplicates kept by a new one.
+//! A server's start with a kept port: takes the listening sockets over from a keeper that waits, with the legacy that
+//! may be there, else binds them and has duplicates kept by a new one.
 
 use std::{
     io::{self, Read},
     net::TcpListener,
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    os::unix::net::UnixStream,
     path::Path,
     thread,
     time::Duration,
 };
 
 use super::{
-    Keeper, Launch, Wanted, Warn,
+    Keeper, Launch, Legacy, Opened, Wanted, Warn,
     attended::{Attended, GO_LIMIT},
     deposit::deposit,
     rendezvous::{Place, private_directory},
-    words::{Word, receive, send},
+    words::{Message, Word, receive, send},
 };
 
 /// How long a keeper may take to answer: it may be starting up on a busy machine.
@@ -30,40 +30,45 @@ const SETTLE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// Those of `wanted.bind`; with [`io::ErrorKind::AddrInUse`] also when the port is kept for another server that lives.
-pub fn open(wanted: &Wanted<'_>, launch: Launch, warn: Warn) -> io::Result<(Vec<TcpListener>, Option<Keeper>)> {
+pub fn open(wanted: &Wanted<'_>, launch: Launch, warn: Warn) -> io::Result<Opened> {
     match private_directory() {
         Ok(directory) => open_in(&directory, wanted, launch, warn),
         Err(error) => {
             warn(format!("The port cannot be kept open: {error}"));
-            Ok(((wanted.bind)()?, None))
+            Ok(Opened::without_keeper((wanted.bind)()?))
         }
     }
 }
 
 /// [`open`], with the socket files in a given directory.
-pub fn open_in(
-    directory: &Path,
-    wanted: &Wanted<'_>,
-    launch: Launch,
-    warn: Warn,
-) -> io::Result<(Vec<TcpListener>, Option<Keeper>)> {
+pub fn open_in(directory: &Path, wanted: &Wanted<'_>, launch: Launch, warn: Warn) -> io::Result<Opened> {
     let place = Place::new(directory, wanted.host, wanted.port);
-    let (listeners, attended) = match acquire(&place, wanted, &warn)? {
-        Acquired::Claimed(listeners, stream) => (listeners, Ok(Attended::claimed(stream))),
+    let (listeners, attended, left) = match acquire(&place, wanted, &warn)? {
+        Acquired::Claimed(given) => (given.listeners, Ok(Attended::claimed(given.stream)), given.left),
         Acquired::Bound(listeners) => {
             let attended = deposit(&place, &listeners, &launch);
-            (listeners, attended)
+            (listeners, attended, None)
         }
     };
     let kept = listeners.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
-    let keeper = Keeper::attend(attended, kept, place, launch, warn)?;
-    Ok((listeners, Some(keeper)))
+    let keeper = Keeper::attend(attended, kept, place, launch, warn.clone())?;
+    // Last: whatever fails before leaves the legacy with the keeper.
+    let legacy = left.and_then(|count| inherit(&keeper, count, &warn));
+    Ok(Opened { listeners, keeper: Some(keeper), legacy })
+}
+
+fn inherit(keeper: &Keeper, count: u32, warn: &Warn) -> Option<Legacy> {
+    let inherited = keeper.inherit(count);
+    if let Err(error) = &inherited {
+        warn(format!("What the former server has left cannot be taken over, and its clients connect anew: {error}"));
+    }
+    inherited.ok()
 }
 
 /// Where the sockets came from.
 enum Acquired {
-    /// From a keeper, with the connection to it.
-    Claimed(Vec<TcpListener>, UnixStream),
+    /// From a keeper.
+    Claimed(Given),
     /// From the system.
     Bound(Vec<TcpListener>),
 }
@@ -73,8 +78,8 @@ fn acquire(place: &Place, wanted: &Wanted<'_>, warn: &Warn) -> io::Result<Acquir
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             // A keeper for the same port, but for another host: the configuration may have changed.
             for neighbour in place.neighbours() {
-                if let Ok(Claim::Given(stream, _)) = claim(&neighbour) {
-                    dismiss(&stream);
+                if let Ok(Claim::Given(given)) = claim(&neighbour) {
+                    dismiss(given);
                 }
             }
             thread::sleep(SETTLE);
@@ -86,13 +91,8 @@ fn acquire(place: &Place, wanted: &Wanted<'_>, warn: &Warn) -> io::Result<Acquir
 
 fn acquire_once(place: &Place, wanted: &Wanted<'_>, warn: &Warn) -> io::Result<Acquired> {
     match claim(place) {
-        Ok(Claim::Given(stream, listeners)) if fit(&listeners, wanted) => {
-            return Ok(Acquired::Claimed(listeners, stream));
-        }
-        Ok(Claim::Given(stream, unfit)) => {
-            drop(unfit);
-            dismiss(&stream);
-        }
+        Ok(Claim::Given(given)) if fit(&given.listeners, wanted) => return Ok(Acquired::Claimed(given)),
+        Ok(Claim::Given(unfit)) => dismiss(unfit),
         Ok(Claim::Nobody) => {}
         Ok(Claim::Busy) => {
             let message = "the address is in use: it is kept for another server, which is running";
@@ -108,32 +108,40 @@ enum Claim {
     /// There is none.
     Nobody,
     /// The sockets.
-    Given(UnixStream, Vec<TcpListener>),
+    Given(Given),
     /// Another server has them.
     Busy,
+}
+
+/// What a keeper gives.
+struct Given {
+    /// The connection to it.
+    stream: UnixStream,
+    listeners: Vec<TcpListener>,
+    /// How many descriptors the legacy is made of, if there is one. They are still with the keeper.
+    left: Option<u32>,
 }
 
 fn claim(place: &Place) -> io::Result<Claim> {
     let Some(stream) = place.connect()? else { return Ok(Claim::Nobody) };
     stream.set_read_timeout(Some(ANSWER_LIMIT))?;
     match ask(&stream)? {
-        Some((Word::Given, sockets)) => {
-            let listeners = sockets.into_iter().map(TcpListener::from).collect();
+        Some(Message { word: Word::Given, number: left, attached, .. }) => {
+            let listeners = attached.into_iter().map(TcpListener::from).collect();
             stream.set_read_timeout(None)?;
-            Ok(Claim::Given(stream, listeners))
+            Ok(Claim::Given(Given { stream, listeners, left }))
         }
-        Some((Word::Busy, _)) => Ok(Claim::Busy),
+        Some(Message { word: Word::Busy, .. }) => Ok(Claim::Busy),
         Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "it gave an answer to another question")),
         // It goes: its time is over, or it is of another version.
         None => Ok(Claim::Nobody),
     }
 }
 
-fn ask(stream: &UnixStream) -> io::Result<Option<(Word, Vec<OwnedFd>)>> {
+fn ask(stream: &UnixStream) -> io::Result<Option<Message>> {
     match send(stream, Word::Claim, &[]).and_then(|()| receive(stream)) {
-        Ok(answer) => Ok(answer.map(|message| (message.word, message.attached))),
         Err(error) if is_its_end(&error) => Ok(None),
-        Err(error) => Err(error),
+        answer => answer,
     }
 }
 
@@ -152,8 +160,10 @@ fn fit(listeners: &[TcpListener], wanted: &Wanted<'_>) -> bool {
     addresses.is_ok_and(|addresses| !addresses.is_empty() && (wanted.fits)(&addresses))
 }
 
-/// Sends a keeper away, and waits until it is gone.
-fn dismiss(mut stream: &UnixStream) {
+/// Sends a keeper away, with the legacy that it has perhaps, and waits until it is gone.
+fn dismiss(Given { stream, listeners, .. }: Given) {
+    drop(listeners);
+    let mut stream = &stream;
     let mut wait_for_its_end = || {
         stream.set_read_timeout(Some(GO_LIMIT))?;
         send(stream, Word::Go, &[])?;

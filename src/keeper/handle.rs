@@ -5,6 +5,7 @@ use std::{
     io,
     net::{Shutdown, TcpListener},
     os::unix::net::UnixStream,
+    path::Path,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -16,9 +17,11 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use super::{
-    Launch, Warn,
+    HandOverError, Launch, Legacy, Warn,
     attended::{Attended, GO_LIMIT},
+    bequest::{entrust, inherit},
     deposit::deposit,
+    errand::ERRAND_LIMIT,
     rendezvous::Place,
     words::{Word, send},
 };
@@ -75,6 +78,25 @@ impl Keeper {
         Ok(Self { shared, gone: Mutex::new(gone) })
     }
 
+    /// Leaves a legacy with the keeper. It has all for certain when this returns without an error. The server must not
+    /// use it any more then, and drops the keeper: whoever claims the port next gets the legacy. Blocks for
+    /// [`ERRAND_LIMIT`] and a little more at most.
+    ///
+    /// # Errors
+    /// See [`HandOverError`]. The server can go on with all as before then.
+    pub fn hand_over(&self, legacy: &Legacy) -> Result<(), HandOverError> {
+        let until = Instant::now() + ERRAND_LIMIT;
+        let main = self.shared.connection().ok_or(HandOverError::NoKeeper)?;
+        let directory = self.shared.place.path().parent().unwrap_or(Path::new("/"));
+        entrust(&main, legacy, directory, until)
+    }
+
+    /// Takes over what the former server has left: so many descriptors, as the keeper has said.
+    pub fn inherit(&self, count: u32) -> io::Result<Legacy> {
+        let main = self.shared.connection().ok_or(io::ErrorKind::NotConnected)?;
+        inherit(&main, count, Instant::now() + ERRAND_LIMIT)
+    }
+
     /// Tells the keeper to close the sockets and go. Returns at once. The server's own listeners must be closed
     /// already, if the port is to be free when the keeper is gone.
     pub fn dismiss(&self) {
@@ -102,6 +124,14 @@ impl Drop for Keeper {
 }
 
 impl Shared {
+    /// The connection to the keeper once more. Who watches goes on reading what comes over it.
+    fn connection(&self) -> Option<UnixStream> {
+        match &*self.state.lock() {
+            State::Kept { stream, .. } => stream.try_clone().ok(),
+            State::Pausing { .. } | State::Parted => None,
+        }
+    }
+
     /// Ends the watch, and gives the former state: its duplicates of the listeners are closed when it is dropped.
     fn part(&self) -> State {
         let former = std::mem::replace(&mut *self.state.lock(), State::Parted);

@@ -12,9 +12,14 @@
 //!              waiting ──────── nobody came within PATIENCE ────> gone, the port is free
 //! ```
 //!
+//! A server that leaves can hand a legacy over to the keeper, for the next server: some bytes that only servers
+//! understand, and connected sockets, which clients take for a server that is slow. It is with the keeper whole or not
+//! at all, and until the next server has said that it has it, [`PATIENCE`] at most.
+//!
 //! Server and keeper speak over one Unix connection, which lives as long as both do: its end is how each learns of the
-//! other's. The next server finds the keeper by a socket file in a directory that only this user can enter. One keeper
-//! serves one server at a time; a server whose keeper died starts another.
+//! other's. A legacy travels over another one, which is made for it. The next server finds the keeper by a socket file
+//! in a directory that only this user can enter. One keeper serves one server at a time; a server whose keeper died
+//! starts another.
 //!
 //! The module knows sockets and processes. It does not know what is served, nor which program the keeper is run by:
 //! that is [`Launch`]'s. Elsewhere than on Unix there is no keeper, and a warning says so.
@@ -22,17 +27,31 @@
 #[cfg(unix)]
 mod attended;
 #[cfg(unix)]
+mod bequest;
+#[cfg(unix)]
 mod claim;
 #[cfg(unix)]
 mod deposit;
+#[cfg(unix)]
+mod errand;
+mod error;
+#[cfg(unix)]
+mod estate;
 #[cfg(unix)]
 mod handle;
 #[cfg(unix)]
 mod last_words;
 #[cfg(unix)]
+mod legacy;
+#[cfg(unix)]
+mod open_files;
+mod opened;
+#[cfg(unix)]
 mod rendezvous;
 #[cfg(unix)]
 mod serve;
+#[cfg(unix)]
+mod state_file;
 #[cfg(all(test, unix))]
 mod tests;
 #[cfg(not(unix))]
@@ -52,10 +71,16 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(unix)]
 pub use claim::open;
+pub use error::HandOverError;
 #[cfg(unix)]
 pub use handle::Keeper;
 #[cfg(unix)]
+pub use legacy::MAX_CONNECTIONS;
+pub use opened::{Legacy, Opened};
+#[cfg(unix)]
 pub use serve::serve_standard_input;
+#[cfg(unix)]
+pub use state_file::MAX_STATE;
 #[cfg(not(unix))]
 pub use unsupported::{Keeper, open, serve_standard_input};
 

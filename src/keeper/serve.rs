@@ -15,11 +15,14 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
+    estate::Estate,
+    open_files,
     rendezvous::{Place, belongs_to_us},
-    words::{VERSION, Word, receive, send},
+    words::{Message, VERSION, Word, receive, send, send_number},
 };
 
-/// How long a server that has connected may take to say what it wants: it says it at once.
+/// How long a server that has connected may take to say what it wants, or to end what it has begun to say: it does
+/// so at once.
 const CLAIM_LIMIT: Duration = Duration::from_secs(1);
 
 /// Pause when no connection can be accepted: a wait for the socket would be over at once.
@@ -32,6 +35,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// There is no such connection, or nothing came over it.
 pub fn serve_standard_input(path: PathBuf, patience: Duration) -> io::Result<()> {
+    open_files::raise_limit();
     let connection = io::stdin().as_fd().try_clone_to_owned()?;
     serve(UnixStream::from(connection), path.into(), patience)
 }
@@ -42,8 +46,10 @@ pub fn serve(connection: UnixStream, place: Place, patience: Duration) -> io::Re
     let mut sockets = message.ok_or(io::ErrorKind::InvalidInput)?.attached.into_iter();
     let rendezvous = UnixListener::from(sockets.next().ok_or(io::ErrorKind::InvalidInput)?);
     rendezvous.set_nonblocking(true)?;
+    connection.set_read_timeout(Some(CLAIM_LIMIT))?;
+    let listeners = sockets.map(TcpListener::from).collect();
     let ward = Ward::Attended(connection);
-    let mut keeper = Serving { place, patience, rendezvous, listeners: sockets.map(TcpListener::from).collect(), ward };
+    let mut keeper = Serving { place, patience, rendezvous, listeners, estate: None, ward };
     while keeper.step()? == Next::Stay {}
     keeper.close();
     Ok(())
@@ -55,6 +61,8 @@ struct Serving {
     patience: Duration,
     rendezvous: UnixListener,
     listeners: Vec<TcpListener>,
+    /// What a server has left for the next one.
+    estate: Option<Estate>,
     ward: Ward,
 }
 
@@ -89,6 +97,8 @@ impl Serving {
         if happened.rendezvous && self.meet() == Next::Go {
             return Ok(Next::Go);
         }
+        // Whoever has come and does not ask for it does not know of it, or stands still.
+        self.estate.take_if(|estate| estate.until() <= Instant::now());
         Ok(match self.ward {
             Ward::Awaited(until) if until <= Instant::now() => Next::Go,
             _ => Next::Stay,
@@ -97,13 +107,15 @@ impl Serving {
 
     fn wait(&self) -> io::Result<Happened> {
         let mut sockets = vec![PollFd::new(&self.rendezvous, PollFlags::IN)];
-        let limit = match &self.ward {
+        let end_of_wait = match &self.ward {
             Ward::Attended(stream) => {
                 sockets.push(PollFd::new(stream, PollFlags::IN));
                 None
             }
-            Ward::Awaited(until) => Some(until.saturating_duration_since(Instant::now())),
+            Ward::Awaited(until) => Some(*until),
         };
+        let next = end_of_wait.into_iter().chain(self.estate.as_ref().map(Estate::until)).min();
+        let limit = next.map(|next| next.saturating_duration_since(Instant::now()));
         wait_for(&mut sockets, limit)?;
         let has_happened = |index: usize| sockets.get(index).is_some_and(|socket| !socket.revents().is_empty());
         Ok(Happened { rendezvous: has_happened(0), ward: has_happened(1) })
@@ -113,9 +125,28 @@ impl Serving {
     fn hear_ward(&mut self) -> Next {
         let Ward::Attended(stream) = &self.ward else { return Next::Stay };
         match receive(stream) {
-            Ok(Some(message)) if message.word == Word::Go => return Next::Go,
-            Ok(Some(_)) => {}
+            Ok(Some(message)) => return self.heed(message),
             Ok(None) | Err(_) => self.ward = Ward::Awaited(Instant::now() + self.patience),
+        }
+        Next::Stay
+    }
+
+    /// Does what the server wants.
+    fn heed(&mut self, message: Message) -> Next {
+        match message.word {
+            Word::Go => return Next::Go,
+            Word::Entrust => {
+                // There is room for one.
+                self.estate = None;
+                self.estate = Estate::take(message, self.patience);
+            }
+            Word::Inherit => {
+                if let Some(estate) = &self.estate {
+                    estate.pass_on(message);
+                }
+            }
+            Word::Forget => self.estate = None,
+            _ => {}
         }
         Next::Stay
     }
@@ -154,8 +185,7 @@ impl Serving {
 
     fn give(&mut self, stream: UnixStream) -> io::Result<()> {
         let sockets: Vec<_> = self.listeners.iter().map(AsFd::as_fd).collect();
-        send(&stream, Word::Given, &sockets)?;
-        stream.set_read_timeout(None)?;
+        send_number(&stream, Word::Given, self.estate.as_ref().map(Estate::count), &sockets)?;
         self.ward = Ward::Attended(stream);
         Ok(())
     }
@@ -164,6 +194,7 @@ impl Serving {
     /// closed. Connections end last: who waits for that finds the port free.
     fn close(self) {
         let _ = fs::remove_file(self.place.path());
+        drop(self.estate);
         drop(self.listeners);
         drop(self.rendezvous);
         drop(self.ward);

@@ -1,5 +1,7 @@
 //! Servers with real sockets, and keepers in processes of their own.
 
+mod legacies;
+mod passing;
 mod serving;
 #[cfg(target_os = "linux")]
 mod users;
@@ -19,7 +21,7 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Keeper, Launch, PATIENCE, Wanted, claim::open_in, rendezvous::Place, serve::serve_standard_input};
+use super::{Keeper, Launch, Legacy, PATIENCE, Wanted, claim::open_in, rendezvous::Place, serve::serve_standard_input};
 
 /// For what must happen.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -49,11 +51,22 @@ impl Scene {
     }
 
     fn open_as(&self, host: Option<&str>, launch: &Launch, fits: &dyn Fn(&[SocketAddr]) -> bool) -> io::Result<Opened> {
+        let (server, legacy) = self.open_all(host, launch, fits)?;
+        assert!(legacy.is_none(), "nobody has left anything");
+        Ok(server)
+    }
+
+    fn open_all(
+        &self,
+        host: Option<&str>,
+        launch: &Launch,
+        fits: &dyn Fn(&[SocketAddr]) -> bool,
+    ) -> io::Result<(Opened, Option<Legacy>)> {
         let wanted = Wanted { host, port: self.port, bind: &|| bind(self.port), fits };
         let warnings = self.warnings.clone();
         let warn = Arc::new(move |message| warnings.lock().push(message));
-        let (listeners, keeper) = open_in(self.directory.path(), &wanted, launch.clone(), warn)?;
-        Ok((listeners, keeper.expect("a keeper")))
+        let opened = open_in(self.directory.path(), &wanted, launch.clone(), warn)?;
+        Ok(((opened.listeners, opened.keeper.expect("a keeper")), opened.legacy))
     }
 
     fn connect(&self) -> io::Result<TcpStream> {
@@ -106,6 +119,22 @@ fn process_of(place: &Place) -> Option<Pid> {
         let runs_us = arguments.starts_with(program.as_os_str().as_bytes());
         (runs_us && arguments.split(|byte| *byte == 0).any(|argument| argument == path)).then(|| Pid::from_raw(id))?
     })
+}
+
+/// Suspends a process. The signal alone is not enough: a thread of it may run on for a moment.
+#[cfg(target_os = "linux")]
+fn suspend(process: Pid) {
+    use std::fs;
+
+    kill_process(process, Signal::STOP).unwrap();
+    eventually("the process stands still", || {
+        let threads = fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero())).unwrap();
+        threads.flatten().all(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // The state comes after the name, which is in brackets.
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+        })
+    });
 }
 
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
@@ -316,7 +345,7 @@ fn a_keeper_that_does_not_move_holds_up_nobody_for_long() {
         process = process_of(&scene.place());
         process.is_some()
     });
-    kill_process(process.unwrap(), Signal::STOP).unwrap();
+    suspend(process.unwrap());
     drop(listeners);
     keeper.dismiss();
     assert!(!keeper.wait_until_gone());

@@ -1,8 +1,8 @@
 //! Systems without keepers: the port is opened, and closes with the server.
 
-use std::{convert::Infallible, io, net::TcpListener, path::PathBuf, time::Duration};
+use std::{convert::Infallible, io, path::PathBuf, time::Duration};
 
-use super::{Launch, Wanted, Warn};
+use super::{HandOverError, Launch, Legacy, Opened, Wanted, Warn};
 
 /// There can be none.
 pub struct Keeper(Infallible);
@@ -10,6 +10,14 @@ pub struct Keeper(Infallible);
 impl Keeper {
     /// Tells the keeper to go.
     pub fn dismiss(&self) {
+        match self.0 {}
+    }
+
+    /// Leaves a legacy with the keeper.
+    ///
+    /// # Errors
+    /// See [`HandOverError`].
+    pub fn hand_over(&self, _: &Legacy) -> Result<(), HandOverError> {
         match self.0 {}
     }
 
@@ -23,9 +31,9 @@ impl Keeper {
 ///
 /// # Errors
 /// Those of `wanted.bind`.
-pub fn open(wanted: &Wanted<'_>, _: Launch, warn: Warn) -> io::Result<(Vec<TcpListener>, Option<Keeper>)> {
+pub fn open(wanted: &Wanted<'_>, _: Launch, warn: Warn) -> io::Result<Opened> {
     warn("The port is not kept open across restarts: that is possible on Linux and macOS only".into());
-    Ok(((wanted.bind)()?, None))
+    Ok(Opened::without_keeper((wanted.bind)()?))
 }
 
 /// There is no keeper that could be run.

@@ -1,5 +1,5 @@
-//! What server and keeper say to each other: messages of four bytes, some with open sockets attached. Knows nothing of
-//! when to say what.
+//! What server and keeper say to each other: messages of four bytes, some with a number behind them, some with open
+//! sockets attached. Knows nothing of when to say what.
 
 use std::{
     io::{self, IoSlice, IoSliceMut, Read},
@@ -12,7 +12,7 @@ use std::{
 
 use rustix::{
     cmsg_space,
-    io::retry_on_intr,
+    io::{Errno, retry_on_intr},
     net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
         SendFlags, recvmsg, sendmsg,
@@ -30,11 +30,19 @@ pub const MAX_LISTENERS: usize = 64;
 /// First byte of each message: what begins otherwise is from neither a keeper nor a server.
 const MARK: u8 = b'K';
 
-/// Length of a message in bytes: mark, version, word, and one that is not used yet.
+/// Length of a message in bytes: mark, version, word, and how many bytes of detail follow.
 const LEN: usize = 4;
 
-/// Sockets attached to one message at most: the listeners and the rendezvous.
-const MAX_ATTACHED: usize = MAX_LISTENERS + 1;
+/// The longest detail, in bytes: what one byte can say. Whoever gets more than it knows of ignores the rest, so that
+/// later versions can add to it.
+const MAX_DETAIL: usize = u8::MAX as usize;
+
+/// The only detail so far, in bytes: a number, its highest byte first.
+const NUMBER: usize = size_of::<u32>();
+
+/// Sockets attached to one message at most: the listeners and the rendezvous. Parts of a legacy are no larger, though
+/// kernels take more at once: it would win nothing that can be measured.
+pub const MAX_ATTACHED: usize = MAX_LISTENERS + 1;
 
 /// Room for them, in bytes.
 const SPACE: usize = cmsg_space!(ScmRights(MAX_ATTACHED));
@@ -46,16 +54,42 @@ pub enum Word {
     Take,
     /// Server: give me the listening sockets.
     Claim,
-    /// Keeper: here they are, attached. This connection is now the one that the two share.
+    /// Keeper: here they are, attached. This connection is now the one that the two share. Number, if a server has left
+    /// a legacy: how many descriptors it is made of.
     Given,
     /// Keeper: I serve another one, which is alive.
     Busy,
     /// Server: close the sockets and end.
     Go,
+    /// Server: take my legacy. Attached: the connection to pass it over. Number: how many descriptors it is made of.
+    /// The answer comes over that connection: [`Word::Got`] or [`Word::Full`].
+    Entrust,
+    /// Server: give me the legacy. Attached: the connection to pass it over.
+    Inherit,
+    /// Who passes a legacy: this comes next of it, attached.
+    Part,
+    /// Who gets a legacy: I have what was sent so far. It is safe now, and more may come.
+    Got,
+    /// Keeper: I cannot have so many open files. Number: how many I can have.
+    Full,
+    /// Server: close what you have of a legacy. I have it, or it is not to be used.
+    Forget,
 }
 
 /// Each word with its number.
-const NUMBERS: [(Word, u8); 5] = [(Word::Take, 1), (Word::Claim, 2), (Word::Given, 3), (Word::Busy, 4), (Word::Go, 5)];
+const NUMBERS: [(Word, u8); 11] = [
+    (Word::Take, 1),
+    (Word::Claim, 2),
+    (Word::Given, 3),
+    (Word::Busy, 4),
+    (Word::Go, 5),
+    (Word::Entrust, 6),
+    (Word::Inherit, 7),
+    (Word::Part, 8),
+    (Word::Got, 9),
+    (Word::Full, 10),
+    (Word::Forget, 11),
+];
 
 impl Word {
     fn number(self) -> u8 {
@@ -74,17 +108,35 @@ pub struct Message {
     pub version: u8,
     /// What it says.
     pub word: Word,
+    /// What the word is about, if it is one that has a number.
+    pub number: Option<u32>,
     /// What is attached.
     pub attached: Vec<OwnedFd>,
 }
 
 /// Sends a word. What is attached stays open here too.
 pub fn send(stream: &UnixStream, word: Word, attached: &[BorrowedFd<'_>]) -> io::Result<()> {
-    send_as(stream, VERSION, word, attached)
+    send_as(stream, VERSION, word, None, attached)
+}
+
+/// Sends a word that may have a number.
+pub fn send_number(
+    stream: &UnixStream,
+    word: Word,
+    number: Option<u32>,
+    attached: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    send_as(stream, VERSION, word, number, attached)
 }
 
 /// Sends a word as a program of another version would.
-pub fn send_as(stream: &UnixStream, version: u8, word: Word, attached: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub fn send_as(
+    stream: &UnixStream,
+    version: u8,
+    word: Word,
+    number: Option<u32>,
+    attached: &[BorrowedFd<'_>],
+) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); SPACE];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !attached.is_empty() && !control.push(SendAncillaryMessage::ScmRights(attached)) {
@@ -93,15 +145,24 @@ pub fn send_as(stream: &UnixStream, version: u8, word: Word, attached: &[Borrowe
             format!("more than {MAX_LISTENERS} listening sockets"),
         ));
     }
-    let message = [MARK, version, word.number(), 0];
-    let sent = retry_on_intr(|| sendmsg(stream, &[IoSlice::new(&message)], &mut control, no_signal()))?;
-    if sent == LEN { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    let bytes = encode(version, word, number);
+    let sent = retry_on_intr(|| sendmsg(stream, &[IoSlice::new(&bytes)], &mut control, no_signal()))?;
+    if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+fn encode(version: u8, word: Word, number: Option<u32>) -> Vec<u8> {
+    let detail = number.map(u32::to_be_bytes);
+    let detail = detail.as_ref().map_or(&[][..], |bytes| bytes);
+    // A detail is no longer than a number.
+    let mut bytes = vec![MARK, version, word.number(), detail.len() as u8];
+    bytes.extend(detail);
+    bytes
 }
 
 /// Waits for a message, as long as the stream's timeout says. `None`: the other side is gone.
 ///
 /// # Errors
-/// The timeout; what came is no message; this process cannot have more open files.
+/// The timeout; what came is no message; this process cannot have more open files ([`is_lack_of_files`]).
 pub fn receive(mut stream: &UnixStream) -> io::Result<Option<Message>> {
     let mut bytes = [0; LEN];
     let mut space = [MaybeUninit::uninit(); SPACE];
@@ -113,12 +174,27 @@ pub fn receive(mut stream: &UnixStream) -> io::Result<Option<Message>> {
         return Ok(None);
     }
     if received.flags.contains(ReturnFlags::CTRUNC) {
-        return Err(io::Error::other("not all sockets came through: the limit of open files is too low"));
+        // Not all came through.
+        return Err(Errno::MFILE.into());
     }
     stream.read_exact(&mut bytes[received.bytes..])?;
-    let [MARK, version, number, _] = bytes else { return Err(not_a_message()) };
-    let word = Word::from_number(number).ok_or_else(not_a_message)?;
-    Ok(Some(Message { version, word, attached }))
+    let [MARK, version, word, detail] = bytes else { return Err(not_a_message()) };
+    let number = receive_number(stream, detail)?;
+    let word = Word::from_number(word).ok_or_else(not_a_message)?;
+    Ok(Some(Message { version, word, number, attached }))
+}
+
+/// Reads a message's detail, and the number from it if there is one.
+fn receive_number(mut stream: &UnixStream, length: u8) -> io::Result<Option<u32>> {
+    let mut detail = [0; MAX_DETAIL];
+    let detail = &mut detail[..length.into()];
+    stream.read_exact(detail)?;
+    Ok(detail.first_chunk::<NUMBER>().copied().map(u32::from_be_bytes))
+}
+
+/// Whether [`receive`] has failed because this process, or the system, cannot have more open files.
+pub fn is_lack_of_files(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::MFILE.raw_os_error())
 }
 
 fn collect(control: &mut RecvAncillaryBuffer<'_>) -> io::Result<Vec<OwnedFd>> {

@@ -1,11 +1,11 @@
 //! How a server gets its port: bound by itself, or from the keeper that held it while no server ran.
 
-use std::{io, net::TcpListener, sync::Arc};
+use std::{io, sync::Arc};
 
 use super::{config::Config, error::StartError, listen};
 use crate::{
     hub::event::{Event, Observer},
-    keeper::{self, Keeper, Launch},
+    keeper::{self, Launch, Opened},
 };
 
 /// The code of warnings about the port's keeper.
@@ -16,22 +16,17 @@ pub const KEEPER_WARNING: &str = "port-keeper";
 ///
 /// # Errors
 /// The port cannot be listened on, or not kept.
-pub fn open(config: &Config, observer: Arc<dyn Observer>) -> Result<(Vec<TcpListener>, Option<Keeper>), StartError> {
+pub fn open(config: &Config, observer: Arc<dyn Observer>) -> Result<Opened, StartError> {
     let (host, port) = (config.host.as_deref(), config.port);
     let opened = match &config.keep_port {
-        None => listen::bind(host, port).map(|listeners| (listeners, None)),
+        None => listen::bind(host, port).map(Opened::without_keeper),
         Some(_) if port == 0 => return Err(StartError::KeepPort),
         Some(launch) => open_kept(host, port, launch.clone(), observer),
     };
     opened.map_err(|source| StartError::Listen { address: format!("{}:{port}", host.unwrap_or("*")), source })
 }
 
-fn open_kept(
-    host: Option<&str>,
-    port: u16,
-    launch: Launch,
-    observer: Arc<dyn Observer>,
-) -> io::Result<(Vec<TcpListener>, Option<Keeper>)> {
+fn open_kept(host: Option<&str>, port: u16, launch: Launch, observer: Arc<dyn Observer>) -> io::Result<Opened> {
     let wanted = keeper::Wanted {
         host,
         port,

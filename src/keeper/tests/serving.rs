@@ -29,7 +29,7 @@ impl Scene {
     /// Asks the keeper what a server would, as one of another version if need be.
     pub(super) fn say(&self, version: u8, word: Word) -> UnixStream {
         let stream = self.place().connect().unwrap().expect("a keeper");
-        send_as(&stream, version, word, &[]).unwrap();
+        send_as(&stream, version, word, None, &[]).unwrap();
         stream
     }
 }
@@ -71,7 +71,7 @@ fn a_waiting_keeper_of_another_version_goes() {
     drop(connection);
     eventually("the keeper goes", || {
         let Ok(Some(stream)) = scene.place().connect() else { return true };
-        let _ = send_as(&stream, VERSION + 1, Word::Claim, &[]);
+        let _ = send_as(&stream, VERSION + 1, Word::Claim, None, &[]);
         matches!(receive(&stream), Ok(None) | Err(_))
     });
     keeper.join().unwrap().unwrap();
