@@ -106,6 +106,11 @@ function coordination() {
   return {
     'two-workers-lock': bytes(usual, two, [5, 0, 0, 1, 5, 1, 1, 1, 19, 6, 0, 0, 19, 6, 1, 0, 19]),
     'worker-returns': bytes(usual, two, [5, 0, 0, 1, 1, 0, 0, 20, 200, 2, 0, 19, 6, 0, 0]),
+    'hub-hands-over': bytes(
+      usual,
+      two,
+      [5, 0, 0, 1, 49, 19, 5, 1, 1, 1, 49, 1, 0, 0, 49, 13, 0, 3, 1, 49, 2, 0, 14, 0, 49, 19],
+    ),
     'worker-dies': bytes(usual, two, [5, 0, 0, 1, 19, 5, 1, 1, 1, 3, 0, 0, 20, 240, 19]),
     'master-blips': bytes(usual, two, [5, 0, 0, 1, 17, 6, 13, 0, 3, 1, 5, 1, 1, 0, 14, 0, 19, 6, 0, 0]),
     'master-changes': bytes([0, 0, 0, 1], two, [5, 0, 0, 1, 19, 15, 0, 7, 3, 5, 1, 1, 1, 20, 230, 11, 20, 220, 19]),
@@ -235,6 +240,16 @@ function hub() {
       [0, 1, 0, 50],
       say(1, to(0, 2)),
       [0, 0, 0],
+    ),
+    'hands-over': bytes(
+      acebase,
+      all,
+      [1, 2],
+      say(0, to(1, 6), toAll(2)),
+      [0, 251],
+      [1, 3, 160],
+      [0, 239],
+      say(1, to(0, 3)),
     ),
     replaced: bytes(acebase, all, [2, 2], say(0, to(2, 1)), [2, 0, 30], [0, 2], say(1, toAll(1)), [0, 0, 40], [0, 8]),
     'kicked-and-sent': bytes(acebase, all, [1, 7, 3], [0, 1, 1, 255], [0, 6], [1, 6], [3, 5, 4, 1], [0, 9]),

@@ -42,7 +42,8 @@ pub fn coordination(data: &[u8]) {
 }
 
 fn step(input: &mut Input<'_>) -> Step {
-    match input.below(25) {
+    let number = input.byte();
+    match number % 25 {
         0 => Step::Start(input.below(4)),
         1 => Step::Lose(input.below(4), input.pick(&LOSSES)),
         2 => Step::Return(input.below(4)),
@@ -67,6 +68,7 @@ fn step(input: &mut Input<'_>) -> Step {
         21 => Step::Rival,
         22 => Step::RivalLeaves,
         23 => Step::CreateIndex(input.below(4)),
+        _ if number % 50 == 49 => Step::HandOver,
         _ => Step::Poison(input.below(4), input.flag()),
     }
 }

@@ -1,11 +1,13 @@
 //! A histogram of durations with fixed buckets: small, and it is copied out whole.
 
+use serde::{Deserialize, Serialize};
+
 /// Upper ends of the buckets, in milliseconds; one more bucket has no end. From a lock on an idle cluster to AceBase's
 /// lock timeout of two minutes.
 pub const BUCKET_ENDS_MS: [u64; 14] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 10_000, 30_000, 120_000];
 
 /// How many durations fell into each bucket, and their sum.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histogram {
     /// How many durations fell into each bucket; the last has no end.
     pub counts: [u64; BUCKET_ENDS_MS.len() + 1],

@@ -1,9 +1,11 @@
 //! A lock of AceBase, as the hub has seen it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Millis;
 
 /// The state of one lock, as far as the hub has seen it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LockState {
     /// Requested, not granted yet.
     Waiting,
@@ -25,7 +27,7 @@ impl LockState {
 }
 
 /// One row of the lock table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lock {
     /// The master's number for it; absent while it waits.
     pub id: Option<u64>,

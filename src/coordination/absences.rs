@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::timers::Timers;
 use crate::{clock::Millis, hub::coordinator::Loss};
@@ -14,7 +15,7 @@ use crate::{clock::Millis, hub::coordinator::Loss};
 const MAX_STRANGERS: usize = 65_536;
 
 /// One worker's absence.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Absence {
     /// When its session ended.
     pub(super) since: Millis,
@@ -25,7 +26,7 @@ pub(super) struct Absence {
 }
 
 /// The workers that are away.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Absences {
     away: BTreeMap<String, Absence>,
     ends: Timers<String>,
@@ -37,6 +38,11 @@ impl Absences {
     /// `max_bytes`: of all answers that wait.
     pub(super) fn new(max_bytes: usize) -> Self {
         Self { away: BTreeMap::new(), ends: Timers::new(), bytes: 0, max_bytes }
+    }
+
+    /// As many bytes of answers may be kept as another keeps.
+    pub(super) fn set_bound(&mut self, of: &Self) {
+        self.max_bytes = of.max_bytes;
     }
 
     /// A worker's session is over; it is waited for until `until`.

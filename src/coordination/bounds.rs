@@ -6,6 +6,8 @@
 
 use std::ops::{Add, AddAssign, SubAssign};
 
+use serde::{Deserialize, Serialize};
+
 use super::{config::CoordinationConfig, rarely::Rarely};
 use crate::clock::Millis;
 
@@ -17,7 +19,7 @@ const REQUEST_ROW_BYTES: usize = 768;
 const LOCK_ROW_BYTES: usize = 640;
 
 /// How many things are kept, and how much they take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Usage {
     pub(super) count: usize,
     /// With what it takes to keep them.
@@ -58,7 +60,7 @@ impl SubAssign for Usage {
 }
 
 /// How much may be kept at most, and when it was last said that this was too little.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Bounds {
     most: Usage,
     refusals: Rarely,

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::offence::Offence;
 use crate::clock::Millis;
 
@@ -22,7 +24,7 @@ pub(super) enum Complaint {
 }
 
 /// When each sender was last complained about, and how many complaints were left out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Complaints {
     last: BTreeMap<String, Millis>,
     left_out: u64,

@@ -1,5 +1,7 @@
 //! What the coordinator of one database has in mind. What it does about it is in the files that are named for it.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     absences::Absences, bounds::Bounds, complaints::Complaints, config::CoordinationConfig, deletions::Deletions,
     farewells::Farewells, indexing::Indexing, locks::LockTable, master::Master, requests::Requests, sessions::Sessions,
@@ -8,12 +10,14 @@ use super::{
 use crate::clock::WallClock;
 
 /// Coordinates the AceBase peers of one database.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ClusterCoordinator {
+    #[serde(skip)]
     pub(super) config: CoordinationConfig,
     pub(super) sessions: Sessions,
     pub(super) absences: Absences,
     pub(super) requests: Requests,
+    #[serde(skip)]
     pub(super) bounds: Bounds,
     /// The request, of those that may have ended a master, that the present one is living through.
     pub(super) trial: Option<Trial>,

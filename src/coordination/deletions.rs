@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
 
@@ -11,7 +12,7 @@ use crate::clock::Millis;
 const MAX_GONE: usize = 1_024;
 
 /// News that wait for the master's word.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct News {
     pub(super) from: String,
     pub(super) file_name: String,
@@ -20,7 +21,7 @@ pub(super) struct News {
 }
 
 /// An index that somebody has said to be gone.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Gone {
     /// Its place in the order in which they were first spoken of.
     number: u64,
@@ -30,7 +31,7 @@ pub(super) struct Gone {
 }
 
 /// What has been said of indexes that are gone.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Deletions {
     pub(super) waiting: BTreeMap<u64, News>,
     pub(super) gone: BTreeMap<String, Gone>,

@@ -3,10 +3,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use super::{bounds::Usage, message::Ask, pending::Pending, waiting::Seq};
 
 /// One worker's requests.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct RequestsOfWorker {
     seqs: HashMap<Arc<str>, Seq>,
     /// The locks whose release is requested, and how often.
@@ -16,7 +18,7 @@ struct RequestsOfWorker {
 }
 
 /// The unanswered requests of all workers.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Demands {
     by_worker: HashMap<Arc<str>, RequestsOfWorker>,
     /// Of unlock requests, which keep nothing else out: a lock that cannot be released is worse than a request too

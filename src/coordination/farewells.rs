@@ -12,6 +12,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::timers::Timers;
 use crate::clock::Millis;
 
@@ -23,7 +25,7 @@ pub(super) const SILENCE_MS: u64 = 500;
 pub(super) const LAST_CALL_MS: u64 = 5_000;
 
 /// The peers that have said `bye` and are still connected, and when each is dismissed.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Farewells {
     last_calls: BTreeMap<String, Millis>,
     silences: Timers<String>,

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Millis;
 
 /// A row's place in the order of granting.
@@ -33,7 +35,7 @@ impl OpenTo<'_> {
 }
 
 /// When the locks of former masters end, by transaction.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fences {
     /// Write locks: they keep others from reading.
     writes: Ends,
@@ -65,7 +67,7 @@ impl Fences {
 }
 
 /// When locks end, by transaction.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Ends {
     of: HashMap<String, BTreeSet<(Millis, Key)>>,
     /// The last end of each transaction.

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use super::{bounds::Usage, fences::Key, lock_row::Row};
 
 /// One worker's locks.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct LocksOfWorker {
     keys: BTreeSet<Key>,
     /// Those of former masters, by their number.
@@ -14,7 +16,7 @@ struct LocksOfWorker {
 }
 
 /// The locks of all workers.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Holdings {
     by_worker: HashMap<String, LocksOfWorker>,
     usage: Usage,

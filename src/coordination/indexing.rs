@@ -2,10 +2,12 @@
 //! its file, and the worker that requested it ends by not finding it; so the master gets one such request at a time, of
 //! whatever index.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Millis;
 
 /// A request for an index that a master has.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Creation {
     worker: String,
     id: String,
@@ -14,7 +16,7 @@ struct Creation {
 }
 
 /// The one creation of an index that the master has, if any.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Indexing(Option<Creation>);
 
 impl Indexing {

@@ -1,5 +1,7 @@
 //! One row of the lock table: a lock, and how long and how much it keeps others out.
 
+use serde::{Deserialize, Serialize};
+
 use super::bounds::Usage;
 use crate::{
     acebase::Lock,
@@ -15,14 +17,14 @@ pub(super) const FENCE_LIMIT_MS: u64 = 120_000;
 pub(super) const LONGEST_LOCK_MS: u64 = 60 * 60 * 1_000;
 
 /// Whether its holder may still release it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Holder {
     Around,
     Gone,
 }
 
 /// One lock that was granted, and how long it counts.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Row {
     pub(super) lock: Lock,
     /// When it was granted; a fenced lock's `since` is when it was fenced.

@@ -16,6 +16,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     fences::{Fences, Key, OpenTo},
     holdings::Holdings,
@@ -29,7 +31,7 @@ use crate::{
 };
 
 /// A database's locks, held and fenced, by their holders.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct LockTable {
     rows: BTreeMap<Key, Row>,
     /// By the present master's number for it.
@@ -42,9 +44,15 @@ pub(super) struct LockTable {
     /// Ends of fenced locks, and of those whose holder is gone.
     ends: Timers<Key>,
     next: Key,
+    #[serde(skip, default = "stopped_clock")]
     wall_clock: WallClock,
     waits: Histogram,
     holds: Histogram,
+}
+
+/// The clock of a table that was just read from data.
+fn stopped_clock() -> WallClock {
+    |_| 0
 }
 
 impl LockTable {
@@ -62,6 +70,11 @@ impl LockTable {
             waits: Histogram::default(),
             holds: Histogram::default(),
         }
+    }
+
+    /// What masters' times are compared with from now on.
+    pub(super) fn set_wall_clock(&mut self, of: &Self) {
+        self.wall_clock = of.wall_clock;
     }
 
     /// A lock that was requested then has been granted.

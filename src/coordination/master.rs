@@ -21,6 +21,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::message::{self, HUB, NO_SUCH_LOCK, OwnRequest};
 use crate::clock::Millis;
@@ -37,7 +38,7 @@ const MARKS: usize = 2;
 const MAX_OWED: usize = 1_000_000;
 
 /// What is known of the master.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Presence {
     /// There is none.
     Absent,
@@ -52,7 +53,7 @@ pub(super) enum Presence {
 }
 
 /// A challenge that a returned master has not answered.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Challenge {
     /// The number of the release that it is requested to do.
     number: u64,
@@ -80,7 +81,7 @@ pub(super) enum Identity {
 }
 
 /// Whether a database's master is there, and what is known of it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Master {
     pub(super) presence: Presence,
     /// Locks to be released once the master is known to be the one that granted them.

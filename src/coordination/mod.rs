@@ -30,6 +30,7 @@ mod demands;
 mod etiquette;
 mod farewells;
 mod fences;
+mod freeze;
 mod handover;
 mod holdings;
 mod index_ends;
@@ -288,6 +289,14 @@ impl Coordinator for ClusterCoordinator {
             && self.absences.is_empty()
             && self.sessions.kept() == 0
             && self.succession.is_empty()
+    }
+
+    fn freeze(&self) -> Bytes {
+        self.to_data().into()
+    }
+
+    fn thaw(&mut self, frozen: &[u8]) -> Result<(), String> {
+        self.go_on_from(frozen).map_err(|error| format!("its coordinator cannot go on with it: {error}"))
     }
 }
 

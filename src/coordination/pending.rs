@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::{bounds::Usage, message::Ask, waiting::Place};
 use crate::clock::Millis;
 
 /// Where a request is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum State {
     /// It waits here.
     Held(Place),
@@ -17,7 +18,7 @@ pub(super) enum State {
 }
 
 /// A request that has not been answered.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Pending {
     pub(super) worker: Arc<str>,
     /// The worker's own number for it.

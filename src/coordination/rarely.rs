@@ -1,5 +1,7 @@
 //! A warning that there may be cause for again and again, and that is told once a minute.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Millis;
 
 /// Least time between two of the same kind, in milliseconds: what they are about goes on for as long as nobody reads
@@ -7,7 +9,7 @@ use crate::clock::Millis;
 pub(super) const WARN_EVERY_MS: u64 = 60_000;
 
 /// When it was told last, and how often there was cause for it since.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Rarely {
     last: Option<Millis>,
     untold: u64,

@@ -17,6 +17,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::{
     demands::Demands,
@@ -37,7 +38,7 @@ pub(super) enum By {
 }
 
 /// A database's unanswered requests, in order of arrival, each held or with the master.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Requests {
     pending: BTreeMap<Seq, Pending>,
     demands: Demands,

@@ -17,7 +17,7 @@ use crate::{
     acebase::{Lock, Note, Status},
     clock::{Clock, Millis},
     hub::{
-        Hub, PeerHandle, Settings,
+        CoordinatorFactory, Hub, PeerHandle, Settings,
         coordinator::{Decision, Loss, Verdict},
         event::Event,
         testing::{self, Answer, Caller, EPOCH_MS, HandClock, Lobby, Notebook, Watch, Wire},
@@ -51,6 +51,7 @@ impl Connection {
 /// A cluster's hub, as the tests of coordination see it.
 pub(super) struct Rig {
     hub: Hub,
+    config: CoordinationConfig,
     clock: Arc<HandClock>,
     notebook: Arc<Notebook>,
     watch: Watch<ClusterCoordinator>,
@@ -68,18 +69,17 @@ pub(super) struct Rig {
     pub(super) decisions: VecDeque<(Caller, Decision)>,
 }
 
+fn settings(coordinators: CoordinatorFactory) -> Settings {
+    Settings { max_queue: MAX_QUEUE, max_payload: MAX_PAYLOAD, download_large: false, coordinators: Some(coordinators) }
+}
+
 impl Rig {
     pub(super) fn new(config: CoordinationConfig) -> Self {
         let (clock, notebook) = (Arc::new(HandClock::default()), Arc::new(Notebook::default()));
-        let (watch, coordinators) = Watch::new(maker(config));
-        let settings = Settings {
-            max_queue: MAX_QUEUE,
-            max_payload: MAX_PAYLOAD,
-            download_large: false,
-            coordinators: Some(coordinators),
-        };
+        let (watch, coordinators) = Watch::new(maker(config.clone()));
         Self {
-            hub: Hub::new(settings, notebook.clone(), clock.clone(), Box::new(|| {})),
+            hub: Hub::new(settings(coordinators), notebook.clone(), clock.clone(), Box::new(|| {})),
+            config,
             clock,
             notebook,
             watch,
@@ -91,6 +91,21 @@ impl Rig {
             identified: None,
             decisions: VecDeque::new(),
         }
+    }
+
+    /// The hub stops, and another one goes on in its place. Whoever waits at the door must ask again.
+    pub(super) fn succeed(&mut self) {
+        let coordinators = self.watch.factory(maker(self.config.clone()));
+        let next = Hub::new(settings(coordinators), self.notebook.clone(), self.clock.clone(), Box::new(|| {}));
+        testing::pass_on(&self.hub, &next);
+        for (id, connection) in &mut self.connections {
+            if let Some((handle, wire)) = testing::reattach(&next, DB, id, &connection.wire) {
+                *connection = Connection { handle, wire };
+            }
+        }
+        next.settle();
+        self.hub = next;
+        self.hear();
     }
 
     /// A connection asks to come in under this id.

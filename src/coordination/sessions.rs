@@ -14,6 +14,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::timers::Timers;
 use crate::{
     clock::Millis,
@@ -21,7 +23,7 @@ use crate::{
 };
 
 /// What is known of a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Standing {
     /// It has not said anything that AceBase says.
     Plain,
@@ -32,21 +34,21 @@ pub(super) enum Standing {
 }
 
 /// Whether a peer has its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Reach {
     Up,
     Down { loss: Loss, at: Millis },
 }
 
 /// What is known of a peer that has a session.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct KnownPeer {
     standing: Standing,
     reach: Reach,
 }
 
 /// The sessions of one database.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Sessions {
     sessions: BTreeMap<String, KnownPeer>,
     kept: Timers<String>,

@@ -6,8 +6,10 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState},
 };
+
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
 
@@ -20,22 +22,23 @@ const MEMORY_MS: u64 = 600_000;
 const MEMORY_ENTRIES: usize = 131_072;
 
 /// Fingerprints of the requests whose next answer must be swallowed.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Settled {
-    hasher: RandomState,
+    /// What makes fingerprints that nobody can foresee.
+    seed: u64,
     known: HashSet<u64>,
     oldest_first: VecDeque<(Millis, u64)>,
 }
 
 impl Settled {
     pub(super) fn new() -> Self {
-        Self { hasher: RandomState::new(), known: HashSet::new(), oldest_first: VecDeque::new() }
+        Self { seed: RandomState::new().hash_one(()), known: HashSet::new(), oldest_first: VecDeque::new() }
     }
 
     /// Remembers a request.
     pub(super) fn insert(&mut self, worker: &str, id: &str, now: Millis) {
         self.forget_old(now);
-        let fingerprint = self.hasher.hash_one((worker, id));
+        let fingerprint = self.fingerprint(worker, id);
         if self.known.insert(fingerprint) {
             self.oldest_first.push_back((now, fingerprint));
         }
@@ -43,7 +46,13 @@ impl Settled {
 
     /// The request has had its answer.
     pub(super) fn contains(&self, worker: &str, id: &str) -> bool {
-        self.known.contains(&self.hasher.hash_one((worker, id)))
+        self.known.contains(&self.fingerprint(worker, id))
+    }
+
+    fn fingerprint(&self, worker: &str, id: &str) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, worker, id).hash(&mut hasher);
+        hasher.finish()
     }
 
     fn forget_old(&mut self, now: Millis) {

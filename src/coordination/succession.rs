@@ -28,6 +28,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::rarely::Rarely;
 use crate::{clock::Millis, hub::coordinator::Ticket};
 
@@ -57,7 +59,7 @@ pub(super) const DOOM_MS: u64 = 10_000;
 const RETURN_MS: u64 = 2_000;
 
 /// How far a newcomer has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     /// The master has been challenged with this number, and has not answered.
     Challenging(u64),
@@ -67,7 +69,7 @@ enum Stage {
     Doomed,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Newcomer {
     ticket: Ticket,
     stage: Stage,
@@ -88,7 +90,7 @@ pub(super) enum Word {
 }
 
 /// The newcomers that wait for the master's place, and the one that was let in.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Succession {
     waiting: VecDeque<Newcomer>,
     /// Who was let in and has not connected yet; and until when that is waited for.

@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::message;
 use crate::clock::Millis;
 
@@ -22,7 +24,7 @@ const MAX_WORKERS: usize = 4_096;
 const TIME_LENGTH: usize = 8;
 
 /// Such workers, each with the id of the first request that it has made in this run, if any.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Survivors(BTreeMap<String, Option<String>>);
 
 impl Survivors {

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Millis;
 
 /// One timer a key at most; the earliest is known at once.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "K: Ord + Deserialize<'de>"))]
 pub(super) struct Timers<K> {
     by_key: BTreeMap<K, Millis>,
     by_time: BTreeSet<(Millis, K)>,

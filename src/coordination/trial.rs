@@ -1,6 +1,8 @@
 //! The request that is on trial: of those that were with a master when it ended, the one that the present master is
 //! living through. `suspects` tells why.
 
+use serde::{Deserialize, Serialize};
+
 use super::waiting::Seq;
 use crate::clock::Millis;
 
@@ -9,7 +11,7 @@ use crate::clock::Millis;
 pub(super) const MAX_STRIKES: u8 = 2;
 
 /// A request that is on trial.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Trial {
     pub(super) seq: Seq,
     /// When the master is to be challenged to show that it lives.

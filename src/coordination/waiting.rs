@@ -1,13 +1,15 @@
 //! Where requests that are held wait, by what each waits for, so that whatever comes to pass is asked of those only
 //! that waited for it.
 
+use serde::{Deserialize, Serialize};
+
 use std::{collections::BTreeSet, sync::Arc};
 
 /// A request's place in the order of arrival.
 pub(super) type Seq = u64;
 
 /// What a request waits for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Place {
     /// For a master that takes requests.
     Master,
@@ -58,7 +60,7 @@ pub(super) enum Patience {
 }
 
 /// The held requests, by the place at which each waits, in order of arrival.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Waiting(BTreeSet<(Place, Seq)>);
 
 impl Waiting {

@@ -90,7 +90,7 @@ pub enum Return {
 }
 
 /// One connection's wish to come in, from its handshake until it has joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ticket(pub u64);
 
 /// Who has the id that a connection wants.

@@ -18,6 +18,7 @@ const MAX_EVENTS: usize = 150;
 ///   text.
 /// - Everybody is told of all others that join and leave; the hub has no peer that is not there.
 /// - A connection that was replaced or lost says nothing any more.
+/// - Whoever hands the hub over to another one in the middle of it changes nothing of that.
 /// - Large texts are handed out once to each addressee, where they have to be fetched.
 pub fn hub(data: &[u8]) {
     let mut input = Input::new(data);

@@ -6,7 +6,7 @@ use acebase_ipc_server::{
     clock::{SystemClock, unix_millis},
     coordination::{ClusterCoordinator, CoordinationConfig},
     hub::{
-        Hub, PeerHandle, Settings,
+        CoordinatorFactory, Hub, PeerHandle, Settings,
         coordinator::Loss,
         event::Deaf,
         testing::{self, Watch},
@@ -38,11 +38,24 @@ const NOTICES: usize = 128 * 1024;
 /// Kinds of events. Each may come in the same moment as the one before it, or in the next.
 const EVENTS: usize = 12;
 
+/// The events among those in which the hub hands over to another one. Rare: what others find must not depend on it.
+const HANDS_OVER: [u8; 2] = [239, 251];
+
 /// Losses after which a session may be kept, and after which it is not.
 const LOSSES: [Loss; 5] = [Loss::Fin, Loss::Reset, Loss::Unreachable, Loss::Closed, Loss::Violation];
 
+fn maker(config: CoordinationConfig) -> impl Fn() -> ClusterCoordinator {
+    move || ClusterCoordinator::new(config.clone(), |_| unix_millis())
+}
+
+fn settings(max_queue: usize, fetches: bool, coordinators: Option<CoordinatorFactory>) -> Settings {
+    Settings { max_queue, max_payload: MAX_PAYLOAD, download_large: fetches, coordinators }
+}
+
 pub struct World {
     hub: Hub,
+    config: CoordinationConfig,
+    watch: Watch<ClusterCoordinator>,
     max_queue: usize,
     keeps_sessions: bool,
     /// Large texts are fetched.
@@ -64,15 +77,12 @@ impl World {
         let max_queue = input.pick(&[1 << 20, 1_000, 10_000]);
         let config = CoordinationConfig { introductions: input.flag(), ..Default::default() };
         let fetches = input.flag();
-        let (_, coordinators) = Watch::new(move || ClusterCoordinator::new(config.clone(), |_| unix_millis()));
-        let settings = Settings {
-            max_queue,
-            max_payload: MAX_PAYLOAD,
-            download_large: fetches,
-            coordinators: coordinates.then_some(coordinators),
-        };
+        let (watch, coordinators) = Watch::new(maker(config.clone()));
+        let settings = settings(max_queue, fetches, coordinates.then_some(coordinators));
         Self {
             hub: Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {})),
+            config,
+            watch,
             max_queue,
             keeps_sessions: coordinates,
             fetches,
@@ -88,7 +98,8 @@ impl World {
     pub fn play(&mut self, input: &mut Input<'_>) {
         self.event_bytes = 0;
         let id = input.pick(&IDS);
-        let what = input.below(2 * EVENTS);
+        let number = input.byte();
+        let what = usize::from(number) % (2 * EVENTS);
         if what < EVENTS {
             // The moment has passed for which what is to be sent soon may wait.
             self.peers.iter().filter(|peer| peer.is_connected).for_each(|peer| peer.wire.flush());
@@ -107,9 +118,26 @@ impl World {
                 self.hub.tick();
                 self.hub.trim();
             }
+            _ if HANDS_OVER.contains(&number) => self.hand_over(),
             _ => self.send(id, input),
         }
         self.remove_slow();
+    }
+
+    /// The hub stops in the middle of everything, and another one goes on: nobody notices.
+    fn hand_over(&mut self) {
+        let coordinators = self.keeps_sessions.then(|| self.watch.factory(maker(self.config.clone())));
+        let clock = SystemClock::start();
+        clock.put_forward(self.hub.now());
+        let settings = settings(self.max_queue, self.fetches, coordinators);
+        let next = Hub::new(settings, Arc::new(Deaf), Arc::new(clock), Box::new(|| {}));
+        testing::pass_on(&self.hub, &next);
+        for peer in self.peers.iter_mut().filter(|peer| peer.is_connected) {
+            let taken = testing::reattach(&next, DB, peer.id, &peer.wire);
+            (peer.handle, peer.wire) = taken.expect("a connection was not taken along");
+        }
+        next.settle();
+        self.hub = next;
     }
 
     fn position(&self, id: &str) -> Option<usize> {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use super::AnswerKind;
 
 /// What a text is to the clients that receive it.
@@ -63,7 +65,7 @@ impl Message {
 }
 
 /// The lock that a worker requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedLock {
     /// The database path, without a leading slash.
     pub path: String,
@@ -76,7 +78,7 @@ pub struct WantedLock {
 }
 
 /// What a request asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ask {
     /// A new lock.
     Lock(WantedLock),

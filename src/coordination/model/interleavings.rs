@@ -42,6 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (worker(), some()).prop_map(|(worker, texts)| Step::Read(worker, texts)),
         2 => Just(Step::StartMaster),
         1 => Just(Step::TakeOver),
+        4 => Just(Step::HandOver),
         3 => Just(Step::Rival),
         1 => Just(Step::RivalLeaves),
         5 => (loss(), 0..8_usize, 0..4_usize).prop_map(|(loss, reads, writes)| Step::LoseMaster(loss, reads, writes)),

@@ -58,6 +58,8 @@ pub enum Step {
     RivalLeaves,
     /// The connected master stands still, and a master process that starts gets its place.
     TakeOver,
+    /// The hub hands over to another one, which goes on where it has stopped.
+    HandOver,
     /// The master's connection breaks, once it has read, and the hub has got, so many texts more.
     LoseMaster(Loss, usize, usize),
     /// One of the masters that live and are not connected connects.

@@ -148,6 +148,7 @@ impl World {
             Step::Read(worker, texts) => return self.worker_reads(worker, texts),
             Step::StartMaster if self.on_air.is_some() => {}
             Step::StartMaster => return self.connect_master(None),
+            Step::HandOver => self.hand_over(),
             Step::Rival => self.rival_comes(),
             Step::RivalLeaves => {
                 if let Some(rival) = self.rival.take() {
@@ -242,6 +243,14 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The hub hands over to another one. Nobody notices, but whoever waits at the door.
+    fn hand_over(&mut self) {
+        if let Some(rival) = self.rival.take() {
+            self.rig.withdraw(rival.caller);
+        }
+        self.rig.succeed();
     }
 
     fn rival_comes(&mut self) {

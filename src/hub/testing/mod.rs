@@ -17,7 +17,7 @@ pub use self::{
     watch::{Watch, Watched},
     wire::Wire,
 };
-use super::{Hub, PeerHandle, Refused};
+use super::{FrozenHub, Hub, PeerHandle, Refused};
 
 /// Takes a connection, which is one in memory. `announced_payload`: as of [`Hub::connect`].
 ///
@@ -46,4 +46,25 @@ pub fn connect_by(
     })?;
     // A hub that takes a connection has had its transport made.
     made.map(|wire| (peer, wire)).ok_or(Refused::Stopping)
+}
+
+/// One hub stops, and another one goes on where it stopped, with nothing in common but bytes. What waits at the door is
+/// told that it stops. Connections that have come along are to be [`reattach`]ed, and [`Hub::settle`] must follow.
+///
+/// # Panics
+/// What one hub writes, another cannot read.
+pub fn pass_on(from: &Hub, to: &Hub) {
+    from.close_doors();
+    let bytes = rmp_serde::to_vec_named(&from.freeze()).expect("a hub cannot be written");
+    let frozen: FrozenHub = rmp_serde::from_slice(&bytes).expect("what was written cannot be read");
+    to.thaw(frozen).expect("a hub cannot go on");
+}
+
+/// A connection comes along. `None`: its peer was not connected by it when its hub stopped.
+pub fn reattach(hub: &Hub, db: &str, id: &str, wire: &Wire) -> Option<(PeerHandle, Wire)> {
+    let mut passed = None;
+    let peer = hub.reattach(db, id, wire.link(), |outbox| passed.insert(wire.passed_on(outbox)).transport())?;
+    let wire = passed?;
+    wire.flush();
+    Some((peer, wire))
 }

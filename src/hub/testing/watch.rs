@@ -28,18 +28,27 @@ pub struct Watched<C> {
     verdict: Option<Verdict>,
     identified: Option<bool>,
     contract: Contract,
+    /// Of the coordinator that was watched before, should this one go on in its place.
+    former: Option<Contract>,
 }
 
 impl<C: Coordinator + 'static> Watch<C> {
     /// Watches what `make` makes, for the hub that gets the factory.
     pub fn new(make: impl Fn() -> C + Send + Sync + 'static) -> (Self, CoordinatorFactory) {
         let watch = Self(Arc::new(Mutex::new(Watched::new(make()))));
-        let shared = watch.0.clone();
-        let factory = Box::new(move || -> Box<dyn Coordinator> {
-            *shared.lock() = Watched::new(make());
-            Box::new(Watch(shared.clone()))
-        });
+        let factory = watch.factory(make);
         (watch, factory)
+    }
+
+    /// For a hub that goes on in the place of the first one: this watches its coordinator from then on.
+    pub fn factory(&self, make: impl Fn() -> C + Send + Sync + 'static) -> CoordinatorFactory {
+        let shared = self.0.clone();
+        Box::new(move || -> Box<dyn Coordinator> {
+            let mut watched = shared.lock();
+            let former = std::mem::replace(&mut *watched, Watched::new(make()));
+            watched.former = Some(former.contract);
+            Box::new(Watch(shared.clone()))
+        })
     }
 
     /// Looks at it. The hub waits meanwhile.
@@ -59,7 +68,7 @@ impl<C: Coordinator + 'static> Watch<C> {
 
 impl<C> Watched<C> {
     fn new(coordinator: C) -> Self {
-        Self { coordinator, verdict: None, identified: None, contract: Contract::default() }
+        Self { coordinator, verdict: None, identified: None, contract: Contract::default(), former: None }
     }
 
     /// What became of the last message, if it has seen one since this was asked last.
@@ -158,5 +167,15 @@ impl<C: Coordinator + 'static> Coordinator for Watch<C> {
 
     fn is_idle(&self) -> bool {
         self.look().coordinator.is_idle()
+    }
+
+    fn freeze(&self) -> Bytes {
+        self.look().coordinator.freeze()
+    }
+
+    fn thaw(&mut self, frozen: &[u8]) -> Result<(), String> {
+        let mut watched = self.look();
+        watched.contract = watched.former.take().unwrap_or_default();
+        watched.coordinator.thaw(frozen)
     }
 }

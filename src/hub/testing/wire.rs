@@ -55,19 +55,22 @@ struct Socket {
 impl Wire {
     /// A connection that takes everything at once, and where all that was written has arrived.
     pub fn new(link: LinkId, outbox: Arc<Outbox>) -> Self {
-        let socket = Socket {
-            stream: Vec::new(),
-            room: ALL,
-            arrived: ALL,
-            read: 0,
-            writes: 0,
-            is_blocked: false,
-            is_patient: false,
-            has_hung_up: false,
-            closed: None,
-        };
-        let carrier = Carrier { link, outbox: Arc::downgrade(&outbox), socket: Mutex::new(socket) };
+        let socket = Mutex::new(Socket::new());
+        let carrier = Carrier { link, outbox: Arc::downgrade(&outbox), socket };
         Self { carrier: Arc::new(carrier), outbox }
+    }
+
+    /// The same connection, of another hub that goes on where its own has stopped, with the outbox that is there. Of this
+    /// one nothing is left.
+    pub fn passed_on(&self, outbox: Arc<Outbox>) -> Self {
+        let socket = std::mem::replace(&mut *self.carrier.socket.lock(), Socket::new());
+        let carrier = Carrier { link: self.carrier.link, outbox: Arc::downgrade(&outbox), socket: Mutex::new(socket) };
+        Self { carrier: Arc::new(carrier), outbox }
+    }
+
+    /// The connection's number in the hub.
+    pub fn link(&self) -> LinkId {
+        self.carrier.link
     }
 
     /// What the hub writes to.
@@ -233,6 +236,20 @@ impl Transport for Carrier {
 }
 
 impl Socket {
+    fn new() -> Self {
+        Self {
+            stream: Vec::new(),
+            room: ALL,
+            arrived: ALL,
+            read: 0,
+            writes: 0,
+            is_blocked: false,
+            is_patient: false,
+            has_hung_up: false,
+            closed: None,
+        }
+    }
+
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let offered: usize = slices.iter().map(|slice| slice.len()).sum();
         if self.room == 0 {
