@@ -68,9 +68,8 @@ function makeServer(AceBaseIPCServer, config) {
 
 function stop(server) {
   setTimeout(() => process.exit(1), STOP_LIMIT).unref();
-  // pm2 stops a server in order to start it again; clients that are refused meanwhile would not survive.
-  const isRestart = process.env.pm_id !== undefined;
-  server.stop({ keepPort: isRestart }).then(() => {
+  // With the option keepPort, which is on by default here, the next server goes on with the connections.
+  server.handOver().then(() => {
     // The channel to a parent process would keep this one alive.
     process.disconnect?.();
   });

@@ -11,6 +11,7 @@ const { EventLog, logNeeds } = require('./event-log.js');
 const { mustBeTaken } = require('./failed-start.js');
 const { keeperLaunch } = require('./keep-port.js');
 const { Log } = require('./log.js');
+const { handOverBeforeExit } = require('./signals.js');
 const { loadNative } = require('../native.js');
 const { OPTIONS } = require('../config/options.js');
 const { printable } = require('../printable.js');
@@ -40,6 +41,8 @@ class AceBaseIPCServer extends EventEmitter {
   /** Events that came before `start()` was done. */
   #early = [];
   #wanted = new Set();
+  /** Ends the watch for the signals that end this process. */
+  #forgetSignals;
 
   constructor(config = {}) {
     super();
@@ -85,6 +88,9 @@ class AceBaseIPCServer extends EventEmitter {
       // The addon's error was made on another thread: this one has a stack.
       throw coded(error.code, error.message);
     });
+    if (this.#options.keepPort) {
+      this.#forgetSignals = handOverBeforeExit(this);
+    }
     // Listeners may have come and gone meanwhile.
     this.#native.setWanted([...this.#wanted]);
     this.#sayRunning();
@@ -110,11 +116,20 @@ class AceBaseIPCServer extends EventEmitter {
   }
 
   stop({ keepPort = false } = {}) {
+    return this.#end(keepPort ? 'leave' : 'stop');
+  }
+
+  handOver() {
+    return this.#end('handOver');
+  }
+
+  #end(way) {
     return this.#inTurn(async () => {
       if (!this.#native) {
         return;
       }
-      await this.#native.stop(Boolean(keepPort));
+      await this.#native.end(way);
+      this.#forgetSignals?.();
       this.#tellAll(this.#native.takeLastEvents());
       this.#native = undefined;
       this.#log.write('info', 'AceBase IPC server stopped', { event: 'close' });

@@ -40,6 +40,17 @@ type Settle<T> = Box<dyn FnOnce(Env) -> Result<T>>;
 /// A promise that nobody looks at: Node.js does not exit while it is pending.
 type KeepAlive = JsDeferred<(), fn(Env) -> Result<()>>;
 
+/// How a server ends.
+#[napi(string_enum = "camelCase")]
+pub enum NativeEnd {
+    /// See [`Server::stop`].
+    Stop,
+    /// See [`Server::leave`].
+    Leave,
+    /// See [`Server::hand_over`].
+    HandOver,
+}
+
 /// A running server. Made by [`NativeServer::start`] only.
 #[napi]
 pub struct NativeServer {
@@ -80,20 +91,19 @@ impl NativeServer {
         Ok(Self { server, mailbox, keep_alive: Cell::new(Some(keep_alive)) })
     }
 
-    /// Stops the server. Resolves when the port is free, or with `keep_port` when it is left to the keeper; from then
-    /// on nothing keeps the process alive. The last events may still be waiting: see
-    /// [`NativeServer::take_last_events`].
+    /// Ends the server in one of its ways. Resolves when that is done; from then on nothing keeps the process alive.
+    /// The last events may still be waiting: see [`NativeServer::take_last_events`].
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-    pub fn stop<'env>(&self, env: &'env Env, keep_port: bool) -> Result<Object<'env>> {
+    pub fn end<'env>(&self, env: &'env Env, way: NativeEnd) -> Result<Object<'env>> {
         let (deferred, promise) = env.create_deferred::<(), Settle<()>>()?;
         let server = self.server.clone();
         let keep_alive = self.keep_alive.take();
         at_exit::untie(&server);
         in_background("acebase-ipc-stop", deferred, move || {
-            if keep_port {
-                server.leave();
-            } else {
-                server.stop();
+            match way {
+                NativeEnd::Stop => server.stop(),
+                NativeEnd::Leave => server.leave(),
+                NativeEnd::HandOver => server.hand_over(),
             }
             if let Some(keep_alive) = keep_alive {
                 keep_alive.resolve(|_| Ok(()));

@@ -5,8 +5,8 @@
 mod accept;
 pub mod config;
 mod error;
+mod heritage;
 mod housekeeping;
-mod legacy;
 mod listen;
 mod memory;
 mod port;
@@ -19,7 +19,10 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     panic::{self, AssertUnwindSafe},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -28,6 +31,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 pub use error::StartError;
+use heritage::Inheritance;
 pub use service::Service;
 
 use crate::{
@@ -38,18 +42,23 @@ use crate::{
         CoordinatorFactory, Hub,
         event::{Event, Observer},
     },
-    keeper::Keeper,
+    keeper::{Keeper, Legacy, Opened},
     observe::{Watch, report::Question},
     tls::{Certificates, TlsError},
 };
 use config::Config;
+
+/// The code of what is told of connections that go from one server to the next.
+const HAND_OVER: &str = "hand-over";
 
 /// A running server.
 pub struct Server {
     hub: Arc<Hub>,
     addresses: Vec<SocketAddr>,
     shutdown: CancellationToken,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Whether connections are handed over once `shutdown` is cancelled.
+    bequeaths: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<Option<Inheritance>>>>,
     keeper: Mutex<Option<Keeper>>,
     watch: Arc<Watch>,
     certificates: Option<Arc<Certificates>>,
@@ -62,16 +71,21 @@ impl Server {
     /// See [`StartError`].
     pub fn start(config: Config, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
         let coordinators = coordinators(&config.coordination);
-        let service = Service::new(config, coordinators, observer)?;
+        let mut service = Service::new(config, coordinators, observer)?;
         let (hub, watch, certificates) = (service.hub.clone(), service.watch.clone(), service.certificates.clone());
-        let (listeners, keeper) = port::open(&service.config, watch.clone())?;
+        let Opened { listeners, keeper, legacy } = port::open(&service.config, watch.clone())?;
+        if let Some(legacy) = legacy {
+            inherit(&mut service, legacy);
+        }
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let shutdown = CancellationToken::new();
-        let thread = spawn(service, listeners, shutdown.clone()).map_err(StartError::Runtime)?;
+        let bequeaths = Arc::new(AtomicBool::new(false));
+        let thread = spawn(service, listeners, shutdown.clone(), bequeaths.clone()).map_err(StartError::Runtime)?;
         Ok(Self {
             hub,
             addresses,
             shutdown,
+            bequeaths,
             thread: Mutex::new(Some(thread)),
             keeper: Mutex::new(keeper),
             watch,
@@ -101,13 +115,33 @@ impl Server {
         drop(self.keeper.lock().take());
     }
 
-    fn finish(&self) {
-        self.shutdown.cancel();
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
-            // The thread catches its panics.
-            let _ = thread.join();
+    /// As [`Server::leave`], but the next server on this port goes on with the connections: clients see a pause, and
+    /// nothing else. Over TLS, and without a keeper, it is a [`Server::leave`]. Blocks for three seconds at most.
+    pub fn hand_over(&self) {
+        let keeper = self.keeper.lock().take();
+        self.bequeaths.store(keeper.is_some() && self.certificates.is_none(), Ordering::Release);
+        if let (Some(inheritance), Some(keeper)) = (self.finish(), &keeper) {
+            self.entrust(inheritance, keeper);
         }
+        // Not earlier: the next server must not get the port while this one still has peers.
+        drop(keeper);
+    }
+
+    fn entrust(&self, inheritance: Inheritance, keeper: &Keeper) {
+        let count = inheritance.1.len();
+        let entrusted = heritage::to_legacy(inheritance).and_then(|legacy| Ok(keeper.hand_over(&legacy)?));
+        if let Err(error) = entrusted {
+            let message =
+                format!("{count} connections could not be handed over to the next server, and close: {error}");
+            self.watch.event(Event::Warning { code: HAND_OVER, message });
+        }
+    }
+
+    fn finish(&self) -> Option<Inheritance> {
+        self.shutdown.cancel();
+        let thread = self.thread.lock().take()?;
+        // The thread catches its panics.
+        thread.join().ok().flatten()
     }
 
     /// The hub, for questions and for messages of the server's owner.
@@ -155,6 +189,24 @@ impl Drop for Server {
     }
 }
 
+/// Goes on where the former server has stopped, if what it has left can be used. Else its connections are closed, and
+/// clients recover as from a crash.
+fn inherit(service: &mut Service, legacy: Legacy) {
+    let count = legacy.connections.len();
+    let event = match heritage::from_legacy(legacy).and_then(|inheritance| Ok(service.inherit(inheritance)?)) {
+        Ok(()) => {
+            let message = format!("Goes on with {count} connections of the server that was here before");
+            Event::Notice { code: HAND_OVER, message }
+        }
+        Err(error) => {
+            let advice = "They are closed, and clients connect anew";
+            let message = format!("{count} connections of the former server cannot be taken over: {error}. {advice}");
+            Event::Warning { code: HAND_OVER, message }
+        }
+    };
+    service.watch.event(event);
+}
+
 /// Each database gets a coordinator of its own; none where everything that it does is switched off.
 fn coordinators(config: &CoordinationConfig) -> Option<CoordinatorFactory> {
     let config = config.clone();
@@ -165,17 +217,24 @@ fn coordinators(config: &CoordinationConfig) -> Option<CoordinatorFactory> {
 }
 
 /// Starts the thread of a server: it runs until `shutdown` is cancelled.
-fn spawn(service: Service, listeners: Vec<TcpListener>, shutdown: CancellationToken) -> io::Result<JoinHandle<()>> {
+fn spawn(
+    service: Service,
+    listeners: Vec<TcpListener>,
+    shutdown: CancellationToken,
+    bequeaths: Arc<AtomicBool>,
+) -> io::Result<JoinHandle<Option<Inheritance>>> {
     let runtime = build_runtime(service.config.threads)?;
     let watch = service.watch.clone();
     let body = move || {
-        let run = || runtime.block_on(service.run(listeners, shutdown));
+        let run = || runtime.block_on(service.run_or_bequeath(listeners, shutdown, &bequeaths));
         // A panic of the main task must not pass without a word.
-        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(run)) {
+        let ended = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
             let message = format!("The server failed and has stopped: {}", describe(&*panic));
             watch.event(Event::Failed { message });
-        }
+            None
+        });
         runtime.shutdown_background();
+        ended
     };
     thread::Builder::new().name("acebase-ipc".into()).spawn(body)
 }

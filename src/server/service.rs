@@ -20,9 +20,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     accept::{self, Acceptor},
     config::{Config, LargeMessages},
-    housekeeping,
-    legacy::Legacy,
-    renewal,
+    heritage::{Heritage, Inheritance},
+    housekeeping, renewal,
 };
 use crate::{
     clock::SystemClock,
@@ -88,10 +87,10 @@ impl Service {
     ///
     /// # Errors
     /// What it has left cannot be used. Then this serves as if there were nothing.
-    pub(super) fn inherit(&mut self, legacy: Legacy, sockets: Vec<TcpStream>) -> Result<(), ThawError> {
-        self.clock.put_forward(legacy.hub.now);
-        self.hub.thaw(legacy.hub)?;
-        self.inherited = legacy.connections.into_iter().zip(sockets).collect();
+    pub(super) fn inherit(&mut self, (heritage, sockets): Inheritance) -> Result<(), ThawError> {
+        self.clock.put_forward(heritage.hub.now);
+        self.hub.thaw(heritage.hub)?;
+        self.inherited = heritage.connections.into_iter().zip(sockets).collect();
         Ok(())
     }
 
@@ -114,7 +113,7 @@ impl Service {
         listeners: Vec<TcpListener>,
         shutdown: CancellationToken,
         bequeaths: &AtomicBool,
-    ) -> Option<(Legacy, Vec<TcpStream>)> {
+    ) -> Option<Inheritance> {
         let serving = self.serve(listeners, &shutdown).await;
         if bequeaths.load(Ordering::Acquire) {
             Some(self.bequeath(serving).await)
@@ -157,13 +156,13 @@ impl Service {
         self.watch.tell_rest();
     }
 
-    async fn bequeath(&self, serving: Serving) -> (Legacy, Vec<TcpStream>) {
+    async fn bequeath(&self, serving: Serving) -> Inheritance {
         self.hub.close_doors();
         let _ = timeout(self.config.flush_timeout, serving.requests.wait()).await;
         let parked = serving.sessions.park(&self.hub, PARK_LIMIT).await;
-        let legacy = Legacy::take(&self.hub, parked);
+        let heritage = Heritage::take(&self.hub, parked);
         self.watch.tell_rest();
-        legacy
+        heritage
     }
 
     fn take_up_inherited(&mut self, acceptor: &Acceptor, sessions: &Arc<Sessions>) {

@@ -13,7 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     hub::{Hub, event::Observer},
-    server::{Service, coordinators, legacy::Legacy},
+    server::{
+        Service, coordinators,
+        heritage::{Heritage, Inheritance},
+    },
 };
 
 /// The servers of one port, one after the other, each without a thing in common with the former but what that has left.
@@ -27,7 +30,7 @@ struct Line {
 struct Reign {
     hub: Arc<Hub>,
     shutdown: CancellationToken,
-    thread: JoinHandle<(Legacy, Vec<TcpStream>)>,
+    thread: JoinHandle<Inheritance>,
 }
 
 impl Line {
@@ -49,22 +52,22 @@ impl Line {
     /// The server leaves, and the next one comes.
     fn succeed(&mut self) {
         let (bytes, sockets) = self.leave();
-        self.reign = Some(self.serve(Some((Legacy::from_bytes(&bytes).unwrap(), sockets))));
+        self.reign = Some(self.serve(Some((Heritage::from_bytes(&bytes).unwrap(), sockets))));
     }
 
     fn leave(&mut self) -> (Vec<u8>, Vec<TcpStream>) {
         let reign = self.reign.take().unwrap();
         reign.shutdown.cancel();
-        let (legacy, sockets) = reign.thread.join().unwrap();
-        (legacy.to_bytes().unwrap(), sockets)
+        let (heritage, sockets) = reign.thread.join().unwrap();
+        (heritage.to_bytes().unwrap(), sockets)
     }
 
-    fn serve(&self, legacy: Option<(Legacy, Vec<TcpStream>)>) -> Reign {
+    fn serve(&self, heritage: Option<Inheritance>) -> Reign {
         let observer: Arc<dyn Observer> = Arc::new(Deaf);
         let coordinators = coordinators(&self.config.coordination);
         let mut service = Service::new(self.config.clone(), coordinators, observer).unwrap();
-        if let Some((legacy, sockets)) = legacy {
-            service.inherit(legacy, sockets).unwrap();
+        if let Some(inheritance) = heritage {
+            service.inherit(inheritance).unwrap();
         }
         let (hub, shutdown) = (service.hub.clone(), CancellationToken::new());
         let (listeners, told) = (vec![self.listener.try_clone().unwrap()], shutdown.clone());
@@ -144,7 +147,7 @@ fn a_connection_that_ended_meanwhile_is_lost() {
     assert_eq!(read(&mut stays), "connect:leaver");
     let (bytes, sockets) = line.leave();
     drop(goes);
-    line.reign = Some(line.serve(Some((Legacy::from_bytes(&bytes).unwrap(), sockets))));
+    line.reign = Some(line.serve(Some((Heritage::from_bytes(&bytes).unwrap(), sockets))));
     assert_eq!(read(&mut stays), "disconnect:leaver");
 }
 
@@ -160,6 +163,6 @@ fn who_comes_while_there_is_no_server_waits_for_the_next() {
         since.elapsed()
     });
     thread::sleep(Duration::from_millis(100));
-    line.reign = Some(line.serve(Some((Legacy::from_bytes(&bytes).unwrap(), sockets))));
+    line.reign = Some(line.serve(Some((Heritage::from_bytes(&bytes).unwrap(), sockets))));
     assert!(late.join().unwrap() >= Duration::from_millis(50));
 }

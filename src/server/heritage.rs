@@ -8,7 +8,8 @@ use std::net::TcpStream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    hub::{FrozenHub, Hub},
+    hub::{FrozenHub, Hub, ThawError},
+    keeper::{HandOverError, Legacy},
     session::parked::{FrozenConnection, Parked},
 };
 
@@ -20,16 +21,19 @@ const FORMAT: u32 = 1;
 
 /// A server's hub and connections.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Legacy {
+pub struct Heritage {
     /// The hub.
     pub hub: FrozenHub,
     /// The connections, in the order of their sockets.
     pub connections: Vec<FrozenConnection>,
 }
 
+/// What a server that has stopped leaves, while its sockets are this process's.
+pub type Inheritance = (Heritage, Vec<TcpStream>);
+
 /// What was left cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum LegacyError {
+pub enum HeritageError {
     /// It is not from a server.
     #[error("it does not begin as it must")]
     Mark,
@@ -39,12 +43,42 @@ pub enum LegacyError {
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
     Damaged(#[from] rmp_serde::decode::Error),
+    /// The hub cannot go on with it.
+    #[error(transparent)]
+    Thaw(#[from] ThawError),
 }
 
-impl Legacy {
+/// What is left could not be left.
+#[derive(Debug, thiserror::Error)]
+pub enum BequestError {
+    /// It cannot be written.
+    #[error("it cannot be written: {0}")]
+    Unwritten(#[from] rmp_serde::encode::Error),
+    /// The keeper does not take it.
+    #[error(transparent)]
+    Keeper(#[from] HandOverError),
+}
+
+/// As a keeper takes it.
+///
+/// # Errors
+/// See [`Heritage::to_bytes`].
+pub fn to_legacy((heritage, sockets): Inheritance) -> Result<Legacy, BequestError> {
+    Ok(Legacy { state: heritage.to_bytes()?, connections: sockets })
+}
+
+/// As a keeper gives it.
+///
+/// # Errors
+/// See [`HeritageError`].
+pub fn from_legacy(legacy: Legacy) -> Result<Inheritance, HeritageError> {
+    Ok((Heritage::from_bytes(&legacy.state)?, legacy.connections))
+}
+
+impl Heritage {
     /// Takes all out of a hub and of its parked sessions. Sockets that cannot be had are left out: their peers will
     /// count as lost.
-    pub fn take(hub: &Hub, parked: Vec<Parked>) -> (Self, Vec<TcpStream>) {
+    pub fn take(hub: &Hub, parked: Vec<Parked>) -> Inheritance {
         let hub = hub.freeze();
         let (connections, sockets) = parked.into_iter().filter_map(Parked::freeze).unzip();
         (Self { hub, connections }, sockets)
@@ -64,13 +98,13 @@ impl Legacy {
     /// From bytes.
     ///
     /// # Errors
-    /// See [`LegacyError`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LegacyError> {
-        let rest = bytes.strip_prefix(MARK).ok_or(LegacyError::Mark)?;
-        let (format, rest) = rest.split_first_chunk().ok_or(LegacyError::Mark)?;
+    /// See [`HeritageError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, HeritageError> {
+        let rest = bytes.strip_prefix(MARK).ok_or(HeritageError::Mark)?;
+        let (format, rest) = rest.split_first_chunk().ok_or(HeritageError::Mark)?;
         match u32::from_le_bytes(*format) {
             FORMAT => Ok(rmp_serde::from_slice(rest)?),
-            other => Err(LegacyError::Format(other)),
+            other => Err(HeritageError::Format(other)),
         }
     }
 }
