@@ -36,10 +36,15 @@ class Cluster {
     return `${this.dbname}_data`;
   }
 
+  /** Starts a process with the master's role, without waiting until it is ready. */
+  spawnMaster() {
+    this.master = this.#start('master', 'master');
+    return this.master;
+  }
+
   /** Starts a process with the master's role. */
   async startMaster() {
-    const master = this.#start('master', 'master');
-    this.master = master;
+    const master = this.spawnMaster();
     await master.callWithin(READY_LIMIT, 'ready');
     return master;
   }

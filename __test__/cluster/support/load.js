@@ -4,12 +4,19 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 
+const { longText } = require('./text.js');
+
+/** What takes longer than this, in milliseconds, is accounted for by itself: a restart of the hub, or worse. */
+const SLOW = 200;
+
 /**
  * @typedef {object} LoadReport
  * @property {string[]} confirmed Keys of the writes whose promise was fulfilled.
  * @property {string[]} failures Why others were rejected.
  * @property {number} lost Writes and reads that were given up: no answer within the limit.
  * @property {number} pending Writes and reads that are under way.
+ * @property {{ started: number, took: number }[]} slow Those that took longer than `SLOW`, also given up or under way;
+ *   `started` in milliseconds since the epoch, `took` in milliseconds.
  * @property {number} slowest The longest that any of them took, also one that was given up or is under way, in
  *   milliseconds.
  * @property {number} lastConfirmed When a write was confirmed last, in milliseconds since the epoch.
@@ -25,13 +32,15 @@ class Load {
   #failures = [];
   #lost = 0;
   #underWay = new Set();
+  #slow = [];
   #slowest = 0;
   #lastConfirmed = 0;
 
   /**
    * @param {string} path Where the writes go: one child each.
-   * @param {{ loops: number, pause: number, giveUpAfter: number }} settings How many writers there are, how long each
-   *   rests after a write, and after how long it goes on without an answer; in milliseconds.
+   * @param {{ loops: number, pause: number, giveUpAfter: number, long?: { every: number, bytes: number } }} settings
+   *   How many writers there are, how long each rests after a write, and after how long it goes on without an answer,
+   *   in milliseconds; how often a value is long, and how long that is.
    */
   constructor(db, path, settings) {
     this.#db = db;
@@ -47,7 +56,7 @@ class Load {
       // As long as the keys that AceBase generates: shorter ones would all go into its index of keys.
       const key = `write-${loop}-${String(n).padStart(16, '0')}`;
       const ref = this.#db.ref(`${this.#path}/${key}`);
-      const isWritten = await this.#account(() => ref.set({ n, text: `value ${n} of ${key}` }));
+      const isWritten = await this.#account(() => ref.set({ n, text: this.#makeText(n, key) }));
       if (isWritten) {
         this.#confirmed.push(key);
         this.#lastConfirmed = Date.now();
@@ -55,6 +64,11 @@ class Load {
       }
       await sleep(this.#settings.pause);
     }
+  }
+
+  #makeText(n, key) {
+    const { every, bytes } = this.#settings.long ?? { every: Number.POSITIVE_INFINITY };
+    return `value ${n} of ${key}${(n + 1) % every === 0 ? longText(bytes) : ''}`;
   }
 
   async #readBack(ref, n) {
@@ -83,19 +97,27 @@ class Load {
     } finally {
       stop.abort();
       this.#underWay.delete(entry);
-      this.#slowest = Math.max(this.#slowest, Date.now() - started);
+      this.#noteTime(started, Date.now() - started);
+    }
+  }
+
+  #noteTime(started, took) {
+    this.#slowest = Math.max(this.#slowest, took);
+    if (took > SLOW) {
+      this.#slow.push({ started, took });
     }
   }
 
   /** @returns {LoadReport} */
   report() {
-    const ages = [...this.#underWay].map(({ started }) => Date.now() - started);
+    const underWay = [...this.#underWay].map(({ started }) => ({ started, took: Date.now() - started }));
     return {
       confirmed: this.#confirmed,
       failures: this.#failures,
       lost: this.#lost,
-      pending: ages.length,
-      slowest: Math.max(this.#slowest, ...ages),
+      pending: underWay.length,
+      slow: [...this.#slow, ...underWay.filter(({ took }) => took > SLOW)],
+      slowest: Math.max(this.#slowest, ...underWay.map(({ took }) => took)),
       lastConfirmed: this.#lastConfirmed,
     };
   }

@@ -131,11 +131,15 @@ class LoadedWorkers {
 async function assertStored(cluster, reports) {
   const { [ROOT]: tree } = await cluster.audit([ROOT]);
   for (const { name, confirmed } of reports) {
-    const missing = confirmed.filter((key) => tree[name]?.[key]?.text === undefined);
-    assert.deepEqual(missing, [], `${name}: confirmed, but not stored`);
+    assert.deepEqual(findMissing(tree, name, confirmed), [], `${name}: confirmed, but not stored`);
   }
   assert.ok(reports.some((report) => report.confirmed.length > 0));
   return tree;
+}
+
+/** The confirmed writes of a process that are not in the load's tree. */
+function findMissing(tree, name, confirmed) {
+  return confirmed.filter((key) => tree?.[name]?.[key]?.text === undefined);
 }
 
 /** What each worker sees of the load's tree is what is stored. */
@@ -145,4 +149,4 @@ async function assertSameView(workers, tree) {
   }
 }
 
-module.exports = { assertSameView, assertStored, LoadedWorkers };
+module.exports = { assertSameView, assertStored, findMissing, LoadedWorkers, ROOT };
