@@ -8,6 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     access::{Access, Sight},
+    departure::Departure,
     remote::{self, Proxies},
 };
 use crate::{
@@ -45,6 +46,8 @@ pub struct Context {
     pub dashboard: bool,
     /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
+    /// What becomes of connections when it stops.
+    pub departure: Arc<Departure>,
     /// All tasks of connections that are no sessions (yet), so that a stop can wait for them.
     pub tasks: TaskTracker,
     /// Where sessions begin.

@@ -4,9 +4,11 @@
 //! listeners, TLS or configuration files.
 
 pub mod access;
+mod activity;
 mod body;
 pub mod closing;
 mod context;
+pub mod departure;
 pub mod handshake;
 pub mod remote;
 mod reply;
@@ -17,7 +19,15 @@ pub mod stream;
 mod upgrade;
 mod waiting;
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use hyper::{
     Method, Request, StatusCode,
@@ -30,6 +40,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 pub use context::Context;
 
+use activity::Activity;
 use reply::Reply;
 use stream::Stream;
 
@@ -55,22 +66,43 @@ pub fn protocol(max_header_size: usize, handshake_timeout: Duration) -> http1::B
 /// Serves the requests of one connection, until it ends or becomes a WebSocket (which has a task of its own). `from`:
 /// the address at its other end.
 pub async fn serve(stream: Stream, from: IpAddr, context: Arc<Context>) {
+    let activity = stream.activity();
     let service = service_fn(|request| {
-        let context = context.clone();
-        async move { Ok::<_, Infallible>(answer(request, from, &context).await) }
+        let (context, activity) = (context.clone(), activity.clone());
+        activity.begins();
+        async move {
+            let reply = answer(request, from, &context).await;
+            activity.is_answered();
+            Ok::<_, Infallible>(reply)
+        }
     });
-    let connection = protocol(context.max_header_size, context.handshake_timeout)
+    let mut connection = protocol(context.max_header_size, context.handshake_timeout)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
     // An error here is the peer's: a malformed request has been answered, a broken connection cannot be.
     tokio::select! {
-        _ = connection.as_mut() => {}
-        () = context.shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
+        _ = &mut connection => return,
+        () = context.shutdown.cancelled() => {}
     }
+    if !context.departure.bequeaths() {
+        Pin::new(&mut connection).graceful_shutdown();
+        let _ = connection.await;
+    } else if until_idle(&mut connection, &activity).await
+        && let Some(parts) = connection.into_parts()
+        && let Some(idle) = parts.io.into_inner().into_idle(parts.read_buf)
+    {
+        context.departure.leave(idle);
+    }
+}
+
+/// Serves a connection until it is between two requests. `false`: it has ended.
+async fn until_idle(mut connection: impl Future + Unpin, activity: &Activity) -> bool {
+    poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+        Poll::Ready(_) => Poll::Ready(false),
+        Poll::Pending if activity.is_idle() => Poll::Ready(true),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 async fn answer(mut request: Request<Incoming>, from: IpAddr, context: &Arc<Context>) -> Reply {

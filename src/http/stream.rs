@@ -4,6 +4,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -16,7 +17,11 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use super::closing::Dropping;
+use super::{
+    activity::Activity,
+    closing::Dropping,
+    departure::{FrozenIdle, Idle},
+};
 use crate::{session::Connection, unfinished::greeting::Greeting};
 
 /// One connection's bytes before the upgrade, with its place among `maxConnections`.
@@ -28,6 +33,7 @@ pub struct Stream {
     shutdown: CancellationToken,
     /// The server's side is closed.
     closing: Option<Dropping>,
+    activity: Arc<Activity>,
 }
 
 enum Layer {
@@ -47,7 +53,32 @@ impl Stream {
     }
 
     fn over(transport: Layer, permit: OwnedSemaphorePermit, shutdown: CancellationToken) -> Self {
-        Self { transport, permit, shutdown, closing: None }
+        Self { transport, permit, shutdown, closing: None, activity: Arc::default() }
+    }
+
+    /// A plain connection of a former server, which goes on.
+    pub fn taken_up(
+        socket: TcpStream,
+        idle: FrozenIdle,
+        permit: OwnedSemaphorePermit,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let counted = Counted { ahead: idle.read, written: idle.written, ..Counted::new(socket) };
+        Self::over(Layer::Plain(counted), permit, shutdown)
+    }
+
+    /// What it is doing.
+    pub fn activity(&self) -> Arc<Activity> {
+        self.activity.clone()
+    }
+
+    /// Takes it apart for another server. `read_ahead`: what hyper read and is the beginning of a request. `None`: TLS
+    /// cannot go on in another process.
+    pub(super) fn into_idle(self, read_ahead: Bytes) -> Option<Idle> {
+        let Layer::Plain(counted) = self.transport else { return None };
+        // What was taken over is read before anything else, so that one of them is empty.
+        let read = if read_ahead.is_empty() { counted.ahead } else { [read_ahead, counted.ahead].concat().into() };
+        Some(Idle { socket: counted.socket, state: FrozenIdle { read, written: counted.written } })
     }
 
     /// The bytes below TLS.
@@ -77,17 +108,19 @@ pub struct Counted {
     socket: TcpStream,
     written: u64,
     greeting: Option<Box<Greeting>>,
+    /// What a former server has read, and is to be read first.
+    ahead: Bytes,
 }
 
 impl Counted {
     /// Counts from now on.
     pub fn new(socket: TcpStream) -> Self {
-        Self { socket, written: 0, greeting: None }
+        Self { socket, written: 0, greeting: None, ahead: Bytes::new() }
     }
 
     /// Counts from now on what is said until the greeting [is over](Self::end_greeting), and holds it to its bounds.
     pub fn with_greeting(socket: TcpStream, greeting: Greeting) -> Self {
-        Self { socket, written: 0, greeting: Some(Box::new(greeting)) }
+        Self { greeting: Some(Box::new(greeting)), ..Self::new(socket) }
     }
 
     /// From now on what is read is no longer bounded here.
@@ -105,6 +138,11 @@ impl Counted {
 
 impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let length = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
         let is_answered = self.written > 0;
@@ -171,12 +209,18 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_flush(cx))
+        let activity = self.activity.clone();
+        let flushed = either!(self, stream => stream.poll_flush(cx));
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            activity.is_flushed();
+        }
+        flushed
     }
 
     /// Closes the server's side, and is ready when the other side has closed, too, or its time is up. What it still
     /// sends is dropped as it comes: nobody would decrypt it.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.activity.closes();
         let mut closing = match self.closing.take() {
             Some(closing) => closing,
             None => {

@@ -14,6 +14,7 @@ use crate::{
     guard::guard,
     http::{
         self, Context, closing,
+        departure::FrozenIdle,
         stream::{Counted, Stream},
     },
     hub::event::Event,
@@ -91,6 +92,21 @@ impl Acceptor {
         let permit = self.places.clone().try_acquire_owned().ok();
         let limits = self.context.limits.clone();
         Session::go_on(&self.context.hub, connection, socket, limits, permit)
+    }
+
+    /// Takes up a connection of a former server that is no peer's.
+    pub fn take_up_idle(self: Arc<Self>, connection: FrozenIdle, socket: std::net::TcpStream) {
+        let Ok(permit) = self.places.clone().try_acquire_owned() else { return };
+        let Ok((socket, from)) = socket
+            .set_nonblocking(true)
+            .and_then(|()| TcpStream::from_std(socket))
+            .and_then(|socket| socket.peer_addr().map(|from| (socket, from.ip().to_canonical())))
+        else {
+            return;
+        };
+        let stream = Stream::taken_up(socket, connection, permit, self.context.shutdown.clone());
+        let served = http::serve(stream, from, self.context.clone());
+        self.context.tasks.spawn(guard(self.context.observer(), "connection", served));
     }
 
     fn admit(self: Arc<Self>, socket: TcpStream, from: IpAddr) {

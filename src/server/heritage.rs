@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    http::departure::{FrozenIdle, Idle},
     hub::{FrozenHub, Hub, ThawError},
     keeper::{HandOverError, Legacy},
     session::parked::{FrozenConnection, Parked},
@@ -24,8 +25,11 @@ const FORMAT: u32 = 1;
 pub struct Heritage {
     /// The hub.
     pub hub: FrozenHub,
-    /// The connections, in the order of their sockets.
+    /// The connections of peers, in the order of their sockets.
     pub connections: Vec<FrozenConnection>,
+    /// The connections between two requests, in the order of their sockets, which come behind those of peers.
+    #[serde(default)]
+    pub idle: Vec<FrozenIdle>,
 }
 
 /// What a server that has stopped leaves, while its sockets are this process's.
@@ -78,10 +82,12 @@ pub fn from_legacy(legacy: Legacy) -> Result<Inheritance, HeritageError> {
 impl Heritage {
     /// Takes all out of a hub and of its parked sessions. Sockets that cannot be had are left out: their peers will
     /// count as lost.
-    pub fn take(hub: &Hub, parked: Vec<Parked>) -> Inheritance {
+    pub fn take(hub: &Hub, parked: Vec<Parked>, idle: Vec<Idle>) -> Inheritance {
         let hub = hub.freeze();
-        let (connections, sockets) = parked.into_iter().filter_map(Parked::freeze).unzip();
-        (Self { hub, connections }, sockets)
+        let (connections, mut sockets): (Vec<_>, Vec<_>) = parked.into_iter().filter_map(Parked::freeze).unzip();
+        let (idle, others): (Vec<_>, Vec<_>) = idle.into_iter().filter_map(Idle::freeze).unzip();
+        sockets.extend(others);
+        (Self { hub, connections, idle }, sockets)
     }
 
     /// As bytes.

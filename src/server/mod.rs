@@ -226,7 +226,7 @@ fn spawn(
     let runtime = build_runtime(service.config.threads)?;
     let watch = service.watch.clone();
     let body = move || {
-        let run = || runtime.block_on(service.run_or_bequeath(listeners, shutdown, &bequeaths));
+        let run = || runtime.block_on(service.run_or_bequeath(listeners, shutdown, bequeaths));
         // A panic of the main task must not pass without a word.
         let ended = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
             let message = format!("The server failed and has stopped: {}", describe(&*panic));

@@ -4,10 +4,7 @@
 use std::{
     io,
     net::{TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -26,7 +23,12 @@ use super::{
 use crate::{
     clock::SystemClock,
     guard::guard_vital,
-    http::{self, access::Access, remote::Proxies},
+    http::{
+        self,
+        access::Access,
+        departure::{Departure, FrozenIdle},
+        remote::Proxies,
+    },
     hub::{
         self, CoordinatorFactory, Hub, ThawError,
         event::{Event, Observer},
@@ -45,6 +47,7 @@ const PARK_LIMIT: Duration = Duration::from_secs(1);
 
 /// What is under way.
 struct Serving {
+    departure: Arc<Departure>,
     /// Connections that are no sessions (yet).
     requests: TaskTracker,
     sessions: Arc<Sessions>,
@@ -59,8 +62,14 @@ pub struct Service {
     /// Rings when the hub's next deadline has come nearer.
     alarm: Arc<Notify>,
     clock: Arc<SystemClock>,
-    /// Those of the former server, from which the hub was taken over.
-    inherited: Vec<(FrozenConnection, TcpStream)>,
+    inherited: Inherited,
+}
+
+/// The connections of the former server, from which the hub was taken over.
+#[derive(Default)]
+struct Inherited {
+    peers: Vec<(FrozenConnection, TcpStream)>,
+    idle: Vec<(FrozenIdle, TcpStream)>,
 }
 
 impl Service {
@@ -80,7 +89,7 @@ impl Service {
         let alarm = Arc::new(Notify::new());
         let clock = Arc::new(SystemClock::start());
         let hub = Arc::new(new_hub(&config, coordinators, watch.clone(), clock.clone(), alarm.clone()));
-        Ok(Self { config, hub, watch, certificates, alarm, clock, inherited: Vec::new() })
+        Ok(Self { config, hub, watch, certificates, alarm, clock, inherited: Inherited::default() })
     }
 
     /// Goes on where another server has stopped: its peers are there, and are served as soon as this runs.
@@ -90,7 +99,9 @@ impl Service {
     pub(super) fn inherit(&mut self, (heritage, sockets): Inheritance) -> Result<(), ThawError> {
         self.clock.put_forward(heritage.hub.now);
         self.hub.thaw(heritage.hub)?;
-        self.inherited = heritage.connections.into_iter().zip(sockets).collect();
+        let mut sockets = sockets.into_iter();
+        self.inherited.peers = heritage.connections.into_iter().zip(&mut sockets).collect();
+        self.inherited.idle = heritage.idle.into_iter().zip(sockets).collect();
         Ok(())
     }
 
@@ -101,7 +112,7 @@ impl Service {
     /// # Panics
     /// Outside of a tokio runtime that has I/O and time.
     pub async fn run(mut self, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
-        let serving = self.serve(listeners, &shutdown).await;
+        let serving = self.serve(listeners, &shutdown, Arc::default()).await;
         self.close(serving).await;
     }
 
@@ -112,10 +123,10 @@ impl Service {
         mut self,
         listeners: Vec<TcpListener>,
         shutdown: CancellationToken,
-        bequeaths: &AtomicBool,
+        bequeaths: Arc<AtomicBool>,
     ) -> Option<Inheritance> {
-        let serving = self.serve(listeners, &shutdown).await;
-        if bequeaths.load(Ordering::Acquire) {
+        let serving = self.serve(listeners, &shutdown, bequeaths).await;
+        if serving.departure.bequeaths() {
             Some(self.bequeath(serving).await)
         } else {
             self.close(serving).await;
@@ -124,13 +135,22 @@ impl Service {
     }
 
     /// Serves until `shutdown` is cancelled and no more connection is accepted.
-    async fn serve(&mut self, listeners: Vec<TcpListener>, shutdown: &CancellationToken) -> Serving {
+    async fn serve(
+        &mut self,
+        listeners: Vec<TcpListener>,
+        shutdown: &CancellationToken,
+        bequeaths: Arc<AtomicBool>,
+    ) -> Serving {
         let accepting = TaskTracker::new();
         if let Some(certificates) = self.certificates.clone() {
             let renewal = renewal::watch_files(certificates, self.watch.clone());
             accepting.spawn(until_cancelled(shutdown.clone(), renewal));
         }
-        let serving = Serving { requests: TaskTracker::new(), sessions: Sessions::new(self.watch.clone()) };
+        let serving = Serving {
+            departure: Arc::new(Departure::new(bequeaths)),
+            requests: TaskTracker::new(),
+            sessions: Sessions::new(self.watch.clone()),
+        };
         let acceptor = Arc::new(self.acceptor(shutdown, &serving));
         self.take_up_inherited(&acceptor, &serving.sessions);
         for listener in listeners {
@@ -160,18 +180,22 @@ impl Service {
         self.hub.close_doors();
         let _ = timeout(self.config.flush_timeout, serving.requests.wait()).await;
         let parked = serving.sessions.park(&self.hub, PARK_LIMIT).await;
-        let heritage = Heritage::take(&self.hub, parked);
+        let heritage = Heritage::take(&self.hub, parked, serving.departure.take());
         self.watch.tell_rest();
         heritage
     }
 
-    fn take_up_inherited(&mut self, acceptor: &Acceptor, sessions: &Arc<Sessions>) {
-        for (connection, socket) in std::mem::take(&mut self.inherited) {
+    fn take_up_inherited(&mut self, acceptor: &Arc<Acceptor>, sessions: &Arc<Sessions>) {
+        let Inherited { peers, idle } = std::mem::take(&mut self.inherited);
+        for (connection, socket) in peers {
             if let Some(session) = acceptor.take_up(connection, socket) {
                 sessions.spawn(session);
             }
         }
         self.hub.settle();
+        for (connection, socket) in idle {
+            acceptor.clone().take_up_idle(connection, socket);
+        }
     }
 
     fn acceptor(&self, shutdown: &CancellationToken, serving: &Serving) -> Acceptor {
@@ -206,6 +230,7 @@ impl Service {
             watch: self.watch.clone(),
             dashboard: config.dashboard,
             shutdown: shutdown.clone(),
+            departure: serving.departure.clone(),
             tasks: serving.requests.clone(),
             sessions: serving.sessions.clone(),
         }

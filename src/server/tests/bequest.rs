@@ -73,7 +73,7 @@ impl Line {
         let (listeners, told) = (vec![self.listener.try_clone().unwrap()], shutdown.clone());
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(service.run_or_bequeath(listeners, told, &AtomicBool::new(true))).unwrap()
+            runtime.block_on(service.run_or_bequeath(listeners, told, Arc::new(AtomicBool::new(true)))).unwrap()
         });
         Reign { hub, shutdown, thread }
     }
@@ -165,4 +165,61 @@ fn who_comes_while_there_is_no_server_waits_for_the_next() {
     thread::sleep(Duration::from_millis(100));
     line.reign = Some(line.serve(Some((Heritage::from_bytes(&bytes).unwrap(), sockets))));
     assert!(late.join().unwrap() >= Duration::from_millis(50));
+}
+
+/// Asks on a connection that stays open, and gives the status line and the body of the answer.
+fn ask(socket: &mut TcpStream, request: &[u8]) -> String {
+    socket.write_all(request).unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") && !answer.ends_with(b"ok") {
+        let mut some = [0; 4096];
+        let count = socket.read(&mut some).unwrap();
+        assert!(count > 0, "closed after {:?}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&some[..count]);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[test]
+fn a_connection_between_two_requests_or_in_one_is_answered_by_the_next_server() {
+    const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let transport = Transport::plain();
+    let mut line = Line::begin(transport.config.clone());
+    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, line.port())).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    line.succeed();
+    for cut in [0, 1, 20, HEALTH.len() - 1] {
+        let answer = ask(&mut socket, HEALTH);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(!answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
+        socket.write_all(&HEALTH[..cut]).unwrap();
+        thread::sleep(Duration::from_millis(20));
+        line.succeed();
+        line.succeed();
+        assert!(ask(&mut socket, &HEALTH[cut..]).starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[test]
+fn a_message_that_is_being_posted_is_taken_before_the_server_leaves() {
+    let transport = Transport::plain();
+    let mut line = Line::begin(transport.config.clone());
+    let mut listener = transport.connect(line.port(), "listener");
+    let _poster = transport.connect(line.port(), "poster");
+    assert_eq!(read(&mut listener), "connect:poster");
+    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, line.port())).unwrap();
+    let head = "POST /db/send?id=poster&t=undefined HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n";
+    socket.write_all(format!("{head}hello").as_bytes()).unwrap();
+    thread::sleep(Duration::from_millis(50));
+    let mut late = socket.try_clone().unwrap();
+    let rest = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(150));
+        late.write_all(b"world").unwrap();
+    });
+    line.succeed();
+    rest.join().unwrap();
+    assert_eq!(read(&mut listener), "helloworld");
+    let answer = ask(&mut socket, b"");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(ask(&mut socket, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").starts_with("HTTP/1.1 200"));
 }

@@ -8,7 +8,8 @@ const path = require('node:path');
 
 const { AceBaseIPCServer } = require('../../../../index.js');
 const { pem } = require('../../../support/certificates.js');
-const { freePort, HOST, startCommand } = require('../hub.js');
+const { freePort } = require('../../../support/port.js');
+const { HOST, startCommand } = require('../hub.js');
 const { preparePm2 } = require('../pm2.js');
 const { defer } = require('../scope.js');
 const { sleep, until } = require('../wait.js');
