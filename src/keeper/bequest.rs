@@ -5,8 +5,8 @@ use std::{io, os::unix::net::UnixStream, path::Path, time::Instant};
 
 use super::{
     HandOverError, Legacy,
+    descriptors::{MAX_DESCRIPTORS, put_together, take_apart, write_state},
     errand::{Broken, Errand},
-    legacy::{MAX_DESCRIPTORS, put_together, take_apart, write_state},
     words::{Word, send},
 };
 

@@ -11,8 +11,8 @@ use std::{
 };
 
 use super::{
+    descriptors::MAX_DESCRIPTORS,
     errand::{ERRAND_LIMIT, Errand},
-    legacy::MAX_DESCRIPTORS,
     open_files,
     words::{Message, is_lack_of_files},
 };

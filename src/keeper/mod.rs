@@ -33,6 +33,8 @@ mod claim;
 #[cfg(unix)]
 mod deposit;
 #[cfg(unix)]
+mod descriptors;
+#[cfg(unix)]
 mod errand;
 mod error;
 #[cfg(unix)]
@@ -41,7 +43,6 @@ mod estate;
 mod handle;
 #[cfg(unix)]
 mod last_words;
-#[cfg(unix)]
 mod legacy;
 #[cfg(unix)]
 mod open_files;
@@ -71,12 +72,13 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(unix)]
 pub use claim::open;
+#[cfg(unix)]
+pub use descriptors::MAX_CONNECTIONS;
 pub use error::HandOverError;
 #[cfg(unix)]
 pub use handle::Keeper;
-#[cfg(unix)]
-pub use legacy::MAX_CONNECTIONS;
-pub use opened::{Legacy, Opened};
+pub use legacy::Legacy;
+pub use opened::Opened;
 #[cfg(unix)]
 pub use serve::serve_standard_input;
 #[cfg(unix)]

@@ -1,18 +1,8 @@
 //! A port that has been opened, and what came with it. Knows nothing of how.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 
-use super::Keeper;
-
-/// What a server leaves to the next one.
-#[derive(Debug, Default)]
-pub struct Legacy {
-    /// What the next server must know. Nobody else reads it. At most [`super::MAX_STATE`] bytes.
-    pub state: Vec<u8>,
-    /// Connected sockets, in an order that the state may refer to; [`super::MAX_CONNECTIONS`] at most. Their mode
-    /// (blocking or not) goes with them.
-    pub connections: Vec<TcpStream>,
-}
+use super::{Keeper, Legacy};
 
 /// A port that is open, and what came with it.
 pub struct Opened {

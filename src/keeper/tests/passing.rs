@@ -21,8 +21,8 @@ use super::{
 use crate::keeper::{
     HandOverError, PATIENCE,
     bequest::{entrust, inherit},
+    descriptors::MAX_DESCRIPTORS,
     errand::ERRAND_LIMIT,
-    legacy::MAX_DESCRIPTORS,
     words::{MAX_ATTACHED, VERSION, Word, receive, send, send_number},
 };
 
