@@ -467,8 +467,8 @@ export class AceBaseIPCServer extends EventEmitter {
   /**
    * As `stop({ keepPort: true })`, but for a server with the option `keepPort` the next one on this port, in another
    * process perhaps, goes on with the open connections: clients see a pause, and nothing else. If none comes within a
-   * minute, the connections are closed and the port is free. Without the option, over TLS and on Windows, connections are
-   * closed as by `stop()`.
+   * minute, the connections are closed and the port is free. Without the option, over TLS and on Windows, connections
+   * are closed as by `stop()`.
    *
    * A process that does not listen to SIGINT or SIGTERM itself does this when it gets one.
    */

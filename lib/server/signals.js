@@ -1,8 +1,8 @@
 'use strict';
 
-// A program that does not listen to SIGINT and SIGTERM ends by them at once. Where it has a server that keeps its port, the
-// server hands its connections over first: a script of three lines is restarted by its process manager with no more than
-// that.
+// A program that does not listen to SIGINT and SIGTERM ends by them at once. Where it has a server that keeps its port,
+// the server hands its connections over first: a script of three lines is restarted by its process manager with no more
+// than that.
 
 const { isMainThread } = require('node:worker_threads');
 

@@ -1,5 +1,5 @@
-//! A coordinator as data, for the one that goes on in another process. Its configuration is not a part of it: that is the
-//! other's own.
+//! A coordinator as data, for the one that goes on in another process. Its configuration is not a part of it: that is
+//! the other's own.
 
 use std::mem;
 

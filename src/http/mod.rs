@@ -86,7 +86,7 @@ pub async fn serve(stream: Stream, from: IpAddr, context: Arc<Context>) {
     }
     if !context.departure.bequeaths() {
         Pin::new(&mut connection).graceful_shutdown();
-        let _ = connection.await;
+        let _ = (&mut connection).await;
     } else if until_idle(&mut connection, &activity).await
         && let Some(parts) = connection.into_parts()
         && let Some(idle) = parts.io.into_inner().into_idle(parts.read_buf)

@@ -1,5 +1,5 @@
-//! The form in which a legacy is passed on: open descriptors, the first of which is a file with the state. Knows nothing
-//! of how they travel.
+//! The form in which a legacy is passed on: open descriptors, the first of which is a file with the state. Knows
+//! nothing of how they travel.
 
 use std::{
     fs::File,

@@ -60,8 +60,8 @@ impl Wire {
         Self { carrier: Arc::new(carrier), outbox }
     }
 
-    /// The same connection, of another hub that goes on where its own has stopped, with the outbox that is there. Of this
-    /// one nothing is left.
+    /// The same connection, of another hub that goes on where its own has stopped, with the outbox that is there. Of
+    /// this one nothing is left.
     pub fn passed_on(&self, outbox: Arc<Outbox>) -> Self {
         let socket = std::mem::replace(&mut *self.carrier.socket.lock(), Socket::new());
         let carrier = Carrier { link: self.carrier.link, outbox: Arc::downgrade(&outbox), socket: Mutex::new(socket) };
