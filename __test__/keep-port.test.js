@@ -12,76 +12,21 @@ const { describe, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { AceBaseIPCServer } = require('..');
-const { makeFolder } = require('./support/folder.js');
+const { end, makeScene } = require('./support/kept-port.js');
 const { eventually, keeperGone, keeperOf, keeperThere, treeOf } = require('./support/keeper.js');
 const { connect } = require('./support/peer.js');
 const { noProc } = require('./support/platform.js');
-const { freePort, isOpen } = require('./support/port.js');
-const { COMMAND, ROOT, start } = require('./support/process.js');
-
-const HUB = path.join(__dirname, 'support', 'hub-process.js');
+const { isOpen } = require('./support/port.js');
+const { ROOT } = require('./support/process.js');
 
 /** How long, in milliseconds, a port without a server must be open before "it stays open" is believed. */
 const WHILE = 300;
-
-/** How long, in milliseconds, keepers wait here: longer than a restart takes on a busy machine, and not for ever. */
-const KEEPER_PATIENCE = 15_000;
 
 /** What a keeper may keep of the machine's memory for itself, in KiB. */
 const KEEPER_MEMORY = 20 * 1024;
 
 /** Some user that is not root. */
 const NOBODY = 65_534;
-
-/** A port, and a folder for the keeper's socket file that only this test uses. */
-async function makeScene(t) {
-  const port = await freePort();
-  const servers = [];
-  t.after(async () => {
-    await Promise.all(servers.map((server) => end(server, 'SIGKILL')));
-    const keeper = keeperOf(port);
-    if (keeper) {
-      process.kill(keeper.pid, 'SIGKILL');
-    }
-  });
-  const folder = makeFolder(t, 'keep-port');
-  const env = { ...process.env, TMPDIR: folder, ACEBASE_IPC_KEEPER_PATIENCE: String(KEEPER_PATIENCE) };
-  /** Starts a script as a server, without waiting for it. */
-  const launch = (script, args, { variables, ...options } = {}) => {
-    const server = start(t, process.execPath, [script, ...args], { env: { ...env, ...variables }, ...options });
-    servers.push(server);
-    return server;
-  };
-  return {
-    port,
-    folder,
-    /** Starts a server, without waiting for it. */
-    launch(config = {}, options = {}) {
-      return launch(HUB, [JSON.stringify({ host: '127.0.0.1', port, keepPort: true, ...config })], options);
-    },
-    /** Starts a script that is given as text. */
-    evaluate: (script, options = {}) => launch('-e', [script], options),
-    /** Starts a server, and waits until it runs. */
-    async hub(config, options) {
-      const hub = this.launch(config, options);
-      await hub.printed(/running on port/);
-      return hub;
-    },
-    /** Starts the command. */
-    async command(variables) {
-      const command = launch(COMMAND, [`PORT=${port}`], { variables });
-      await command.printed(/running on port/);
-      return command;
-    },
-    /** The folder with the socket files. */
-    directory: () => path.join(folder, readdirSync(folder)[0]),
-  };
-}
-
-async function end(hub, signal) {
-  hub.child.kill(signal);
-  return hub.ended;
-}
 
 async function assertStaysOpen(port) {
   await sleep(WHILE);
@@ -149,12 +94,18 @@ describe('the port stays open', { skip: process.platform === 'win32' }, () => {
     await assertIsServedAfter(scene.port, () => scene.hub());
   });
 
-  test('when pm2 restarts the command', async (t) => {
-    const scene = await makeScene(t);
-    const { code } = await end(await scene.command({ pm_id: '0' }), 'SIGINT');
-    assert.equal(code, 0);
-    await assertIsServedAfter(scene.port, () => scene.command({ pm_id: '0' }));
-  });
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    test(`when ${signal} restarts the command, under pm2 or not`, async (t) => {
+      const scene = await makeScene(t);
+      let command = await scene.command({ pm_id: undefined });
+      for (const pm_id of ['0', undefined]) {
+        assert.equal((await end(command, signal)).code, 0);
+        await assertIsServedAfter(scene.port, async () => {
+          command = await scene.command({ pm_id });
+        });
+      }
+    });
+  }
 });
 
 describe('the port is freed', { skip: process.platform === 'win32' }, () => {
@@ -178,11 +129,21 @@ describe('the port is freed', { skip: process.platform === 'win32' }, () => {
     await keeperGone(scene.port);
   });
 
-  test('by a signal to the command', async (t) => {
+  test('by a signal to the command that does not keep it', async (t) => {
     const scene = await makeScene(t);
-    await end(await scene.command({ pm_id: undefined }), 'SIGTERM');
+    const { code } = await end(await scene.command({ KEEP_PORT: '0' }), 'SIGTERM');
+    assert.equal(code, 0);
     assert.equal(await isOpen(scene.port), false);
+    assert.equal(keeperOf(scene.port), undefined);
+  });
+
+  test('by a signal to the command, once no server has come back', async (t) => {
+    const scene = await makeScene(t);
+    const { code } = await end(await scene.command({ ACEBASE_IPC_KEEPER_PATIENCE: '700' }), 'SIGTERM');
+    assert.equal(code, 0);
+    await assertStaysOpen(scene.port);
     await keeperGone(scene.port);
+    assert.equal(await isOpen(scene.port), false);
   });
 
   test('when no server comes back in time', async (t) => {

@@ -9,6 +9,9 @@ const { isMainThread } = require('node:worker_threads');
 /** What process managers and people end a process with. */
 const SIGNALS = ['SIGINT', 'SIGTERM'];
 
+/** What only this listener has, of whichever copy of this package: none of them is the program's. */
+const OURS = Symbol.for('acebase-ipc-server.hand-over');
+
 /** The servers that hand over. The process listens while there is one. */
 const servers = new Set();
 
@@ -35,18 +38,25 @@ function handOverBeforeExit(server) {
 
 /** Ends the process as the signal would have, a moment later. */
 async function endBy(signal) {
-  if (process.listenerCount(signal) > 1) {
+  if (process.listeners(signal).some((listener) => !listener[OURS])) {
     // It is the program's business.
     return;
   }
   await Promise.allSettled([...servers].map((server) => server.handOver()));
   listen(false);
+  if (process.listeners(signal).some((listener) => listener[OURS])) {
+    // Another copy of this package has not finished.
+    return;
+  }
   process.kill(process.pid, signal);
 }
 
+endBy[OURS] = true;
+
 function listen(on) {
   for (const signal of SIGNALS) {
-    process[on ? 'on' : 'off'](signal, endBy);
+    // Before others: who listens `once` would not be seen any more.
+    process[on ? 'prependListener' : 'off'](signal, endBy);
   }
 }
 
