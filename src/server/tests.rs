@@ -2,6 +2,7 @@
 
 mod bequest;
 mod certificates;
+mod kept;
 mod looking;
 mod one_flight;
 mod service;

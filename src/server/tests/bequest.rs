@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The servers of one port, one after the other, each without a thing in common with the former but what that has left.
-struct Line {
+pub(super) struct Line {
     config: Config,
     listener: TcpListener,
     reign: Option<Reign>,
@@ -34,18 +34,18 @@ struct Reign {
 }
 
 impl Line {
-    fn begin(config: Config) -> Self {
+    pub(super) fn begin(config: Config) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut line = Self { config, listener, reign: None };
         line.reign = Some(line.serve(None));
         line
     }
 
-    fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.listener.local_addr().unwrap().port()
     }
 
-    fn hub(&self) -> &Hub {
+    pub(super) fn hub(&self) -> &Hub {
         &self.reign.as_ref().unwrap().hub
     }
 
@@ -55,7 +55,13 @@ impl Line {
         self.reign = Some(self.serve(Some((Heritage::from_bytes(&bytes).unwrap(), sockets))));
     }
 
-    fn leave(&mut self) -> (Vec<u8>, Vec<TcpStream>) {
+    /// The server leaves, and this one comes, which has got nothing of it.
+    pub(super) fn replace(&mut self, service: Service) {
+        self.leave();
+        self.reign = Some(self.run(service));
+    }
+
+    pub(super) fn leave(&mut self) -> (Vec<u8>, Vec<TcpStream>) {
         let reign = self.reign.take().unwrap();
         reign.shutdown.cancel();
         let (heritage, sockets) = reign.thread.join().unwrap();
@@ -69,6 +75,10 @@ impl Line {
         if let Some(inheritance) = heritage {
             service.inherit(inheritance).unwrap();
         }
+        self.run(service)
+    }
+
+    fn run(&self, service: Service) -> Reign {
         let (hub, shutdown) = (service.hub.clone(), CancellationToken::new());
         let (listeners, told) = (vec![self.listener.try_clone().unwrap()], shutdown.clone());
         let thread = thread::spawn(move || {

@@ -1,0 +1,201 @@
+//! What servers of former versions have left: the next one understands it, or goes on as if there were nothing. Each
+//! format has its file in `fixtures`, written once and not to be written again.
+
+use std::{env, fs, time::Instant};
+
+use serde_json::json;
+
+use super::{bequest::Line, *};
+use crate::{
+    acebase::LockState,
+    hub::Hub,
+    server::{
+        Service,
+        config::LargeMessages,
+        coordinators,
+        heritage::{Heritage, HeritageError},
+    },
+};
+
+const FORMAT_1: &[u8] = include_bytes!("fixtures/heritage-1.bin");
+
+const DB: &str = "mydb_data";
+const MASTER: &str = "[master]";
+const ANN: &str = "ann000000000000000000000";
+const BOB: &str = "bob000000000000000000000";
+
+/// In 2100, in milliseconds since the Unix epoch: the lock of the fixture has not expired when this is read.
+const EXPIRES: u64 = 4_102_444_800_000;
+
+/// Bytes before those of the server itself.
+const MARK_AND_FORMAT: usize = 12;
+
+/// How long what must happen is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// As the servers of the fixture, and those that go on with it, are set up.
+fn settings() -> Config {
+    Config { large_messages: LargeMessages::Download, max_payload: Some(1_000), ..config() }
+}
+
+/// A server that has not begun to serve.
+fn service() -> Service {
+    let settings = settings();
+    let coordinators = coordinators(&settings.coordination);
+    Service::new(settings, coordinators, Arc::new(Deaf)).unwrap()
+}
+
+/// The hub of a server that goes on with these bytes, all of whose connections are lost.
+fn hub_after(bytes: &[u8]) -> Result<Arc<Hub>, HeritageError> {
+    let mut service = service();
+    service.inherit((Heritage::from_bytes(bytes)?, Vec::new()))?;
+    service.hub.settle();
+    Ok(service.hub)
+}
+
+fn until(what: &str, happens: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !happens() {
+        assert!(Instant::now() < end, "{what}: that did not happen");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// Says something to the master.
+fn ask(client: &mut WebSocket<Stream>, from: &str, kind: &str, id: &str, data: serde_json::Value) {
+    let request = json!({"type": kind, "id": id, "from": from, "to": MASTER, "data": data});
+    client.send(Message::text(format!("to:{MASTER};{request}"))).unwrap();
+}
+
+/// Two workers, one of which holds a lock that the other waits for; a master, a plain client in the middle of a frame,
+/// a large message that waits, and a connection between two requests.
+#[test]
+#[ignore = "writes a file that is to stay as it is"]
+fn a_server_that_is_left_is_written_to_a_file() {
+    let transport = Transport { config: settings(), ..Transport::plain() };
+    let mut line = Line::begin(settings());
+    let mut master = transport.connect_to(line.port(), DB, MASTER);
+    let mut ann = transport.connect_to(line.port(), DB, ANN);
+    let mut bob = transport.connect_to(line.port(), DB, BOB);
+    let mut plain = transport.connect_to(line.port(), "plain", "plain-1");
+    let _other = transport.connect_to(line.port(), "plain", "plain-2");
+
+    let lock = |tid: &str| json!({"path": "a/b", "tid": tid, "write": true, "comment": "set"});
+    ask(&mut ann, ANN, "lock-request", "request-1", lock("t1"));
+    until("the master has it", || line.hub().status(DB).is_some_and(|status| status.delivered_requests == 1));
+    let data = json!({"id": 7, "path": "a/b", "tid": "t1", "write": true, "expires": EXPIRES, "comment": "set"});
+    let answer = json!({"type": "lock-result", "id": "request-1", "from": MASTER, "to": ANN, "ok": true, "data": data});
+    master.send(Message::text(format!("to:{ANN};{answer}"))).unwrap();
+    until("it is granted", || line.hub().locks(DB).iter().any(|lock| lock.state == LockState::Held));
+    ask(&mut bob, BOB, "lock-request", "request-2", lock("t2"));
+    until("the other waits", || line.hub().locks(DB).len() == 2);
+
+    let mut poster = TcpStream::connect((Ipv4Addr::LOCALHOST, line.port())).unwrap();
+    let long = "x".repeat(1_200);
+    let head = "POST /plain/send?id=plain-1&t=undefined HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1200\r\n\r\n";
+    poster.write_all(format!("{head}{long}").as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    poster.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    plain.get_mut().write_all(b"\x81\x8b\0\0\0\0hello").unwrap();
+    sleep(Duration::from_millis(100));
+
+    let (bytes, _) = line.leave();
+    fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/tests/fixtures/heritage-1.bin"), bytes).unwrap();
+}
+
+#[test]
+fn what_a_server_of_format_1_has_left_is_understood() {
+    let heritage = Heritage::from_bytes(FORMAT_1).unwrap();
+    let ids: Vec<&str> = heritage.connections.iter().map(|connection| connection.id.as_str()).collect();
+    assert_eq!((ids.len(), heritage.idle.len()), (5, 1), "{ids:?}");
+    let plain = heritage.connections.iter().find(|connection| connection.id == "plain-1").unwrap();
+    assert_eq!(&plain.unread[..], b"\x81\x8b\0\0\0\0hello");
+
+    let mut service = service();
+    service.inherit((heritage, Vec::new())).unwrap();
+    let hub = &service.hub;
+    for id in [MASTER, ANN, BOB] {
+        assert!(hub.clients(DB).iter().any(|client| &*client.id == id && !client.is_away), "{id} is there");
+    }
+    let mut locks = hub.locks(DB);
+    locks.sort_by_key(|lock| lock.peer.clone());
+    let rows: Vec<_> = locks.iter().map(|lock| (&*lock.peer, lock.state, lock.id, &*lock.tid, lock.expires)).collect();
+    let expected = [(ANN, LockState::Held, Some(7), "t1", Some(EXPIRES)), (BOB, LockState::Waiting, None, "t2", None)];
+    assert_eq!(rows, expected);
+    let status = hub.status(DB).unwrap();
+    assert_eq!((status.delivered_requests, status.held_requests), (1, 0), "{status:?}");
+    let large = hub.take_parcel("plain", "plain-2", &announced(FORMAT_1)).unwrap();
+    assert_eq!(large.len(), 1_200);
+}
+
+/// The id of the large message that waits: what stands before its end.
+fn announced(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let (before, _) = text.split_once("\u{fffd}until").unwrap();
+    before[before.rfind('m').unwrap()..].to_owned()
+}
+
+#[test]
+fn workers_whose_connections_did_not_come_along_are_kept_as_after_a_loss() {
+    let hub = hub_after(FORMAT_1).unwrap();
+    let away: Vec<_> = hub.clients(DB).into_iter().filter(|client| client.is_away).map(|client| client.id).collect();
+    assert!(away.iter().any(|id| &**id == ANN) && away.iter().any(|id| &**id == BOB), "{away:?}");
+}
+
+#[test]
+fn what_a_newer_server_has_left_is_an_error_with_its_format() {
+    let mut bytes = FORMAT_1.to_vec();
+    bytes[8] = 2;
+    assert!(matches!(Heritage::from_bytes(&bytes), Err(HeritageError::Format(2))));
+    bytes[8] = 0;
+    assert!(matches!(Heritage::from_bytes(&bytes), Err(HeritageError::Format(0))));
+}
+
+#[test]
+fn what_is_no_server_s_is_an_error() {
+    for bytes in [&b""[..], b"AB-IPC", b"AB-IPC\r\n", b"AB-IPC\r\n\x01\0\0", &FORMAT_1[1..], b"<!DOCTYPE html>"] {
+        assert!(matches!(Heritage::from_bytes(bytes), Err(HeritageError::Mark)), "{bytes:?}");
+    }
+}
+
+#[test]
+fn what_is_cut_short_is_an_error() {
+    for end in 0..FORMAT_1.len() {
+        assert!(Heritage::from_bytes(&FORMAT_1[..end]).is_err(), "{end} bytes");
+    }
+}
+
+/// What is read nevertheless is as good as any other: a server goes on with it, and leaves it to the next one.
+#[test]
+fn a_byte_that_differs_is_an_error_or_does_no_harm() {
+    let mut understood = 0;
+    for at in MARK_AND_FORMAT..FORMAT_1.len() {
+        let mut bytes = FORMAT_1.to_vec();
+        bytes[at] ^= [0x01, 0x10, 0x80, 0xff][at % 4];
+        let Ok(hub) = hub_after(&bytes) else { continue };
+        understood += 1;
+        hub.tick();
+        assert!(hub.snapshot().len() <= 2);
+        hub.send(DB, ANN, "hello".into());
+        let (left, _) = Heritage::take(&hub, Vec::new(), Vec::new());
+        assert!(hub_after(&left.to_bytes().unwrap()).is_ok(), "byte {at}");
+    }
+    assert!((1..FORMAT_1.len() - MARK_AND_FORMAT).contains(&understood), "the test shows nothing: {understood}");
+}
+
+#[test]
+fn a_server_that_cannot_go_on_serves_as_if_there_were_nothing() {
+    let mut line = Line::begin(settings());
+    let mut service = service();
+    let mut bytes = FORMAT_1.to_vec();
+    let coordinator = bytes.windows(8).position(|name| name == b"sessions").unwrap();
+    bytes[coordinator] = b'S';
+    let heritage = Heritage::from_bytes(&bytes).unwrap();
+    assert!(service.inherit((heritage, Vec::new())).is_err());
+    assert!(service.hub.snapshot().is_empty());
+    line.replace(service);
+    let mut client = Transport::plain().connect_to(line.port(), DB, ANN);
+    client.send(Message::text("ping")).unwrap();
+    assert_eq!(client.read().unwrap().into_text().unwrap(), "pong");
+}
