@@ -36,6 +36,13 @@ const GAIN_OF_SECOND_CROWD = 1 * MIB;
 const LEFT_BEHIND = 96 * MIB;
 /** The longest, in milliseconds, from a broadcast until the last of a thousand has heard it. */
 const LAST_HEARD = 1000;
+/**
+ * How long, in milliseconds, clients may wait for an answer while one hub hands ten thousand connections over to the
+ * next. Published clients wait for five seconds: less than half of that, also on a machine that is shared.
+ */
+const SUCCESSION = 2000;
+/** The part of it, in milliseconds, from the start of the next hub's process to its first answer. */
+const TAKING_UP = 1000;
 /** The share of a processor that the hub may use while it waits for open files: a spin would use all of it. */
 const IDLE_LOAD = 0.05;
 /** How long, in milliseconds, a hub without open files may take to stop: its flush timeout, and as much again. */
@@ -93,6 +100,18 @@ function judgeLeaving({ start, full, left, again, leftAgain }) {
 }
 
 /** @returns {Demand[]} */
+function judgeSuccession({ wanted, rounds }) {
+  const slowest = (name) => Math.max(...rounds.map((round) => round[name]));
+  return [
+    fact('hubs that left in order', number(rounds.length)),
+    exactly('connections that none of the next has lost', wanted, Math.min(...rounds.map(({ alive }) => alive))),
+    fact('longest from the signal to the end of a hub', milliseconds(slowest('leaving'))),
+    atMost('longest from the start of the next one to its first answer', TAKING_UP, slowest('takingUp'), milliseconds),
+    atMost('longest pause for clients', SUCCESSION, slowest('pause'), milliseconds),
+  ];
+}
+
+/** @returns {Demand[]} */
 function judgeExhaustion(found) {
   const { clients, openFiles, letIn, filesFull, warnings, warningsAfterIdling } = found;
   return [
@@ -143,4 +162,4 @@ function mebibytes(bytes) {
   return `${(bytes / MIB).toFixed(1)} MiB`;
 }
 
-module.exports = { judgeBroadcast, judgeExhaustion, judgeIdle, judgeLeaving, judgeVisits };
+module.exports = { judgeBroadcast, judgeExhaustion, judgeIdle, judgeLeaving, judgeSuccession, judgeVisits };

@@ -101,6 +101,14 @@ class Hub {
     return { isClean, milliseconds: performance.now() - began };
   }
 
+  /** Lets it hand its connections over to the next hub on its port, and waits for its end. */
+  async handOver() {
+    this.#child.kill('SIGINT');
+    const timer = setTimeout(() => this.kill(), STOP_PATIENCE);
+    await this.#exited;
+    clearTimeout(timer);
+  }
+
   /** Ends it, whatever state it is in. */
   kill() {
     this.#child.kill('SIGKILL');

@@ -2,20 +2,23 @@
 'use strict';
 
 // `npm run prove:limits`: what the hub bears. Ten thousand idle connections; beside them two thousand visitors a second
-// for a minute, and a broadcast to a thousand; what is left when all have gone; and a hub that runs out of open files.
-// Linux only: it reads /proc.
+// for a minute, and a broadcast to a thousand; what is left when all have gone; hubs that hand ten thousand connections
+// over to the next; and a hub that runs out of open files. Linux only: it reads /proc.
 
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
 const { machineFacts, textTable } = require('../../bench/support/report.js');
-const { judgeExhaustion } = require('./demands.js');
+const { judgeExhaustion, judgeSuccession } = require('./demands.js');
 const { exhaust } = require('./exhaustion.js');
 const { loadHub } = require('./load.js');
+const { succeed } = require('./succession.js');
 
 const CROWD = 10_000;
 const VISITS = { perSecond: 2000, seconds: 60 };
 const AUDIENCE = { receivers: 1000, rounds: 20 };
+/** How often a hub hands its crowd over to the next. */
+const SUCCESSIONS = 5;
 /** How long, in seconds, the processor time of a hub without open files is measured. */
 const IDLE_SECONDS = 3;
 /** Open files that this process needs: for the crowd, the audience, and as many visitors as can pile up. */
@@ -26,9 +29,9 @@ async function main() {
   checkOpenFiles();
   const began = Date.now();
   const { demands, usage } = await loadHub({ crowd: CROWD, visits: VISITS, audience: AUDIENCE }, tell);
-  const exhausted = judgeExhaustion(await exhaust({ idleSeconds: IDLE_SECONDS }));
-  tell('exhaustion', exhausted);
-  const all = [...demands, ...exhausted.map((demand) => ({ part: 'exhaustion', ...demand }))];
+  const succeeded = judged('succession', judgeSuccession(await succeed({ crowd: CROWD, rounds: SUCCESSIONS })));
+  const exhausted = judged('exhaustion', judgeExhaustion(await exhaust({ idleSeconds: IDLE_SECONDS })));
+  const all = [...demands, ...succeeded, ...exhausted];
   const report = { date: new Date().toISOString(), machine: machineFacts(), demands: all, usageEachSecond: usage };
   writeFileSync(RESULTS, `${JSON.stringify(report, undefined, 2)}\n`);
   const missed = all.filter(({ isMet }) => !isMet);
@@ -37,6 +40,12 @@ async function main() {
     `\n${missed.length === 0 ? 'All demands are met' : `${missed.length} demands are MISSED`}; ${seconds} s.`,
   );
   process.exitCode = missed.length === 0 ? 0 : 1;
+}
+
+/** Tells a part's demands, and says of each which part it is of. */
+function judged(part, demands) {
+  tell(part, demands);
+  return demands.map((demand) => ({ part, ...demand }));
 }
 
 /** Node.js has raised its soft limit to the hard one already. */
