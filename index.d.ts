@@ -129,8 +129,8 @@ export interface AceBaseIPCServerConfig {
    */
   maxRequestBytes?: number;
   /**
-   * Keep the port open while the server restarts, also after a crash, so that clients wait instead of being refused.
-   * Default: `false`.
+   * Keep the port open while the server restarts, also after a crash, so that clients wait instead of being refused;
+   * after an orderly end the next server goes on with their connections. Default: `false`.
    */
   keepPort?: boolean;
   /** How many connections are open at one time. Default: `60000`. */
@@ -468,9 +468,11 @@ export class AceBaseIPCServer extends EventEmitter {
    * As `stop({ keepPort: true })`, but for a server with the option `keepPort` the next one on this port, in another
    * process perhaps, goes on with the open connections: clients see a pause, and nothing else. If none comes within a
    * minute, the connections are closed and the port is free. Without the option, over TLS and on Windows, connections
-   * are closed as by `stop()`.
+   * are closed as by `stop()`. The next server tells what it goes on with as a `notice`, or why it cannot as a
+   * `warning`, each with the code `hand-over`.
    *
-   * A process that does not listen to SIGINT or SIGTERM itself does this when it gets one.
+   * With the option, a process that does not listen to SIGINT or SIGTERM itself does this when it gets one, and then
+   * ends by that signal.
    */
   handOver(): Promise<void>;
 

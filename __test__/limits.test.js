@@ -1,7 +1,7 @@
 'use strict';
 
-// What the hub bears, in small: crowds, visitors who come and go, a broadcast to many, a crowd that the next hub goes on
-// with, and no open files left. In full size it is `npm run prove:limits`.
+// What the hub bears, in small: crowds, visitors who come and go, a broadcast to many, a crowd that the next hub goes
+// on with, and no open files left. In full size it is `npm run prove:limits`.
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');

@@ -68,7 +68,7 @@ const RUNNERS = {
 
   async pm2(t) {
     const { folder, hubPort, edit } = await copyExample(t, 'pm2-dedicated-master');
-    edit('start-ipc-server.js', `port: ${hubPort}`, `port: ${hubPort}, host: 'localhost', keepPort: true`);
+    edit('start-ipc-server.js', `port: ${hubPort}`, `port: ${hubPort}, host: 'localhost'`);
     // The end of the test is an orderly one: what keeps the port goes only if the hub says so.
     edit('start-ipc-server.js', 'server.start();', "server.start();\nprocess.once('SIGINT', () => server.stop());");
     edit('ecosystem.config.js', 'name: "AceBase IPC Server"', `name: "hub", restart_delay: ${ABSENCE}`);

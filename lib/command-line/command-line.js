@@ -207,6 +207,10 @@ Running a server
 Each NAME may also be an environment variable, and a key of the configuration file, there written as in JavaScript (maxPayload).
 Arguments win over the environment, and both over the file. As arguments, names may be written in any case.
 
+On SIGINT or SIGTERM the server leaves its port and its connections to the next one, which clients do not notice. If none comes
+within a minute, the connections are closed and the port is free. Over TLS, on Windows and with KEEP_PORT=0 connections are
+closed at once; with KEEP_PORT=0 the port is free then, too.
+
 ${lines.join('\n')}
 
 ${LOOK_HELP}

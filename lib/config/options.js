@@ -159,7 +159,7 @@ const OPTIONS = [
     kind: flag(),
     default: false,
     commandLineDefault: true,
-    help: 'Keep the port open while the server restarts, also after a crash, so that clients wait instead of being refused.',
+    help: 'Keep the port open while the server restarts, also after a crash, so that clients wait instead of being refused; after an orderly end the next server goes on with their connections.',
   },
   {
     name: 'maxConnections',
