@@ -67,9 +67,7 @@ impl FrameStream {
         let end = base.checked_add(bytes.len() as u64)?;
         let kept = sent.checked_sub(base).filter(|_| sent <= end)?;
         let mut stream = Self { base, sent: base, end: base, keep_from, ..Self::default() };
-        if !bytes.is_empty() {
-            stream.append([bytes]);
-        }
+        stream.append([bytes]);
         stream.sent = sent;
         stream.move_cursor(usize::try_from(kept).ok()?);
         Some(stream)
@@ -134,7 +132,11 @@ impl FrameStream {
         self.whole_from = self.end;
     }
 
+    /// An empty one would be no frame, at which letting go of frames would stop, or never get past it.
     fn push_segment(&mut self, segment: Bytes) {
+        if segment.is_empty() {
+            return;
+        }
         self.end += segment.len() as u64;
         self.segments.push_back(segment);
     }

@@ -201,3 +201,39 @@ fn nothing_follows_what_did_not_fit() {
     wire.flush();
     assert_eq!(wire.texts(), [WELCOME, "one"]);
 }
+
+#[test]
+fn a_gate_that_was_shut_when_the_outbox_went_to_another_process_opens_there_as_here() {
+    for (has_kept, has_since) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (outbox, first) = retaining();
+        first.set_texts_arrived(1, 0);
+        if has_kept {
+            push(&outbox, "kept");
+        }
+        outbox.detach();
+        let second = attach(&outbox, 2, true);
+        if has_since {
+            push(&outbox, "since");
+        }
+        let moved = Arc::new(Outbox::thaw(outbox.freeze(), 1 << 20).unwrap());
+        let wire = second.passed_on(moved.clone());
+        moved.reattach(LinkId(2), wire.transport());
+        moved.open_gate(true);
+        push(&moved, "after");
+        wire.flush();
+        let expected = [(WELCOME, true), ("kept", has_kept), ("since", has_since), ("after", true)];
+        let expected: Vec<_> = expected.iter().filter(|(_, is_there)| *is_there).map(|(text, _)| *text).collect();
+        assert_eq!(wire.texts(), expected);
+        // What has arrived is let go of, again and again, and only the rest is sent again.
+        for count in 1..=expected.len() {
+            wire.set_texts_arrived(count, 0);
+            moved.trim();
+        }
+        push(&moved, "more");
+        wire.flush();
+        moved.trim();
+        wire.set_arrived(0);
+        moved.detach();
+        assert_eq!(moved.take_undelivered(), ["more"]);
+    }
+}
