@@ -8,7 +8,7 @@ const { describe, test } = require('node:test');
 
 const { tellFigures } = require('./support/restarts/report.js');
 const { tryRestarts } = require('./support/restarts/trial.js');
-const { judge, SEAMLESS } = require('./support/restarts/variants.js');
+const { judge, SEAMLESS, SHARED_SLACK } = require('./support/restarts/variants.js');
 const { scale } = require('./support/scale.js');
 
 /** Connections are told from each other by what Linux says of them. */
@@ -20,7 +20,7 @@ describe('a restart that nobody notices', { concurrency: false, skip }, () => {
     test(`${variant.what}: nothing hangs, fails, reconnects, ends or is lost`, async (t) => {
       const figures = await tryRestarts(t, variant, scale.restarts);
       tellFigures(figures, (line) => t.diagnostic(line));
-      assert.deepEqual(judge(variant, figures), []);
+      assert.deepEqual(judge(variant, figures, SHARED_SLACK), []);
     });
   }
 });
