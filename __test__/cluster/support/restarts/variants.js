@@ -13,7 +13,10 @@ const SHARED_SLACK = 4000;
 /** The published client throws when it sends while it reconnects, and where its own code awaits nothing it ends. */
 const OWN_THROW = /readyState 0 \(CONNECTING\)/;
 
-/** @typedef {(figures: import('./trial.js').Figures, slack: number) => string[]} Demand Tells what is not as promised. */
+/**
+ * Tells what is not as promised.
+ * @typedef {(figures: import('./trial.js').Figures, slack: number) => string[]} Demand
+ */
 
 /** @type {Record<string, Demand>} */
 const DEMANDS = {
