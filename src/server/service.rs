@@ -42,8 +42,13 @@ use crate::{
 /// Time that a stop takes at most beyond the flush: closing handshakes, tasks that end.
 const STOP_GRACE: Duration = Duration::from_millis(750);
 
-/// How long sessions may take to stop where they are going on in another process: a turn each.
-const PARK_LIMIT: Duration = Duration::from_secs(1);
+/// How long requests may take to end where connections go on in another process, whatever `flushTimeout` says: all peers
+/// stand still meanwhile, or would be cut off where whoever stops this process loses patience (pm2 after 1.6 seconds).
+const REQUESTS_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long sessions may take to stop where they are going on in another process: a turn each. Those that are being
+/// closed may take longer, and are not worth the wait.
+const PARK_LIMIT: Duration = Duration::from_millis(400);
 
 /// What is under way.
 struct Serving {
@@ -118,7 +123,7 @@ impl Service {
 
     /// As [`Service::run`], unless `bequeaths` is set when `shutdown` is cancelled: then nobody is told anything,
     /// connections are not closed, and what this has known and done is given back, for another server to go on with.
-    /// Returns when requests are answered and sessions have stopped, `flushTimeout` and a second later at most.
+    /// Returns when requests are answered and sessions have stopped, a second and a half later at most.
     pub(super) async fn run_or_bequeath(
         mut self,
         listeners: Vec<TcpListener>,
@@ -178,7 +183,7 @@ impl Service {
 
     async fn bequeath(&self, serving: Serving) -> Inheritance {
         self.hub.close_doors();
-        let _ = timeout(self.config.flush_timeout, serving.requests.wait()).await;
+        let _ = timeout(self.config.flush_timeout.min(REQUESTS_LIMIT), serving.requests.wait()).await;
         let parked = serving.sessions.park(&self.hub, PARK_LIMIT).await;
         let heritage = Heritage::take(&self.hub, parked, serving.departure.take());
         self.watch.tell_rest();

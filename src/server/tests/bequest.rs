@@ -233,3 +233,17 @@ fn a_message_that_is_being_posted_is_taken_before_the_server_leaves() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(ask(&mut socket, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").starts_with("HTTP/1.1 200"));
 }
+
+#[test]
+fn a_request_that_does_not_end_holds_up_nobody_for_long() {
+    let transport = Transport::plain();
+    let mut line = Line::begin(Config { flush_timeout: Duration::from_secs(30), ..transport.config.clone() });
+    let _poster = transport.connect(line.port(), "poster");
+    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, line.port())).unwrap();
+    let head = "POST /db/send?id=poster&t=undefined HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n";
+    socket.write_all(head.as_bytes()).unwrap();
+    thread::sleep(Duration::from_millis(50));
+    let began = Instant::now();
+    line.succeed();
+    assert!(began.elapsed() < Duration::from_millis(1600), "{:?}", began.elapsed());
+}
