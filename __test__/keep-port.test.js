@@ -14,7 +14,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { AceBaseIPCServer } = require('..');
 const { end, makeScene } = require('./support/kept-port.js');
 const { eventually, keeperGone, keeperOf, keeperThere, treeOf } = require('./support/keeper.js');
-const { connect } = require('./support/peer.js');
+const { connect, join } = require('./support/peer.js');
 const { noProc } = require('./support/platform.js');
 const { isOpen } = require('./support/port.js');
 const { ROOT } = require('./support/process.js');
@@ -46,6 +46,24 @@ describe('the port stays open', { skip: process.platform === 'win32' }, () => {
     const scene = await makeScene(t);
     await end(await scene.hub(), 'SIGKILL');
     await assertIsServedAfter(scene.port, () => scene.hub());
+  });
+
+  test('after the command was told to stop, once or twice, which ends it as one that has done its work', async (t) => {
+    const scene = await makeScene(t);
+    const told = async (server, signals) => {
+      for (const signal of signals) {
+        server.child.kill(signal);
+      }
+      const { code, signal } = await server.ended;
+      assert.deepEqual({ code, signal }, { code: 0, signal: null });
+    };
+    const first = await scene.command();
+    const peer = await join({ port: scene.port }, 'client-1');
+    await told(first, ['SIGTERM']);
+    await told(await scene.command(), ['SIGINT', 'SIGTERM']);
+    await scene.command();
+    peer.send('ping');
+    assert.equal(await peer.next(), 'pong');
   });
 
   test('but not without the option', async (t) => {

@@ -49,8 +49,16 @@ async function run({ config, notes }) {
   for (const note of notes) {
     log.write('warn', note);
   }
+  let isStopping = false;
   for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.once(signal, () => stop(server));
+    // Not only once: a second signal would end the process in the middle of the stop, and by a signal that this program
+    // does not listen to any more the server itself ends the process.
+    process.on(signal, () => {
+      if (!isStopping) {
+        isStopping = true;
+        stop(server);
+      }
+    });
   }
   await server.start();
   // pm2 with `wait_ready`, and whoever else forked this process, waits for it.
