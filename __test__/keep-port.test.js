@@ -66,6 +66,21 @@ describe('the port stays open', { skip: process.platform === 'win32' }, () => {
     assert.equal(await peer.next(), 'pong');
   });
 
+  test('after a program was told to stop while its server starts: it starts, and hands over', async (t) => {
+    const scene = await makeScene(t);
+    const first = scene.evaluate(`
+      const { AceBaseIPCServer } = require(${JSON.stringify(ROOT)});
+      new AceBaseIPCServer({ host: '127.0.0.1', port: ${scene.port}, keepPort: true }).start();
+      // Behind what a start does at once, and before anything else can be done.
+      queueMicrotask(() => process.nextTick(() => process.kill(process.pid, 'SIGTERM')));
+    `);
+    const { signal, stdout } = await first.ended;
+    assert.equal(signal, 'SIGTERM');
+    assert.match(stdout, /running on port/);
+    await assertStaysOpen(scene.port);
+    await assertIsServedAfter(scene.port, () => scene.hub());
+  });
+
   test('but not without the option', async (t) => {
     const scene = await makeScene(t);
     await end(await scene.hub({ keepPort: false }), 'SIGKILL');

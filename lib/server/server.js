@@ -82,15 +82,17 @@ class AceBaseIPCServer extends EventEmitter {
       keepPort: this.#options.keepPort ? this.#keeper() : undefined,
       development: process.env.NODE_ENV === 'development',
     });
+    if (this.#options.keepPort) {
+      // Before it takes the former server's connections over: a signal must not end the process in the middle of that.
+      this.#forgetSignals = handOverBeforeExit(this);
+    }
     const take = (events) => this.#take(events);
     this.#native = await NativeServer.start(options, [...this.#wanted], take).catch((error) => {
+      this.#forgetSignals?.();
       this.#tellAll(this.#early.splice(0));
       // The addon's error was made on another thread: this one has a stack.
       throw coded(error.code, error.message);
     });
-    if (this.#options.keepPort) {
-      this.#forgetSignals = handOverBeforeExit(this);
-    }
     // Listeners may have come and gone meanwhile.
     this.#native.setWanted([...this.#wanted]);
     this.#sayRunning();
