@@ -98,7 +98,7 @@ impl Demands {
 
     /// Bytes that all requests take up.
     pub(super) fn bytes(&self) -> usize {
-        self.releases.bytes + self.others.bytes
+        self.releases.bytes.saturating_add(self.others.bytes)
     }
 }
 

@@ -23,6 +23,7 @@ use super::{
     outbox::{FrozenOutbox, Outbox, Traffic},
     parcels::{FrozenParcel, Parcels},
     peers::{Contact, Peer, State, Totals},
+    stream::NEVER_REACHED,
     transport::{LinkId, Transport},
 };
 use crate::clock::Millis;
@@ -68,6 +69,9 @@ enum FrozenContact {
 /// A hub cannot go on where another has stopped.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ThawError {
+    /// No hub has such numbers.
+    #[error("what the former server has left is damaged")]
+    Numbers,
     /// No hub writes such data.
     #[error("what the former server has left of database \"{0}\" is damaged")]
     Damaged(String),
@@ -79,6 +83,18 @@ pub enum ThawError {
         /// Why.
         reason: String,
     },
+}
+
+impl FrozenHub {
+    /// Time and connections are numbered as a hub does it.
+    fn is_possible(&self) -> bool {
+        let mut peers = self.databases.iter().flat_map(|database| &database.peers);
+        let numbers_are_past = peers.all(|peer| match peer.contact {
+            FrozenContact::Connected(link) => link < self.links,
+            FrozenContact::Away(_) => true,
+        });
+        numbers_are_past && self.now.max(self.links) < NEVER_REACHED
+    }
 }
 
 impl Hub {
@@ -101,6 +117,9 @@ impl Hub {
     /// # Errors
     /// See [`ThawError`]; the hub is as empty as before.
     pub fn thaw(&self, frozen: FrozenHub) -> Result<(), ThawError> {
+        if !frozen.is_possible() {
+            return Err(ThawError::Numbers);
+        }
         let thawed = frozen.databases.into_iter().map(|database| {
             let name: Arc<str> = database.name.as_str().into();
             Ok((name, Arc::new(Database::thaw(database, &self.office)?)))
@@ -187,6 +206,9 @@ impl State {
             }
         }
         state.parcels = Parcels::thaw(parcels).ok_or_else(damaged)?;
+        if ![past.received, past.sent].into_iter().all(Traffic::is_possible) || past.large >= NEVER_REACHED {
+            return Err(damaged());
+        }
         state.past = past;
         for peer in peers {
             let id = peer.id.as_str().into();
@@ -211,8 +233,9 @@ impl Peer {
     }
 
     fn thaw(frozen: FrozenPeer, max_queue: usize) -> Option<Self> {
+        let outbox = Outbox::thaw(frozen.outbox, max_queue).filter(|_| frozen.received.is_possible())?;
         Some(Self {
-            outbox: Arc::new(Outbox::thaw(frozen.outbox, max_queue)?),
+            outbox: Arc::new(outbox),
             contact: match frozen.contact {
                 FrozenContact::Connected(link) => Contact::Connected(LinkId(link)),
                 FrozenContact::Away(loss) => Contact::Away(loss),

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    stream::{FrameStream, FrozenStream, joined},
+    stream::{FrameStream, FrozenStream, NEVER_REACHED, joined},
     transport::{LinkId, Transport},
 };
 use crate::protocol::frame;
@@ -56,6 +56,13 @@ pub struct Traffic {
     pub messages: u64,
     /// Bytes of their texts (with frame headers, where a broadcast was framed once for all).
     pub bytes: u64,
+}
+
+impl Traffic {
+    /// Somebody may have done so much.
+    pub(super) fn is_possible(self) -> bool {
+        self.messages.max(self.bytes) < NEVER_REACHED
+    }
 }
 
 impl AddAssign for Traffic {
@@ -124,7 +131,7 @@ impl Outbox {
     /// `None`: there never was such an outbox.
     pub(super) fn thaw(frozen: FrozenOutbox, limit: usize) -> Option<Self> {
         let FrozenOutbox { stream, has_overflowed, gate, traffic } = frozen;
-        let stream = FrameStream::thaw(stream)?;
+        let stream = FrameStream::thaw(stream).filter(|_| traffic.is_possible())?;
         let gate = gate.map(|FrozenGate { kept, since }| Gate {
             bytes: kept.len() + since.len(),
             kept: vec![kept],

@@ -26,6 +26,10 @@ const SLICES_PER_WRITE: usize = 64;
 /// Bytes given to one write: so many that the system call is the smaller half, so few that others do not wait for it.
 const BYTES_PER_WRITE: usize = 128 * 1024;
 
+/// No offset, count or time of a hub gets there, counted in single bytes or milliseconds: half of what there are numbers
+/// for, so that nothing that is added to one overflows.
+pub(super) const NEVER_REACHED: u64 = u64::MAX / 2;
+
 /// An outbox's frames: those that were sent and may be needed again, and those that are still to be sent.
 #[derive(Default)]
 pub(super) struct FrameStream {
@@ -64,8 +68,11 @@ impl FrameStream {
     /// A stream that goes on where another has stopped. `None`: there never was such a stream.
     pub(super) fn thaw(frozen: FrozenStream) -> Option<Self> {
         let FrozenStream { base, sent, keep_from, bytes } = frozen;
-        let end = base.checked_add(bytes.len() as u64)?;
+        let end = base.checked_add(bytes.len() as u64).filter(|end| *end < NEVER_REACHED)?;
         let kept = sent.checked_sub(base).filter(|_| sent <= end)?;
+        if keep_from.is_some_and(|from| from > end) {
+            return None;
+        }
         let mut stream = Self { base, sent: base, end: base, keep_from, ..Self::default() };
         stream.append([bytes]);
         stream.sent = sent;
@@ -333,4 +340,26 @@ fn take(stream: &mut VecDeque<Bytes>, count: usize) -> Bytes {
 
 fn belongs_to_one_connection(text: &[u8]) -> bool {
     text == PONG.as_bytes() || text.starts_with(b"welcome:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_stream_leaves_is_not_gone_on_with() {
+        let possible =
+            FrozenStream { base: 10, sent: 12, keep_from: Some(4), bytes: Bytes::from_static(b"\x81\x02hi") };
+        assert!(FrameStream::thaw(possible.clone()).is_some());
+        let impossible = [
+            FrozenStream { sent: 9, ..possible.clone() },
+            FrozenStream { sent: 15, ..possible.clone() },
+            FrozenStream { keep_from: Some(15), ..possible.clone() },
+            FrozenStream { base: u64::MAX - 3, sent: u64::MAX, ..possible.clone() },
+            FrozenStream { base: NEVER_REACHED, sent: NEVER_REACHED, ..possible },
+        ];
+        for frozen in impossible {
+            assert!(FrameStream::thaw(frozen.clone()).is_none(), "{frozen:?}");
+        }
+    }
 }

@@ -102,8 +102,9 @@ impl Service {
     /// # Errors
     /// What it has left cannot be used. Then this serves as if there were nothing.
     pub(super) fn inherit(&mut self, (heritage, sockets): Inheritance) -> Result<(), ThawError> {
-        self.clock.put_forward(heritage.hub.now);
+        let now = heritage.hub.now;
         self.hub.thaw(heritage.hub)?;
+        self.clock.put_forward(now);
         let mut sockets = sockets.into_iter();
         self.inherited.peers = heritage.connections.into_iter().zip(&mut sockets).collect();
         self.inherited.idle = heritage.idle.into_iter().zip(sockets).collect();

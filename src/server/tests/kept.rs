@@ -184,6 +184,50 @@ fn a_byte_that_differs_is_an_error_or_does_no_harm() {
     assert!((1..FORMAT_1.len() - MARK_AND_FORMAT).contains(&understood), "the test shows nothing: {understood}");
 }
 
+/// The same for each number, with the greatest in its place.
+#[test]
+fn a_number_beyond_all_measure_is_an_error_or_does_no_harm() {
+    let mut understood = 0;
+    for at in MARK_AND_FORMAT..FORMAT_1.len() {
+        let Some(bytes) = with_greatest_number(at) else { continue };
+        let Ok(hub) = hub_after(&bytes) else { continue };
+        understood += 1;
+        hub.tick();
+        assert!(hub.snapshot().len() <= 2);
+        hub.send(DB, ANN, "hello".into());
+        assert!(hub.freeze().now >= 1);
+    }
+    assert!(understood > 0, "the test shows nothing");
+}
+
+/// The fixture with the greatest number in the place of the one that may begin there.
+fn with_greatest_number(at: usize) -> Option<Vec<u8>> {
+    let len = match FORMAT_1[at] {
+        0..=0x7f => 1,
+        0xcc => 2,
+        0xcd => 3,
+        0xce => 5,
+        0xcf => 9,
+        _ => return None,
+    };
+    let (before, rest) = (&FORMAT_1[..at], FORMAT_1.get(at + len..)?);
+    let mut bytes = [before, &[0xcf; 1], &[0xff; 8], rest].concat();
+    grow_coordinator(&mut bytes, at, 9 - len);
+    Some(bytes)
+}
+
+/// What a coordinator has written is a part with a length of its own.
+fn grow_coordinator(bytes: &mut [u8], at: usize, by: usize) {
+    const BEFORE_LENGTH: &[u8] = b"coordinator\xc5";
+    let mut ends = (0..at.saturating_sub(2)).filter(|end| bytes[..*end].ends_with(BEFORE_LENGTH));
+    let Some(start) = ends.next_back() else { return };
+    let len = usize::from(u16::from_be_bytes([bytes[start], bytes[start + 1]]));
+    if at < start + 2 + len {
+        let grown = u16::try_from(len + by).unwrap().to_be_bytes();
+        bytes[start..start + 2].copy_from_slice(&grown);
+    }
+}
+
 #[test]
 fn a_server_that_cannot_go_on_serves_as_if_there_were_nothing() {
     let mut line = Line::begin(settings());
