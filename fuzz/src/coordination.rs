@@ -13,7 +13,7 @@ use crate::input::Input;
 /// Steps of one run. Longer runs find little more, and take longer.
 const MAX_STEPS: usize = 200;
 
-const LOSSES: [Loss; 6] = [Loss::Fin, Loss::Reset, Loss::Unreachable, Loss::Closed, Loss::Slow, Loss::Kicked];
+const LOSSES: [Loss; 7] = [Loss::Fin, Loss::Reset, Loss::Unreachable, Loss::Closed, Loss::Slow, Loss::Kicked, Loss::Shutdown];
 
 /// Any sequence of what can happen to a master and four workers, with any losses of connections between them.
 ///
@@ -69,6 +69,7 @@ fn step(input: &mut Input<'_>) -> Step {
         22 => Step::RivalLeaves,
         23 => Step::CreateIndex(input.below(4)),
         _ if number % 50 == 49 => Step::HandOver,
+        _ if number % 50 == 48 => Step::StopQuietly,
         _ => Step::Poison(input.below(4), input.flag()),
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     absences::Absences, bounds::Bounds, complaints::Complaints, config::CoordinationConfig, deletions::Deletions,
     farewells::Farewells, indexing::Indexing, locks::LockTable, master::Master, requests::Requests, sessions::Sessions,
-    succession::Succession, survivors::Survivors, trial::Trial,
+    succession::Succession, survivors::Survivors, trial::Trial, under_way::UnderWay,
 };
 use crate::clock::WallClock;
 
@@ -29,6 +29,9 @@ pub struct ClusterCoordinator {
     pub(super) survivors: Survivors,
     pub(super) deletions: Deletions,
     pub(super) complaints: Complaints,
+    /// The server is about to stop: what may still go on.
+    #[serde(skip)]
+    pub(super) under_way: Option<UnderWay>,
 }
 
 impl ClusterCoordinator {
@@ -49,6 +52,7 @@ impl ClusterCoordinator {
             survivors: Survivors::default(),
             deletions: Deletions::default(),
             complaints: Complaints::default(),
+            under_way: None,
             config,
         }
     }

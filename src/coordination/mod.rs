@@ -15,6 +15,7 @@
 //! | `succession`, `newcomers` | who wants its place while it is taken, and gets it or not |
 //! | `farewells` | who has said `bye` and is still connected |
 //! | `requesting`, `answering`, `handover`, `orphans`, `deletions` | what happens: a request, an answer, a change of masters, a worker's end, an index's end |
+//! | `quiet`, `under_way` | what still goes on when the server is about to stop |
 //! | `behalf` | what the hub says for the master to workers, and for workers to the master |
 //! | `trial`, `indexing` | what masters are given one at a time: what may have ended one, and what creates indexes |
 
@@ -46,6 +47,7 @@ mod newcomers;
 mod offence;
 mod orphans;
 mod pending;
+mod quiet;
 mod rarely;
 mod requesting;
 mod requests;
@@ -60,6 +62,7 @@ mod suspects;
 mod tests;
 mod timers;
 mod trial;
+mod under_way;
 mod waiting;
 
 use crate::{
@@ -289,6 +292,18 @@ impl Coordinator for ClusterCoordinator {
             && self.absences.is_empty()
             && self.sessions.kept() == 0
             && self.succession.is_empty()
+    }
+
+    fn quiesce(&mut self) {
+        self.begin_quiet();
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.has_come_to_rest()
+    }
+
+    fn conclude(&mut self, moment: &mut Moment<'_>) {
+        self.answer_the_rest(moment);
     }
 
     fn freeze(&self) -> Bytes {

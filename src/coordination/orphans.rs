@@ -1,6 +1,7 @@
 //! What workers leave behind that are gone for good.
 //!
-//! A FIN or RST, and no return since, tells of a process that has ended: its locks are released. A worker that was lost
+//! A FIN or RST, and no return since, tells of a process that has ended; no return after the server has stopped, too: its
+//! locks are released. A worker that was lost
 //! otherwise may be writing still, cut off: its locks are left to AceBase's own timeout. Either way its requests are
 //! given up, and locks that are granted to it too late are released, for it has never heard of them.
 
@@ -52,7 +53,7 @@ impl ClusterCoordinator {
 
     fn releases_locks_after(&self, loss: Loss) -> bool {
         let has_ended = match loss {
-            Loss::Fin | Loss::Reset | Loss::Closed => true,
+            Loss::Fin | Loss::Reset | Loss::Closed | Loss::Shutdown => true,
             Loss::Unreachable | Loss::Slow | Loss::Violation | Loss::Kicked => false,
         };
         has_ended && self.config.release_locks_after > 0

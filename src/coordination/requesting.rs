@@ -3,7 +3,8 @@
 //! A request is held while there is no master that is known and takes requests; while its worker is away, for then
 //! nobody needs the answer; if it asks for a lock, while a lock of a former master fences it off; if it needs the
 //! master's tables, while a new master is still reading them; if it asks for an index, while the master creates another
-//! one (`indexing`); and if it was with a master when that ended, until its turn (`trial`). All but the first two kinds
+//! one (`indexing`); if it was with a master when that ended, until its turn (`trial`); and if the server is about to
+//! stop, while nobody needs it to end what is under way (`quiet`). All but the first two kinds
 //! may be overtaken by later requests of the same worker: among them are the releases that the fence waits for.
 //!
 //! Whatever ends one of these looks again at those only that waited for it (`waiting`).
@@ -84,6 +85,9 @@ impl ClusterCoordinator {
     fn obstacle(&self, worker: &str, ask: &Ask, is_suspect: bool, now: Millis) -> Option<Place> {
         if !self.master.is_present() {
             return Some(Place::Master);
+        }
+        if self.is_too_late(worker, ask) {
+            return Some(Place::NextServer);
         }
         if !self.sessions.is_connected(worker) {
             return Some(Place::Worker(worker.into()));

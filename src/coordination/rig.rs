@@ -52,6 +52,8 @@ impl Connection {
 pub(super) struct Rig {
     hub: Hub,
     config: CoordinationConfig,
+    /// How many coordinators there have been.
+    made: Arc<AtomicU64>,
     clock: Arc<HandClock>,
     notebook: Arc<Notebook>,
     watch: Watch<ClusterCoordinator>,
@@ -76,10 +78,12 @@ fn settings(coordinators: CoordinatorFactory) -> Settings {
 impl Rig {
     pub(super) fn new(config: CoordinationConfig) -> Self {
         let (clock, notebook) = (Arc::new(HandClock::default()), Arc::new(Notebook::default()));
-        let (watch, coordinators) = Watch::new(maker(config.clone()));
+        let made = Arc::default();
+        let (watch, coordinators) = Watch::new(maker(config.clone(), &made));
         Self {
             hub: Hub::new(settings(coordinators), notebook.clone(), clock.clone(), Box::new(|| {})),
             config,
+            made,
             clock,
             notebook,
             watch,
@@ -95,7 +99,7 @@ impl Rig {
 
     /// The hub stops, and another one goes on in its place. Whoever waits at the door must ask again.
     pub(super) fn succeed(&mut self) {
-        let coordinators = self.watch.factory(maker(self.config.clone()));
+        let coordinators = self.watch.factory(maker(self.config.clone(), &self.made));
         let next = Hub::new(settings(coordinators), self.notebook.clone(), self.clock.clone(), Box::new(|| {}));
         testing::pass_on(&self.hub, &next);
         for (id, connection) in &mut self.connections {
@@ -105,6 +109,23 @@ impl Rig {
         }
         next.settle();
         self.hub = next;
+        self.hear();
+    }
+
+    /// The hub is about to stop.
+    pub(super) fn quiesce(&self) {
+        self.hub.quiesce();
+    }
+
+    /// Nothing is under way that a stop would cut in two.
+    pub(super) fn has_come_to_rest(&self) -> bool {
+        self.hub.is_quiet()
+    }
+
+    /// The hub stops, and none goes on in its place.
+    #[cfg(test)]
+    pub(super) fn close(&mut self) {
+        self.hub.close();
         self.hear();
     }
 
@@ -203,6 +224,12 @@ impl Rig {
         std::iter::from_fn(|| self.read(id)).filter(|text| !text.starts_with("connect:")).collect()
     }
 
+    /// All that reaches a peer whose connection the hub has closed.
+    #[cfg(test)]
+    pub(super) fn read_all_to_the_end(&mut self, id: &str) -> Vec<String> {
+        std::iter::from_fn(|| self.connections.get(id)?.wire.read()).collect()
+    }
+
     /// Nothing is there to be read by a connected peer.
     pub(super) fn is_quiet(&self) -> bool {
         let mut open = self.connections.values().filter(|connection| connection.is_open());
@@ -271,10 +298,10 @@ impl fmt::Debug for Rig {
     }
 }
 
-/// Makes the coordinators of one hub. The hub forgets its database when nobody is left, and the next one begins, as
+/// Makes the coordinators of one hub, as others before. The hub forgets its database when nobody is left, and the next one begins, as
 /// each does, at another time of the day: so masters are marked by another name.
-fn maker(config: CoordinationConfig) -> impl Fn() -> ClusterCoordinator + Send + Sync {
-    let made = AtomicU64::new(0);
+fn maker(config: CoordinationConfig, made: &Arc<AtomicU64>) -> impl Fn() -> ClusterCoordinator + Send + Sync + use<> {
+    let made = made.clone();
     move || ClusterCoordinator {
         master: Master::new(EPOCH_MS + made.fetch_add(1, Relaxed)),
         ..ClusterCoordinator::new(config.clone(), |now| EPOCH_MS + now)

@@ -110,7 +110,7 @@ impl Sessions {
     pub(super) fn lose(&mut self, peer: &str, loss: Loss, now: Millis, window: u64) -> Fate {
         let Some(session) = self.sessions.get_mut(peer) else { return Fate::End };
         session.reach = Reach::Down { loss, at: now };
-        let may_return = matches!(loss, Loss::Fin | Loss::Reset | Loss::Unreachable);
+        let may_return = matches!(loss, Loss::Fin | Loss::Reset | Loss::Unreachable | Loss::Shutdown);
         if session.standing != Standing::AceBase || !may_return || window == 0 {
             return Fate::End;
         }
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn only_a_vanished_acebase_peer_is_kept() {
-        for loss in [Loss::Fin, Loss::Reset, Loss::Unreachable] {
+        for loss in [Loss::Fin, Loss::Reset, Loss::Unreachable, Loss::Shutdown] {
             assert_eq!(with(Standing::AceBase).lose("w", loss, 0, 5), Fate::Keep);
             assert_eq!(with(Standing::AceBase).lose("w", loss, 0, 0), Fate::End);
             assert_eq!(with(Standing::Departed).lose("w", loss, 0, 5), Fate::End);

@@ -13,6 +13,8 @@ pub(super) type Seq = u64;
 pub(super) enum Place {
     /// For a master that takes requests.
     Master,
+    /// For the next server, for this one is about to stop.
+    NextServer,
     /// For the return of its worker: until then nobody needs the answer.
     Worker(Arc<str>),
     /// For the end of locks of former masters, which keep its transaction from writing, or reading.
@@ -29,7 +31,7 @@ impl Place {
     /// How long a request may wait there.
     pub(super) fn patience(&self) -> Patience {
         match self {
-            Self::Master => Patience::UntilFirstDeadline,
+            Self::Master | Self::NextServer => Patience::UntilFirstDeadline,
             Self::Worker(_) | Self::Trial => Patience::Anew,
             Self::Fence { .. } | Self::Tables | Self::Index => Patience::Endless,
         }
@@ -39,6 +41,7 @@ impl Place {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Master => "for an AceBase master",
+            Self::NextServer => "for the next server",
             Self::Worker(_) => "until that worker is back",
             Self::Fence { .. } => "until locks that a former master granted are released",
             Self::Tables => "until the new master has read its tables",
@@ -51,7 +54,7 @@ impl Place {
 /// How long a request may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patience {
-    /// There is no master: until the deadline that it got when it first waited for one.
+    /// There is no master, or soon no server: until the deadline that it got when it first waited for one.
     UntilFirstDeadline,
     /// There is a master, and others that may keep it from this request: as long as for a master, from now on.
     Anew,

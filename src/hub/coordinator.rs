@@ -50,6 +50,8 @@ pub enum Loss {
     Violation,
     /// The server's own side closed it, through its API.
     Kicked,
+    /// The server's own side closed it because it stops. Another server goes on in its place.
+    Shutdown,
 }
 
 impl Loss {
@@ -63,6 +65,7 @@ impl Loss {
             Self::Slow => CloseReason::Slow.label(),
             Self::Violation => "violation",
             Self::Kicked => CloseReason::Kicked.label(),
+            Self::Shutdown => CloseReason::Shutdown.label(),
         }
     }
 }
@@ -264,6 +267,17 @@ pub trait Coordinator: Send {
 
     /// Nothing is outstanding: the database may be forgotten once its last peer has left.
     fn is_idle(&self) -> bool;
+
+    /// The server is about to stop: nothing new shall begin, and what is under way shall come to its end.
+    fn quiesce(&mut self) {}
+
+    /// Nothing is under way that a stop would cut in two.
+    fn is_quiet(&self) -> bool {
+        true
+    }
+
+    /// The server stops, and none goes on in its place: what nobody else will answer any more is answered.
+    fn conclude(&mut self, _moment: &mut Moment<'_>) {}
 
     /// All that it knows, for a coordinator in another process that goes on in its place. It is not asked any more.
     fn freeze(&self) -> Bytes {

@@ -227,6 +227,14 @@ impl Database {
         }
     }
 
+    pub(super) fn quiesce(&self) {
+        self.turn(|turn| turn.quiesce());
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.state.lock().coordinator.as_ref().is_none_or(|coordinator| coordinator.is_quiet())
+    }
+
     /// Connections that wait at the door are told that the server stops.
     pub(super) fn close_door(&self) {
         self.state.lock().door.close();
@@ -242,11 +250,15 @@ impl Database {
 
     /// Ends all sessions because the server stops.
     pub(super) fn close(&self) {
-        let peers = {
+        let (peers, mail) = {
             let mut state = self.state.lock();
+            let mut turn = Turn::new(&mut state, &self.office, &self.name);
+            turn.conclude();
+            let mail = turn.finish();
             state.door.close();
-            std::mem::take(&mut state.peers)
+            (std::mem::take(&mut state.peers), mail)
         };
+        mail.ring();
         for (id, peer) in peers {
             if let Some(transport) = peer.outbox.transport() {
                 transport.close(CloseReason::Shutdown);

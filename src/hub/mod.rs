@@ -211,7 +211,20 @@ impl Hub {
         }
     }
 
-    /// Ends all sessions and closes all connections, saying that the server stops. No connection is taken afterwards.
+    /// Lets coordinators begin nothing new, for the server is about to stop: see [`coordinator::Coordinator::quiesce`].
+    pub fn quiesce(&self) {
+        for database in self.all() {
+            database.quiesce();
+        }
+    }
+
+    /// Nothing is under way that a stop would cut in two.
+    pub fn is_quiet(&self) -> bool {
+        self.all().iter().all(|database| database.is_quiet())
+    }
+
+    /// Answers what nobody else will answer any more, ends all sessions and closes all connections, saying that the
+    /// server stops. No connection is taken afterwards.
     pub fn close(&self) {
         let mut databases = self.databases.lock();
         self.office.is_closed.store(true, Ordering::Relaxed);

@@ -16,6 +16,9 @@ pub enum Failure {
         "Two AceBase masters ended while they had this request, so it is not given to a third (acebase-ipc-server)"
     )]
     EndsMasters,
+    /// Nobody will answer it any more.
+    #[error("The IPC server stops (acebase-ipc-server)")]
+    Stopping,
     /// It waited for so long, in milliseconds.
     #[error("No AceBase master answered within {} s (acebase-ipc-server)", *.0 as f64 / 1_000.0)]
     NoAnswer(Millis),

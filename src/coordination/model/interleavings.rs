@@ -16,6 +16,7 @@ fn loss() -> impl Strategy<Value = Loss> {
     prop_oneof![
         6 => prop_oneof![Just(Loss::Fin), Just(Loss::Reset)],
         2 => Just(Loss::Unreachable),
+        1 => Just(Loss::Shutdown),
         1 => prop_oneof![Just(Loss::Closed), Just(Loss::Slow), Just(Loss::Kicked)],
     ]
 }
@@ -43,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::StartMaster),
         1 => Just(Step::TakeOver),
         4 => Just(Step::HandOver),
+        2 => Just(Step::StopQuietly),
         3 => Just(Step::Rival),
         1 => Just(Step::RivalLeaves),
         5 => (loss(), 0..8_usize, 0..4_usize).prop_map(|(loss, reads, writes)| Step::LoseMaster(loss, reads, writes)),

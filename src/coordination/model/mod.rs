@@ -12,6 +12,7 @@ mod checks;
 #[cfg(test)]
 mod interleavings;
 mod master;
+mod quiet;
 mod worker;
 mod world;
 
@@ -60,6 +61,8 @@ pub enum Step {
     TakeOver,
     /// The hub hands over to another one, which goes on where it has stopped.
     HandOver,
+    /// The hub lets all come to its end, closes all connections, and another one goes on.
+    StopQuietly,
     /// The master's connection breaks, once it has read, and the hub has got, so many texts more.
     LoseMaster(Loss, usize, usize),
     /// One of the masters that live and are not connected connects.

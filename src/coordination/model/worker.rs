@@ -92,7 +92,7 @@ impl Worker {
         let (loss, _) = self.away.expect("only a worker that is away is given up");
         self.pending.clear();
         self.was_given_up = true;
-        if matches!(loss, Loss::Fin | Loss::Reset | Loss::Closed) {
+        if matches!(loss, Loss::Fin | Loss::Reset | Loss::Closed | Loss::Shutdown) {
             self.beliefs.clear();
         }
         // It waits for ever for the result of a move, and does not write.

@@ -149,6 +149,7 @@ impl World {
             Step::StartMaster if self.on_air.is_some() => {}
             Step::StartMaster => return self.connect_master(None),
             Step::HandOver => self.hand_over(),
+            Step::StopQuietly => return self.stop_quietly(),
             Step::Rival => self.rival_comes(),
             Step::RivalLeaves => {
                 if let Some(rival) = self.rival.take() {
@@ -211,7 +212,7 @@ impl World {
         }
     }
 
-    fn lose_worker(&mut self, worker: usize, loss: Loss) {
+    pub(super) fn lose_worker(&mut self, worker: usize, loss: Loss) {
         let now = self.rig.now();
         self.with(worker, |worker, rig| {
             rig.lose(&worker.id, loss);
@@ -246,7 +247,7 @@ impl World {
     }
 
     /// The hub hands over to another one. Nobody notices, but whoever waits at the door.
-    fn hand_over(&mut self) {
+    pub(super) fn hand_over(&mut self) {
         if let Some(rival) = self.rival.take() {
             self.rig.withdraw(rival.caller);
         }
@@ -364,7 +365,7 @@ impl World {
         }
     }
 
-    fn disturb_master(&mut self, loss: Loss, reads: usize, writes: usize) -> Result<(), String> {
+    pub(super) fn disturb_master(&mut self, loss: Loss, reads: usize, writes: usize) -> Result<(), String> {
         self.is_disturbed = true;
         self.lose_master(loss, reads, writes)
     }
@@ -543,7 +544,7 @@ impl World {
     }
 
     /// Everybody reads and answers, and releases if asked to, until there is nothing more to do.
-    fn settle(&mut self, releasing: bool) -> Result<(), String> {
+    pub(super) fn settle(&mut self, releasing: bool) -> Result<(), String> {
         for _ in 0..ROUNDS {
             for worker in 0..self.workers.len() {
                 self.worker_reads(worker, usize::MAX)?;

@@ -6,6 +6,7 @@ mod introductions;
 mod locks;
 mod masters;
 mod newcomers;
+mod quiet;
 mod requests;
 #[cfg(unix)]
 mod scale;

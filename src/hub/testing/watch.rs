@@ -169,6 +169,18 @@ impl<C: Coordinator + 'static> Coordinator for Watch<C> {
         self.look().coordinator.is_idle()
     }
 
+    fn quiesce(&mut self) {
+        self.look().coordinator.quiesce();
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.look().coordinator.is_quiet()
+    }
+
+    fn conclude(&mut self, moment: &mut Moment<'_>) {
+        self.ask(moment, |coordinator, moment| coordinator.conclude(moment));
+    }
+
     fn freeze(&self) -> Bytes {
         self.look().coordinator.freeze()
     }

@@ -170,6 +170,17 @@ impl<'a> Turn<'a> {
         self.carry_out();
     }
 
+    /// Nothing new shall begin.
+    pub(super) fn quiesce(&mut self) {
+        self.coordinate(|coordinator, _| coordinator.quiesce());
+    }
+
+    /// What nobody else will answer any more is answered.
+    pub(super) fn conclude(&mut self) {
+        self.coordinate(|coordinator, moment| coordinator.conclude(moment));
+        self.carry_out();
+    }
+
     /// Does what is due.
     pub(super) fn tick(&mut self) {
         self.state.parcels.expire(self.now);

@@ -1,0 +1,114 @@
+//! Stops that connections do not outlive: nothing is cut in two, and nothing is left without an answer.
+
+use std::{
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use super::*;
+
+const MASTER: &str = "%5Bmaster%5D";
+
+/// A master and a worker, which has requested a lock that the master has not granted yet.
+struct Cluster {
+    server: Arc<Server>,
+    master: WebSocket<Stream>,
+    worker: WebSocket<Stream>,
+}
+
+impl Cluster {
+    fn begin(transport: &Transport) -> Self {
+        let server = Arc::new(transport.start());
+        let master = transport.connect(server.port(), MASTER);
+        let worker = transport.connect(server.port(), RESUMABLE);
+        let mut cluster = Self { server, master, worker };
+        cluster.ask("lock-request", "wanted", r#"{"path":"a","tid":"t","write":true,"comment":""}"#);
+        hear(&mut cluster.master, "wanted");
+        cluster
+    }
+
+    fn ask(&mut self, kind: &str, id: &str, data: &str) {
+        say(
+            &mut self.worker,
+            "[master]",
+            &format!(r#""type":"{kind}","id":"{id}","from":"{RESUMABLE}","data":{data}"#),
+        );
+    }
+
+    fn answer(&mut self, kind: &str, id: &str, data: &str) {
+        let text = format!(r#""type":"{kind}","id":"{id}","from":"[master]","ok":true,"data":{data}"#);
+        say(&mut self.master, RESUMABLE, &text);
+    }
+
+    fn grant(&mut self) {
+        let lock = r#"{"id":1,"path":"a","tid":"t","write":true,"comment":"","expires":99999999999999}"#;
+        self.answer("lock-result", "wanted", lock);
+        hear(&mut self.worker, "wanted");
+    }
+
+    /// Tells how long it has taken.
+    fn stop(&self) -> JoinHandle<Duration> {
+        let server = self.server.clone();
+        thread::spawn(move || {
+            let since = Instant::now();
+            server.stop();
+            since.elapsed()
+        })
+    }
+}
+
+fn say(client: &mut WebSocket<Stream>, to: &str, fields: &str) {
+    client.send(Message::text(format!(r#"to:{to};{{{fields},"to":"{to}"}}"#))).unwrap();
+}
+
+/// Reads until a message with that id comes.
+fn hear(client: &mut WebSocket<Stream>, id: &str) -> String {
+    loop {
+        let text = client.read().unwrap().into_text().unwrap().to_string();
+        if text.contains(&format!(r#""id":"{id}""#)) {
+            return text;
+        }
+    }
+}
+
+/// Reads until the server closes, and gives the close code.
+fn hear_the_end(client: &mut WebSocket<Stream>) -> u16 {
+    loop {
+        if let Message::Close(Some(frame)) = client.read().unwrap() {
+            return frame.code.into();
+        }
+    }
+}
+
+#[test]
+fn a_stop_waits_until_a_lock_is_returned() {
+    for transport in [Transport::plain(), Transport::tls()] {
+        let mut cluster = Cluster::begin(&transport);
+        cluster.grant();
+        let stopping = cluster.stop();
+        sleep(Duration::from_millis(300));
+        assert!(!stopping.is_finished());
+        cluster.ask("unlock-request", "returned", r#"{"id":1}"#);
+        hear(&mut cluster.master, "returned");
+        cluster.answer("unlock-result", "returned", r#"{"id":1}"#);
+        hear(&mut cluster.worker, "returned");
+        assert_eq!((hear_the_end(&mut cluster.worker), hear_the_end(&mut cluster.master)), (1001, 1001));
+        drop((cluster.worker, cluster.master));
+        let elapsed = stopping.join().unwrap();
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    }
+}
+
+#[test]
+fn what_is_not_answered_in_time_is_answered_before_the_close() {
+    for mut transport in [Transport::plain(), Transport::tls()] {
+        transport.config.drain_timeout = Duration::from_millis(100);
+        let mut cluster = Cluster::begin(&transport);
+        let stopping = cluster.stop();
+        let answer = hear(&mut cluster.worker, "wanted");
+        assert!(answer.contains(r#""ok":false"#) && answer.contains("The IPC server stops"), "{answer}");
+        assert_eq!((hear_the_end(&mut cluster.worker), hear_the_end(&mut cluster.master)), (1001, 1001));
+        drop((cluster.worker, cluster.master));
+        assert!(stopping.join().unwrap() >= Duration::from_millis(100));
+    }
+}
