@@ -151,6 +151,11 @@ export interface AceBaseIPCServerConfig {
   /** How long stop() waits for messages to reach their receivers. Default: `1000`. */
   flushTimeout?: number;
   /**
+   * How long a stop that closes connections waits at most until processes have returned their locks and the master has
+   * answered. Default: `2000`.
+   */
+  drainTimeout?: number;
+  /**
    * How long a connection is silent before TCP asks the other host for a sign of life; 0 is never. Default: `15000`.
    */
   keepAlive?: number;

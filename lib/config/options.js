@@ -198,6 +198,12 @@ const OPTIONS = [
     help: 'How long stop() waits for messages to reach their receivers.',
   },
   {
+    name: 'drainTimeout',
+    kind: milliseconds(),
+    default: 2000,
+    help: 'How long a stop that closes connections waits at most until processes have returned their locks and the master has answered.',
+  },
+  {
     name: 'keepAlive',
     kind: milliseconds(),
     default: 15_000,

@@ -52,6 +52,10 @@ pub const DEFAULT_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a stop waits for outboxes to be sent. With the closing handshake it stays below 2 s.
 pub const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_millis(1_000);
 
+/// How long a stop that closes connections waits for locks to be returned. Most writes of AceBase take milliseconds, and a
+/// client gives up after ten seconds without an answer.
+pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Runtime threads. One: a second gains nothing in questions and answers, which are what AceBase asks, and takes a core
 /// from the database's own processes. Large fan-outs do gain from it (see docs/performance.md).
 pub const DEFAULT_THREADS: usize = 1;
@@ -117,6 +121,9 @@ pub struct Config {
     /// How long a stop waits for outboxes to be sent.
     #[serde(with = "json::millis")]
     pub flush_timeout: Duration,
+    /// How long a stop that closes connections waits at most until locks are returned and the master has answered.
+    #[serde(with = "json::millis")]
+    pub drain_timeout: Duration,
     /// TCP_NODELAY.
     pub no_delay: bool,
     /// Runtime threads.
@@ -158,6 +165,7 @@ impl Default for Config {
             keep_alive: DEFAULT_KEEP_ALIVE,
             user_timeout: DEFAULT_USER_TIMEOUT,
             flush_timeout: DEFAULT_FLUSH_TIMEOUT,
+            drain_timeout: DEFAULT_DRAIN_TIMEOUT,
             no_delay: true,
             threads: DEFAULT_THREADS,
             large_messages: LargeMessages::default(),

@@ -93,8 +93,8 @@ impl Server {
         })
     }
 
-    /// Stops: no more connections, outboxes are sent, peers are told 1001. Returns when the port is free. Blocks for
-    /// `flushTimeout` and a little more at most. A second call returns at once.
+    /// Stops: no more connections, locks are returned, outboxes are sent, peers are told 1001. Returns when the port is free. Blocks for
+    /// `drainTimeout`, `flushTimeout` and a little more at most. A second call returns at once.
     pub fn stop(&self) {
         let keeper = self.keeper.lock().take();
         if let Some(keeper) = &keeper {
@@ -116,7 +116,7 @@ impl Server {
     }
 
     /// As [`Server::leave`], but the next server on this port goes on with the connections: clients see a pause, and
-    /// nothing else. Over TLS, and without a keeper, it is a [`Server::leave`]. Blocks for three seconds at most.
+    /// nothing else. Over TLS, and without a keeper, it is a [`Server::leave`].
     pub fn hand_over(&self) {
         let keeper = self.keeper.lock().take();
         self.bequeaths.store(keeper.is_some() && self.certificates.is_none(), Ordering::Release);

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     sync::{Notify, Semaphore},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -49,6 +49,9 @@ const REQUESTS_LIMIT: Duration = Duration::from_secs(1);
 /// How long sessions may take to stop where they are going on in another process: a turn each. Those that are being
 /// closed may take longer, and are not worth the wait.
 const PARK_LIMIT: Duration = Duration::from_millis(400);
+
+/// How often it is looked whether all is quiet: rarely enough to cost nothing, often enough that nobody notices.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What is under way.
 struct Serving {
@@ -112,13 +115,14 @@ impl Service {
     }
 
     /// Serves the listeners until `shutdown` is cancelled, then ends everything in order: the ports are closed,
-    /// outboxes are sent, peers are told. Returns at the latest `flushTimeout` and a little more after the
-    /// cancellation.
+    /// locks are returned, outboxes are sent, peers are told. Returns at the latest `drainTimeout`, `flushTimeout` and a
+    /// little more after the cancellation.
     ///
     /// # Panics
     /// Outside of a tokio runtime that has I/O and time.
     pub async fn run(mut self, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
         let serving = self.serve(listeners, &shutdown, Arc::default()).await;
+        self.come_to_rest().await;
         self.close(serving).await;
     }
 
@@ -135,6 +139,7 @@ impl Service {
         if serving.departure.bequeaths() {
             Some(self.bequeath(serving).await)
         } else {
+            self.come_to_rest().await;
             self.close(serving).await;
             None
         }
@@ -173,6 +178,21 @@ impl Service {
         accepting.wait().await;
         serving.requests.close();
         serving
+    }
+
+    /// Lets processes return their locks, and the master give the answers that it owes, for `drainTimeout` at most.
+    async fn come_to_rest(&self) {
+        self.hub.close_doors();
+        self.hub.quiesce();
+        let rest = async {
+            while !self.hub.is_quiet() {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::select! {
+            _ = timeout(self.config.drain_timeout, rest) => {}
+            () = housekeeping::keep(&self.hub, &self.watch, &self.alarm) => {}
+        }
     }
 
     async fn close(&self, serving: Serving) {

@@ -5,6 +5,7 @@ mod certificates;
 mod kept;
 mod looking;
 mod one_flight;
+mod quiet;
 mod service;
 #[cfg(target_os = "linux")]
 mod watchdog;
