@@ -462,8 +462,9 @@ export class AceBaseIPCServer extends EventEmitter {
   start(): Promise<void>;
 
   /**
-   * Stops accepting, lets messages reach their receivers for at most `flushTimeout`, closes all connections with 1001,
-   * and resolves when the port is free. May be called at any time; `start()` works again afterwards.
+   * Stops accepting, lets processes return their locks for at most `drainTimeout`, answers with `ok: false` what nobody
+   * will answer any more, lets messages reach their receivers for at most `flushTimeout`, closes all connections with
+   * 1001, and resolves when the port is free. May be called at any time; `start()` works again afterwards.
    * @param options.keepPort The server is coming back, in another process perhaps: with the option `keepPort` the port
    *   stays open for it, for a minute. Default: false.
    */
@@ -472,9 +473,10 @@ export class AceBaseIPCServer extends EventEmitter {
   /**
    * As `stop({ keepPort: true })`, but for a server with the option `keepPort` the next one on this port, in another
    * process perhaps, goes on with the open connections: clients see a pause, and nothing else. If none comes within a
-   * minute, the connections are closed and the port is free. Without the option, over TLS and on Windows, connections
-   * are closed as by `stop()`. The next server tells what it goes on with as a `notice`, or why it cannot as a
-   * `warning`, each with the code `hand-over`.
+   * minute, the connections are closed and the port is free. Over TLS connections are closed as by `stop()`, and the
+   * next server goes on with the sessions of processes that come back. Without the option, and on Windows, it is a
+   * `stop()`. The next server tells what it goes on with as a `notice`, or why it cannot as a `warning`, each with the
+   * code `hand-over`.
    *
    * With the option, a process that does not listen to SIGINT or SIGTERM itself does this when it gets one, and then
    * ends by that signal.

@@ -1,19 +1,27 @@
 //! How connections end when the server does: closed, or, between two requests, left for the next server to go on with.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
+/// What becomes of connections, and of the peers that they belong to, when a server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// Connections are closed, and sessions end.
+    Close,
+    /// Connections are closed, and sessions go on with the next server.
+    PassSessionsOn,
+    /// Both go on with the next server.
+    PassConnectionsOn,
+}
+
 /// What becomes of the connections of a server that ends.
 #[derive(Default)]
 pub struct Departure {
-    bequeaths: Arc<AtomicBool>,
+    parting: Arc<OnceLock<Parting>>,
     idle: Mutex<Vec<Idle>>,
 }
 
@@ -33,14 +41,19 @@ pub struct FrozenIdle {
 }
 
 impl Departure {
-    /// Connections are left if `bequeaths` is set when the server ends.
-    pub fn new(bequeaths: Arc<AtomicBool>) -> Self {
-        Self { bequeaths, idle: Mutex::default() }
+    /// What `parting` says when the server ends; where it says nothing, connections are closed.
+    pub fn new(parting: Arc<OnceLock<Parting>>) -> Self {
+        Self { parting, idle: Mutex::default() }
     }
 
     /// Connections are left for the next server.
     pub fn bequeaths(&self) -> bool {
-        self.bequeaths.load(Ordering::Acquire)
+        self.parting() == Parting::PassConnectionsOn
+    }
+
+    /// What becomes of connections and sessions.
+    pub fn parting(&self) -> Parting {
+        self.parting.get().copied().unwrap_or(Parting::Close)
     }
 
     /// Leaves a connection.

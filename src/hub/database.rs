@@ -235,6 +235,14 @@ impl Database {
         self.state.lock().coordinator.as_ref().is_none_or(|coordinator| coordinator.is_quiet())
     }
 
+    pub(super) fn part(&self) {
+        for peer in self.state.lock().peers.values() {
+            if let Some(transport) = peer.outbox.transport() {
+                transport.close(CloseReason::Shutdown);
+            }
+        }
+    }
+
     /// Connections that wait at the door are told that the server stops.
     pub(super) fn close_door(&self) {
         self.state.lock().door.close();

@@ -223,6 +223,15 @@ impl Hub {
         self.all().iter().all(|database| database.is_quiet())
     }
 
+    /// Closes all connections, saying that the server stops, and keeps the sessions of peers that may be back, for a hub
+    /// that goes on where this one stops. No connection is taken afterwards.
+    pub fn part(&self) {
+        self.office.is_closed.store(true, Ordering::Relaxed);
+        for database in self.all() {
+            database.part();
+        }
+    }
+
     /// Answers what nobody else will answer any more, ends all sessions and closes all connections, saying that the
     /// server stops. No connection is taken afterwards.
     pub fn close(&self) {

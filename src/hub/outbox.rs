@@ -88,8 +88,17 @@ struct State {
     /// Something did not fit: nothing may follow, or the peer would be served with a gap until it is gone.
     has_overflowed: bool,
     gate: Option<Gate>,
+    /// The last frame of this connection is in the stream: what came since, for the next one.
+    sealed: Option<Sealed>,
     traffic: Traffic,
     transport: Option<(LinkId, Arc<dyn Transport>)>,
+}
+
+/// What was put in behind the last frame of a connection.
+#[derive(Default)]
+struct Sealed {
+    since: Vec<Bytes>,
+    bytes: usize,
 }
 
 /// Shut while it is unknown whether the peer that has returned is the one that left.
@@ -122,6 +131,7 @@ impl Outbox {
     /// Takes everything out, and lets go of the transport: nothing may be put in or sent any more.
     pub(super) fn freeze(&self) -> FrozenOutbox {
         let mut state = std::mem::take(&mut *self.state.lock());
+        state.unseal();
         let gate = state.gate.map(|gate| FrozenGate { kept: joined(gate.kept), since: joined(gate.since) });
         let stream = state.stream.freeze();
         FrozenOutbox { stream, has_overflowed: state.has_overflowed, gate, traffic: state.traffic }
@@ -167,8 +177,8 @@ impl Outbox {
             return Pushed::Overflow;
         }
         state.count(1, text.len());
-        if state.gate.is_some() {
-            return state.push_behind_gate(framed(text));
+        if state.is_held_back() {
+            return state.hold_back(framed(text));
         }
         state.stream.push_text(text);
         state.ring()
@@ -177,15 +187,19 @@ impl Outbox {
     /// Appends one text past a shut gate.
     pub fn push_probe(&self, text: &Bytes) -> Pushed {
         let mut state = self.state.lock();
+        if state.sealed.is_some() {
+            // It would have asked the peer on this connection.
+            return Pushed::Queued;
+        }
         state.stream.push_text(text);
         state.ring()
     }
 
     /// Appends control frames (pongs, a close frame) of the connection that the outbox is attached to. They go past a
-    /// gate. `None`: it is not attached to that connection (any more).
+    /// gate. `None`: it is not attached to that connection (any more), or is sealed.
     pub fn push_control(&self, link: LinkId, frames: &[u8]) -> Option<Pushed> {
         let mut state = self.state.lock();
-        if !state.is_attached_to(link) {
+        if !state.is_attached_to(link) || state.sealed.is_some() {
             return None;
         }
         if state.overflows(frames.len(), self.limit) {
@@ -195,6 +209,18 @@ impl Outbox {
         Some(state.ring())
     }
 
+    /// As [`Outbox::push_control`], with the last frames of that connection: what comes after them waits for the next
+    /// one. `false`: it is not attached to that connection, or had its last ones.
+    pub fn seal(&self, link: LinkId, frames: &[u8]) -> bool {
+        let mut state = self.state.lock();
+        let is_open = state.is_attached_to(link) && state.sealed.is_none();
+        if is_open {
+            state.stream.push_copy(frames);
+            state.sealed = Some(Sealed::default());
+        }
+        is_open
+    }
+
     /// Appends `count` whole text frames that other outboxes share.
     pub fn push_frames(&self, frames: &Bytes, count: u64) -> Pushed {
         let mut state = self.state.lock();
@@ -202,8 +228,8 @@ impl Outbox {
             return Pushed::Overflow;
         }
         state.count(count, frames.len());
-        if state.gate.is_some() {
-            return state.push_behind_gate(frames.clone());
+        if state.is_held_back() {
+            return state.hold_back(frames.clone());
         }
         state.stream.push_frames(frames);
         state.ring()
@@ -246,10 +272,11 @@ impl Outbox {
     pub fn open_gate(&self, same: bool) -> Pushed {
         let mut state = self.state.lock();
         if let Some(gate) = state.gate.take() {
-            if same {
-                state.stream.append(gate.kept);
+            let passed = if same { [gate.kept, gate.since].concat() } else { gate.since };
+            match &mut state.sealed {
+                Some(sealed) => passed.into_iter().for_each(|frames| sealed.push(frames)),
+                None => state.stream.append(passed),
             }
-            state.stream.append(gate.since);
         }
         state.ring()
     }
@@ -263,6 +290,7 @@ impl Outbox {
         let mut state = self.state.lock();
         let delivered = delivered.unwrap_or(state.stream.sent());
         state.stream.rewind(delivered);
+        state.unseal();
         state.rung = false;
         Some(transport)
     }
@@ -342,7 +370,7 @@ impl Outbox {
 
 impl State {
     fn waiting_bytes(&self) -> usize {
-        self.stream.unsent() as usize + self.gate.as_ref().map_or(0, |gate| gate.bytes)
+        self.stream.unsent() as usize + self.held_back_bytes()
     }
 
     /// Nothing of `more` bytes fits, now or ever again.
@@ -375,12 +403,30 @@ impl State {
         }
     }
 
-    fn push_behind_gate(&mut self, frames: Bytes) -> Pushed {
+    /// What is put in does not go to the connection now.
+    fn is_held_back(&self) -> bool {
+        self.gate.is_some() || self.sealed.is_some()
+    }
+
+    fn hold_back(&mut self, frames: Bytes) -> Pushed {
         if let Some(gate) = &mut self.gate {
             gate.bytes += frames.len();
             gate.since.push(frames);
+        } else if let Some(sealed) = &mut self.sealed {
+            sealed.push(frames);
         }
         Pushed::Queued
+    }
+
+    fn held_back_bytes(&self) -> usize {
+        self.gate.as_ref().map_or(0, |gate| gate.bytes) + self.sealed.as_ref().map_or(0, |sealed| sealed.bytes)
+    }
+
+    /// The connection is gone whose last frame was in the stream.
+    fn unseal(&mut self) {
+        if let Some(sealed) = self.sealed.take() {
+            self.stream.append(sealed.since);
+        }
     }
 
     /// Whom to ask what is acknowledged, if that is worth it: `at_least` so much is kept, and as much was sent since
@@ -394,6 +440,13 @@ impl State {
         self.ask_acknowledged_at = sent + ASK_ACKNOWLEDGED_EVERY;
         let (link, transport) = self.transport.clone()?;
         Some((link, transport, sent))
+    }
+}
+
+impl Sealed {
+    fn push(&mut self, frames: Bytes) {
+        self.bytes += frames.len();
+        self.since.push(frames);
     }
 }
 

@@ -19,10 +19,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     panic::{self, AssertUnwindSafe},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
 };
 
@@ -38,6 +35,7 @@ use crate::{
     clock,
     coordination::{ClusterCoordinator, CoordinationConfig},
     guard::describe,
+    http::departure::Parting,
     hub::{
         CoordinatorFactory, Hub,
         event::{Event, Observer},
@@ -56,8 +54,8 @@ pub struct Server {
     hub: Arc<Hub>,
     addresses: Vec<SocketAddr>,
     shutdown: CancellationToken,
-    /// Whether connections are handed over once `shutdown` is cancelled.
-    bequeaths: Arc<AtomicBool>,
+    /// What becomes of connections and sessions once `shutdown` is cancelled.
+    parting: Arc<OnceLock<Parting>>,
     thread: Mutex<Option<JoinHandle<Option<Inheritance>>>>,
     keeper: Mutex<Option<Keeper>>,
     watch: Arc<Watch>,
@@ -79,13 +77,13 @@ impl Server {
         }
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let shutdown = CancellationToken::new();
-        let bequeaths = Arc::new(AtomicBool::new(false));
-        let thread = spawn(service, listeners, shutdown.clone(), bequeaths.clone()).map_err(StartError::Runtime)?;
+        let parting = Arc::default();
+        let thread = spawn(service, listeners, shutdown.clone(), Arc::clone(&parting)).map_err(StartError::Runtime)?;
         Ok(Self {
             hub,
             addresses,
             shutdown,
-            bequeaths,
+            parting,
             thread: Mutex::new(Some(thread)),
             keeper: Mutex::new(keeper),
             watch,
@@ -100,7 +98,7 @@ impl Server {
         if let Some(keeper) = &keeper {
             keeper.dismiss();
         }
-        self.finish();
+        self.finish(Parting::Close);
         if keeper.is_some_and(|keeper| !keeper.wait_until_gone()) {
             let message = "The keeper of the port does not answer: the port stays open until its process ends".into();
             self.watch.event(Event::Warning { code: port::KEEPER_WARNING, message });
@@ -110,17 +108,22 @@ impl Server {
     /// Stops as [`Server::stop`] does, but leaves the port to its keeper, if it has one: the server is coming back, in
     /// another process perhaps. Without a keeper the port is free afterwards.
     pub fn leave(&self) {
-        self.finish();
+        self.finish(Parting::Close);
         // Not earlier: the next server must not get the port while this one still has peers.
         drop(self.keeper.lock().take());
     }
 
     /// As [`Server::leave`], but the next server on this port goes on with the connections: clients see a pause, and
-    /// nothing else. Over TLS, and without a keeper, it is a [`Server::leave`].
+    /// nothing else. Over TLS connections are closed when locks are returned, and the next server knows their sessions
+    /// when they are back. Without a keeper it is a [`Server::leave`]. Blocks for as long as [`Server::stop`] at most.
     pub fn hand_over(&self) {
         let keeper = self.keeper.lock().take();
-        self.bequeaths.store(keeper.is_some() && self.certificates.is_none(), Ordering::Release);
-        if let (Some(inheritance), Some(keeper)) = (self.finish(), &keeper) {
+        let parting = match (&keeper, &self.certificates) {
+            (None, _) => Parting::Close,
+            (Some(_), Some(_)) => Parting::PassSessionsOn,
+            (Some(_), None) => Parting::PassConnectionsOn,
+        };
+        if let (Some(inheritance), Some(keeper)) = (self.finish(parting), &keeper) {
             self.entrust(inheritance, keeper);
         }
         // Not earlier: the next server must not get the port while this one still has peers.
@@ -137,7 +140,9 @@ impl Server {
         }
     }
 
-    fn finish(&self) -> Option<Inheritance> {
+    fn finish(&self, parting: Parting) -> Option<Inheritance> {
+        // The first to end it has said how.
+        self.parting.get_or_init(|| parting);
         self.shutdown.cancel();
         let thread = self.thread.lock().take()?;
         // The thread catches its panics.
@@ -221,12 +226,12 @@ fn spawn(
     service: Service,
     listeners: Vec<TcpListener>,
     shutdown: CancellationToken,
-    bequeaths: Arc<AtomicBool>,
+    parting: Arc<OnceLock<Parting>>,
 ) -> io::Result<JoinHandle<Option<Inheritance>>> {
     let runtime = build_runtime(service.config.threads)?;
     let watch = service.watch.clone();
     let body = move || {
-        let run = || runtime.block_on(service.run_or_bequeath(listeners, shutdown, bequeaths));
+        let run = || runtime.block_on(service.run_or_bequeath(listeners, shutdown, parting));
         // A panic of the main task must not pass without a word.
         let ended = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
             let message = format!("The server failed and has stopped: {}", describe(&*panic));

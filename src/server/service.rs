@@ -4,7 +4,7 @@
 use std::{
     io,
     net::{TcpListener, TcpStream},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -26,7 +26,7 @@ use crate::{
     http::{
         self,
         access::Access,
-        departure::{Departure, FrozenIdle},
+        departure::{Departure, FrozenIdle, Parting},
         remote::Proxies,
     },
     hub::{
@@ -126,22 +126,27 @@ impl Service {
         self.close(serving).await;
     }
 
-    /// As [`Service::run`], unless `bequeaths` is set when `shutdown` is cancelled: then nobody is told anything,
-    /// connections are not closed, and what this has known and done is given back, for another server to go on with.
-    /// Returns when requests are answered and sessions have stopped, a second and a half later at most.
+    /// As [`Service::run`], unless `parting` says otherwise when `shutdown` is cancelled: then what this has known and
+    /// done is given back, for another server to go on with. If connections go on, too, nobody is told anything, and this
+    /// returns when requests are answered and sessions have stopped, a second and a half later at most.
     pub(super) async fn run_or_bequeath(
         mut self,
         listeners: Vec<TcpListener>,
         shutdown: CancellationToken,
-        bequeaths: Arc<AtomicBool>,
+        parting: Arc<OnceLock<Parting>>,
     ) -> Option<Inheritance> {
-        let serving = self.serve(listeners, &shutdown, bequeaths).await;
-        if serving.departure.bequeaths() {
-            Some(self.bequeath(serving).await)
-        } else {
-            self.come_to_rest().await;
-            self.close(serving).await;
-            None
+        let serving = self.serve(listeners, &shutdown, parting).await;
+        match serving.departure.parting() {
+            Parting::Close => {
+                self.come_to_rest().await;
+                self.close(serving).await;
+                None
+            }
+            Parting::PassSessionsOn => {
+                self.come_to_rest().await;
+                Some(self.bequeath_sessions(serving).await)
+            }
+            Parting::PassConnectionsOn => Some(self.bequeath(serving).await),
         }
     }
 
@@ -150,7 +155,7 @@ impl Service {
         &mut self,
         listeners: Vec<TcpListener>,
         shutdown: &CancellationToken,
-        bequeaths: Arc<AtomicBool>,
+        parting: Arc<OnceLock<Parting>>,
     ) -> Serving {
         let accepting = TaskTracker::new();
         if let Some(certificates) = self.certificates.clone() {
@@ -158,7 +163,7 @@ impl Service {
             accepting.spawn(until_cancelled(shutdown.clone(), renewal));
         }
         let serving = Serving {
-            departure: Arc::new(Departure::new(bequeaths)),
+            departure: Arc::new(Departure::new(parting)),
             requests: TaskTracker::new(),
             sessions: Sessions::new(self.watch.clone()),
         };
@@ -197,9 +202,21 @@ impl Service {
 
     async fn close(&self, serving: Serving) {
         self.hub.close();
+        self.wait_for_the_end_of(&serving).await;
+        self.watch.tell_rest();
+    }
+
+    async fn wait_for_the_end_of(&self, serving: &Serving) {
         let all_has_ended = async { tokio::join!(serving.requests.wait(), serving.sessions.wait()) };
         let _ = timeout(self.config.flush_timeout + session::LINGER + STOP_GRACE, all_has_ended).await;
+    }
+
+    async fn bequeath_sessions(&self, serving: Serving) -> Inheritance {
+        self.hub.part();
+        self.wait_for_the_end_of(&serving).await;
+        let heritage = Heritage::take(&self.hub, Vec::new(), Vec::new());
         self.watch.tell_rest();
+        heritage
     }
 
     async fn bequeath(&self, serving: Serving) -> Inheritance {

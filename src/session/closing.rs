@@ -27,21 +27,28 @@ pub async fn close(
         }
         return;
     };
-    if reason == CloseReason::Slow {
-        return reset(reader);
+    if say_last(reader, link, reason, flush_timeout).await {
+        let _ = timeout(LINGER, read_to_end(reader)).await;
     }
+}
+
+/// Sends what is in the outbox, and the reason behind it. `false`: the connection is reset instead, for that cannot be.
+pub async fn say_last(reader: &OwnedReadHalf, link: &Link, reason: CloseReason, flush_timeout: Duration) -> bool {
+    let is_said = reason != CloseReason::Slow && push_and_send(reader, link, reason, flush_timeout).await;
+    if is_said {
+        link.say_goodbye();
+        let _ = SockRef::from(reader.as_ref()).shutdown(std::net::Shutdown::Write);
+    } else {
+        reset(reader);
+    }
+    is_said
+}
+
+/// `false`: another connection has taken the outbox over, perhaps in the middle of a frame; or there was no time.
+async fn push_and_send(reader: &OwnedReadHalf, link: &Link, reason: CloseReason, flush_timeout: Duration) -> bool {
     let mut closing = BytesMut::new();
     frame::put_close(&mut closing, reason);
-    if !link.push_close(&closing) {
-        // Another connection has taken the outbox over, perhaps in the middle of a frame.
-        return reset(reader);
-    }
-    if timeout(flush_timeout, send_rest(reader, link)).await.is_err() {
-        return reset(reader);
-    }
-    link.say_goodbye();
-    let _ = SockRef::from(reader.as_ref()).shutdown(std::net::Shutdown::Write);
-    let _ = timeout(LINGER, read_to_end(reader)).await;
+    link.push_close(&closing) && timeout(flush_timeout, send_rest(reader, link)).await.is_ok()
 }
 
 /// Writes until the outbox is empty or the socket is broken.

@@ -193,9 +193,10 @@ impl Link {
         }
     }
 
-    /// Puts a close frame behind all that is in the outbox. `false`: the outbox belongs to another connection now.
+    /// Puts a close frame behind all that is in the outbox; what comes later waits for another connection. `false`: the
+    /// outbox belongs to another connection now.
     pub fn push_close(&self, frame: &[u8]) -> bool {
-        self.outbox.push_control(self.id, frame).is_some()
+        self.outbox.seal(self.id, frame)
     }
 
     /// Lets go of the outbox: the connection is over.

@@ -6,6 +6,7 @@
 
 pub mod closing;
 pub mod decoder;
+mod leave;
 pub mod link;
 mod loss;
 mod open;
@@ -409,6 +410,7 @@ impl Session {
                 self.hold.peer.lost(loss);
                 None
             }
+            Ending::Close(CloseReason::Shutdown) => return self.take_leave().await,
             Ending::Close(reason) => {
                 self.hold.peer.lost(Loss::Violation);
                 Some(reason)

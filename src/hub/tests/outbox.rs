@@ -237,3 +237,23 @@ fn a_gate_that_was_shut_when_the_outbox_went_to_another_process_opens_there_as_h
         assert_eq!(moved.take_undelivered(), ["more"]);
     }
 }
+
+#[test]
+fn what_comes_behind_the_last_frame_of_a_connection_waits_for_the_next_one() {
+    const PONG_FRAME: [u8; 2] = [0x8a, 0];
+    let (outbox, first) = retaining();
+    push(&outbox, "one");
+    assert!(outbox.seal(LinkId(1), &PONG_FRAME));
+    push(&outbox, "two");
+    assert!(!outbox.seal(LinkId(1), &PONG_FRAME));
+    assert_eq!(outbox.push_control(LinkId(1), &PONG_FRAME), None);
+    first.flush();
+    // The last frame is no text.
+    assert_eq!(first.texts(), [WELCOME, "one", ""]);
+    // Nobody knows whether "one" has arrived.
+    first.set_texts_arrived(1, 0);
+    outbox.detach();
+    push(&outbox, "three");
+    let second = attach(&outbox, 2, false);
+    assert_eq!(second.texts(), [WELCOME, "one", "two", "three"]);
+}

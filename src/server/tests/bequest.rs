@@ -2,7 +2,7 @@
 
 use std::{
     net::TcpListener,
-    sync::atomic::AtomicBool,
+    sync::OnceLock,
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
+    http::departure::Parting,
     hub::{Hub, event::Observer},
     server::{
         Service, coordinators,
@@ -50,7 +51,7 @@ impl Line {
     }
 
     /// The server leaves, and the next one comes.
-    fn succeed(&mut self) {
+    pub(super) fn succeed(&mut self) {
         let (bytes, sockets) = self.leave();
         self.reign = Some(self.serve(Some((Heritage::from_bytes(&bytes).unwrap(), sockets))));
     }
@@ -80,10 +81,14 @@ impl Line {
 
     fn run(&self, service: Service) -> Reign {
         let (hub, shutdown) = (service.hub.clone(), CancellationToken::new());
+        let parting = match self.config.tls {
+            None => Parting::PassConnectionsOn,
+            Some(_) => Parting::PassSessionsOn,
+        };
         let (listeners, told) = (vec![self.listener.try_clone().unwrap()], shutdown.clone());
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(service.run_or_bequeath(listeners, told, Arc::new(AtomicBool::new(true)))).unwrap()
+            runtime.block_on(service.run_or_bequeath(listeners, told, Arc::new(OnceLock::from(parting)))).unwrap()
         });
         Reign { hub, shutdown, thread }
     }

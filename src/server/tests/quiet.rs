@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use super::*;
+use super::{bequest::Line, *};
 
 const MASTER: &str = "%5Bmaster%5D";
 
@@ -111,4 +111,64 @@ fn what_is_not_answered_in_time_is_answered_before_the_close() {
         drop((cluster.worker, cluster.master));
         assert!(stopping.join().unwrap() >= Duration::from_millis(100));
     }
+}
+
+/// Another id of the form that AceBase's have.
+const OTHER: &str = "bcdefghijklmnopqrstuvwxy";
+
+#[test]
+fn a_request_that_waits_while_connections_are_closed_goes_to_the_master_that_comes_to_the_next_server() {
+    let transport = Transport::tls();
+    let mut line = Line::begin(transport.config.clone());
+    let mut worker = transport.connect(line.port(), RESUMABLE);
+    let fields = format!(
+        r#""type":"lock-request","id":"wanted","from":"{RESUMABLE}","data":{{"path":"a","tid":"t","write":true,"comment":""}}"#
+    );
+    say(&mut worker, "[master]", &fields);
+    sleep(Duration::from_millis(50));
+    line.succeed();
+    assert_eq!(hear_the_end(&mut worker), 1001);
+    let mut worker = transport.connect(line.port(), RESUMABLE);
+    let mut master = transport.connect(line.port(), MASTER);
+    hear(&mut master, "wanted");
+    let lock = r#"{"id":1,"path":"a","tid":"t","write":true,"comment":"","expires":99999999999999}"#;
+    let granted = format!(r#""type":"lock-result","id":"wanted","from":"[master]","ok":true,"data":{lock}"#);
+    say(&mut master, RESUMABLE, &granted);
+    assert!(hear(&mut worker, "wanted").contains("lock-result"));
+}
+
+#[test]
+fn what_is_said_behind_a_close_frame_reaches_the_next_connection_and_no_other() {
+    let transport = Transport::tls();
+    let mut line = Line::begin(transport.config.clone());
+    let mut hearer = transport.connect(line.port(), RESUMABLE);
+    let mut speaker = transport.connect(line.port(), OTHER);
+    thread::scope(|scope| {
+        let succeeding = scope.spawn(|| line.succeed());
+        // Both close frames are on their way, and nobody has read them.
+        sleep(Duration::from_millis(150));
+        speaker.send(Message::text(format!(r#"to:{RESUMABLE};{{"type":"late","id":"late"}}"#))).unwrap();
+        sleep(Duration::from_millis(50));
+        assert_eq!(hear_the_end(&mut hearer), 1001);
+        assert!(hearer.read().is_err());
+        succeeding.join().unwrap();
+    });
+    let mut hearer = transport.connect(line.port(), RESUMABLE);
+    hear(&mut hearer, "late");
+}
+
+#[test]
+fn clients_that_answer_a_close_at_once_are_not_waited_for() {
+    let transport = Transport::tls();
+    let mut line = Line::begin(transport.config.clone());
+    let mut client = transport.connect(line.port(), RESUMABLE);
+    let ending = thread::spawn(move || {
+        let code = hear_the_end(&mut client);
+        while client.read().is_ok() {}
+        code
+    });
+    let since = Instant::now();
+    line.succeed();
+    assert!(since.elapsed() < Duration::from_millis(300), "{:?}", since.elapsed());
+    assert_eq!(ending.join().unwrap(), 1001);
 }
