@@ -6,10 +6,11 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState},
+    hash::{BuildHasher, Hasher, RandomState},
 };
 
 use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
 
 use crate::clock::Millis;
 
@@ -50,8 +51,12 @@ impl Settled {
     }
 
     fn fingerprint(&self, worker: &str, id: &str) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.seed, worker, id).hash(&mut hasher);
+        // Not the standard library's hasher, which another version of it may replace: fingerprints outlive the process.
+        let mut hasher = SipHasher13::new_with_keys(self.seed, 0);
+        hasher.write(worker.as_bytes());
+        // No byte of UTF-8.
+        hasher.write_u8(0xff);
+        hasher.write(id.as_bytes());
         hasher.finish()
     }
 
