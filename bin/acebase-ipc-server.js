@@ -7,10 +7,10 @@ const { readCommandLine, helpText } = require('../lib/command-line/command-line.
 const { UsageError } = require('../lib/command-line/usage-error.js');
 
 /**
- * A stop that takes longer than this, in milliseconds, is not waited for: whoever sent the signal expects the process
- * to end.
+ * A stop that takes longer than this, in milliseconds, is not waited for. Longer than handing over may take, with very
+ * much that waits for clients, and than a stop that waits for locks: whoever sent the signal has a limit of its own.
  */
-const STOP_LIMIT = 1800;
+const STOP_LIMIT = 12_000;
 
 /**
  * How long a process that has failed and does not end by itself may take for its last words, in milliseconds: pm2

@@ -23,6 +23,7 @@ use super::{
     outbox::{FrozenOutbox, Outbox, Traffic},
     parcels::{FrozenParcel, Parcels},
     peers::{Contact, Peer, State, Totals},
+    shelf::Shelf,
     stream::NEVER_REACHED,
     transport::{LinkId, Transport},
 };
@@ -36,6 +37,8 @@ pub struct FrozenHub {
     /// Above the number of each connection that there has been.
     links: u64,
     databases: Vec<FrozenDatabase>,
+    /// What outboxes hold, by number.
+    shelf: Vec<Bytes>,
 }
 
 /// One database as plain data.
@@ -103,11 +106,14 @@ impl Hub {
     pub fn freeze(&self) -> FrozenHub {
         let mut databases = self.databases.lock();
         self.office.is_closed.store(true, Ordering::Relaxed);
+        let mut shelf = Shelf::default();
         let databases = std::mem::take(&mut *databases);
+        let databases = databases.into_values().map(|database| database.freeze(&mut shelf)).collect();
         FrozenHub {
             now: self.now(),
             links: self.office.links.load(Ordering::Relaxed),
-            databases: databases.into_values().map(|database| database.freeze()).collect(),
+            databases,
+            shelf: shelf.into_bytes(),
         }
     }
 
@@ -122,7 +128,7 @@ impl Hub {
         }
         let thawed = frozen.databases.into_iter().map(|database| {
             let name: Arc<str> = database.name.as_str().into();
-            Ok((name, Arc::new(Database::thaw(database, &self.office)?)))
+            Ok((name, Arc::new(Database::thaw(database, &self.office, &frozen.shelf)?)))
         });
         let thawed = thawed.collect::<Result<HashMap<_, _>, ThawError>>()?;
         self.office.links.fetch_max(frozen.links, Ordering::Relaxed);
@@ -153,20 +159,20 @@ impl Hub {
 }
 
 impl Database {
-    fn freeze(&self) -> FrozenDatabase {
+    fn freeze(&self, shelf: &mut Shelf) -> FrozenDatabase {
         let mut state = self.take_state();
         FrozenDatabase {
             name: self.name().to_string(),
-            peers: state.peers.iter().map(|(id, peer)| peer.freeze(id)).collect(),
+            peers: state.peers.iter().map(|(id, peer)| peer.freeze(id, shelf)).collect(),
             coordinator: state.coordinator.as_mut().map(|coordinator| coordinator.freeze()),
             parcels: state.parcels.freeze(),
             past: state.past,
         }
     }
 
-    fn thaw(frozen: FrozenDatabase, office: &Arc<Office>) -> Result<Self, ThawError> {
+    fn thaw(frozen: FrozenDatabase, office: &Arc<Office>, shelf: &[Bytes]) -> Result<Self, ThawError> {
         let db = frozen.name.clone();
-        let state = State::thaw(frozen, office)?;
+        let state = State::thaw(frozen, office, shelf)?;
         Ok(Self::with_state(db.into(), office.clone(), state))
     }
 
@@ -191,7 +197,7 @@ impl Database {
 }
 
 impl State {
-    fn thaw(frozen: FrozenDatabase, office: &Office) -> Result<Self, ThawError> {
+    fn thaw(frozen: FrozenDatabase, office: &Office, shelf: &[Bytes]) -> Result<Self, ThawError> {
         let FrozenDatabase { name: db, peers, coordinator, parcels, past } = frozen;
         let damaged = || ThawError::Damaged(db.clone());
         let mut state = Self::new(office.settings.coordinators.as_ref().map(|make| make()));
@@ -212,14 +218,14 @@ impl State {
         state.past = past;
         for peer in peers {
             let id = peer.id.as_str().into();
-            state.peers.insert(id, Peer::thaw(peer, office.settings.max_queue).ok_or_else(damaged)?);
+            state.peers.insert(id, Peer::thaw(peer, office.settings.max_queue, shelf).ok_or_else(damaged)?);
         }
         Ok(state)
     }
 }
 
 impl Peer {
-    fn freeze(&self, id: &str) -> FrozenPeer {
+    fn freeze(&self, id: &str, shelf: &mut Shelf) -> FrozenPeer {
         FrozenPeer {
             id: id.to_owned(),
             contact: match self.contact {
@@ -228,12 +234,12 @@ impl Peer {
             },
             connected: self.connected,
             received: self.received,
-            outbox: self.outbox.freeze(),
+            outbox: self.outbox.freeze(shelf),
         }
     }
 
-    fn thaw(frozen: FrozenPeer, max_queue: usize) -> Option<Self> {
-        let outbox = Outbox::thaw(frozen.outbox, max_queue).filter(|_| frozen.received.is_possible())?;
+    fn thaw(frozen: FrozenPeer, max_queue: usize, shelf: &[Bytes]) -> Option<Self> {
+        let outbox = Outbox::thaw(frozen.outbox, max_queue, shelf).filter(|_| frozen.received.is_possible())?;
         Some(Self {
             outbox: Arc::new(outbox),
             contact: match frozen.contact {

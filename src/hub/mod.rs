@@ -16,6 +16,7 @@ mod office;
 mod outbox;
 mod parcels;
 mod peers;
+mod shelf;
 mod snapshot;
 mod stream;
 #[cfg(any(test, feature = "model"))]

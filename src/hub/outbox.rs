@@ -16,7 +16,8 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    stream::{FrameStream, FrozenStream, NEVER_REACHED, joined},
+    shelf::{self, Shelf},
+    stream::{FrameStream, FrozenStream, NEVER_REACHED},
     transport::{LinkId, Transport},
 };
 use crate::protocol::frame;
@@ -111,6 +112,13 @@ struct Gate {
     bytes: usize,
 }
 
+impl Gate {
+    fn new(kept: Vec<Bytes>, since: Vec<Bytes>) -> Self {
+        let bytes = kept.iter().chain(&since).map(Bytes::len).sum();
+        Self { kept, since, bytes }
+    }
+}
+
 /// An outbox as plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrozenOutbox {
@@ -120,33 +128,32 @@ pub struct FrozenOutbox {
     traffic: Traffic,
 }
 
-/// What is behind a shut gate.
+/// What is behind a shut gate, by its numbers on the shelf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct FrozenGate {
-    kept: Bytes,
-    since: Bytes,
+    kept: Vec<u32>,
+    since: Vec<u32>,
 }
 
 impl Outbox {
     /// Takes everything out, and lets go of the transport: nothing may be put in or sent any more.
-    pub(super) fn freeze(&self) -> FrozenOutbox {
+    pub(super) fn freeze(&self, shelf: &mut Shelf) -> FrozenOutbox {
         let mut state = std::mem::take(&mut *self.state.lock());
         state.unseal();
-        let gate = state.gate.map(|gate| FrozenGate { kept: joined(gate.kept), since: joined(gate.since) });
-        let stream = state.stream.freeze();
+        let gate = state.gate.map(|gate| FrozenGate { kept: shelf.put(gate.kept), since: shelf.put(gate.since) });
+        let stream = state.stream.freeze(shelf);
         FrozenOutbox { stream, has_overflowed: state.has_overflowed, gate, traffic: state.traffic }
     }
 
     /// An outbox that goes on where another has stopped; without a transport, until it is [`Outbox::reattach`]ed.
     /// `None`: there never was such an outbox.
-    pub(super) fn thaw(frozen: FrozenOutbox, limit: usize) -> Option<Self> {
+    pub(super) fn thaw(frozen: FrozenOutbox, limit: usize, shelf: &[Bytes]) -> Option<Self> {
         let FrozenOutbox { stream, has_overflowed, gate, traffic } = frozen;
-        let stream = FrameStream::thaw(stream).filter(|_| traffic.is_possible())?;
-        let gate = gate.map(|FrozenGate { kept, since }| Gate {
-            bytes: kept.len() + since.len(),
-            kept: vec![kept],
-            since: vec![since],
-        });
+        let stream = FrameStream::thaw(stream, shelf).filter(|_| traffic.is_possible())?;
+        let gate = match gate {
+            None => None,
+            Some(FrozenGate { kept, since }) => Some(Gate::new(shelf::take(shelf, kept)?, shelf::take(shelf, since)?)),
+        };
         let state = State { stream, has_overflowed, gate, traffic, ..State::default() };
         Some(Self { limit, state: Mutex::new(state) })
     }

@@ -15,6 +15,7 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
+use super::shelf::{self, Shelf};
 use crate::protocol::{PONG, frame};
 
 /// Bytes below which a text is copied next to its neighbours: cheaper than a reference and a slice of its own.
@@ -54,27 +55,29 @@ pub(super) struct FrozenStream {
     base: u64,
     sent: u64,
     keep_from: Option<u64>,
-    /// All that is kept, and all that is to be sent: those from `base` on.
-    bytes: Bytes,
+    /// All that is kept, and all that is to be sent, those from `base` on: their numbers on the shelf.
+    segments: Vec<u32>,
 }
 
 impl FrameStream {
     /// Takes everything out, so that another stream can go on at the same byte.
-    pub(super) fn freeze(&mut self) -> FrozenStream {
+    pub(super) fn freeze(&mut self, shelf: &mut Shelf) -> FrozenStream {
         let (base, sent, keep_from) = (self.base, self.sent, self.keep_from);
-        FrozenStream { base, sent, keep_from, bytes: joined(self.take_segments()) }
+        FrozenStream { base, sent, keep_from, segments: shelf.put(self.take_segments()) }
     }
 
     /// A stream that goes on where another has stopped. `None`: there never was such a stream.
-    pub(super) fn thaw(frozen: FrozenStream) -> Option<Self> {
-        let FrozenStream { base, sent, keep_from, bytes } = frozen;
-        let end = base.checked_add(bytes.len() as u64).filter(|end| *end < NEVER_REACHED)?;
+    pub(super) fn thaw(frozen: FrozenStream, shelf: &[Bytes]) -> Option<Self> {
+        let FrozenStream { base, sent, keep_from, segments } = frozen;
+        let segments = shelf::take(shelf, segments)?;
+        let length = segments.iter().map(|segment| segment.len() as u64).sum();
+        let end = base.checked_add(length).filter(|end| *end < NEVER_REACHED)?;
         let kept = sent.checked_sub(base).filter(|_| sent <= end)?;
         if keep_from.is_some_and(|from| from > end) {
             return None;
         }
         let mut stream = Self { base, sent: base, end: base, keep_from, ..Self::default() };
-        stream.append([bytes]);
+        stream.append(segments);
         stream.sent = sent;
         stream.move_cursor(usize::try_from(kept).ok()?);
         Some(stream)
@@ -308,14 +311,6 @@ impl FrameStream {
     }
 }
 
-/// Segments as one.
-pub(super) fn joined(segments: Vec<Bytes>) -> Bytes {
-    match <[Bytes; 1]>::try_from(segments) {
-        Ok([only]) => only,
-        Err(several) => several.concat().into(),
-    }
-}
-
 /// What follows the first `skip` bytes, `at_most` so much.
 fn slice(bytes: &[u8], skip: usize, at_most: usize) -> IoSlice<'_> {
     IoSlice::new(&bytes[skip..bytes.len().min(skip + at_most)])
@@ -348,9 +343,9 @@ mod tests {
 
     #[test]
     fn what_no_stream_leaves_is_not_gone_on_with() {
-        let possible =
-            FrozenStream { base: 10, sent: 12, keep_from: Some(4), bytes: Bytes::from_static(b"\x81\x02hi") };
-        assert!(FrameStream::thaw(possible.clone()).is_some());
+        let shelf = [Bytes::from_static(b"\x81\x02hi")];
+        let possible = FrozenStream { base: 10, sent: 12, keep_from: Some(4), segments: vec![0] };
+        assert!(FrameStream::thaw(possible.clone(), &shelf).is_some());
         let impossible = [
             FrozenStream { sent: 9, ..possible.clone() },
             FrozenStream { sent: 15, ..possible.clone() },
@@ -359,7 +354,7 @@ mod tests {
             FrozenStream { base: NEVER_REACHED, sent: NEVER_REACHED, ..possible },
         ];
         for frozen in impossible {
-            assert!(FrameStream::thaw(frozen.clone()).is_none(), "{frozen:?}");
+            assert!(FrameStream::thaw(frozen.clone(), &shelf).is_none(), "{frozen:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::hub::{Outbox, Pushed, testing::Wire, transport::LinkId};
+use crate::hub::{Outbox, Pushed, shelf::Shelf, testing::Wire, transport::LinkId};
 
 const WELCOME: &str = "welcome:{}";
 
@@ -215,7 +215,9 @@ fn a_gate_that_was_shut_when_the_outbox_went_to_another_process_opens_there_as_h
         if has_since {
             push(&outbox, "since");
         }
-        let moved = Arc::new(Outbox::thaw(outbox.freeze(), 1 << 20).unwrap());
+        let mut shelf = Shelf::default();
+        let frozen = outbox.freeze(&mut shelf);
+        let moved = Arc::new(Outbox::thaw(frozen, 1 << 20, &shelf.into_bytes()).unwrap());
         let wire = second.passed_on(moved.clone());
         moved.reattach(LinkId(2), wire.transport());
         moved.open_gate(true);

@@ -200,6 +200,22 @@ fn a_number_beyond_all_measure_is_an_error_or_does_no_harm() {
     assert!(understood > 0, "the test shows nothing");
 }
 
+/// No room is made for what is only announced: the lists, maps, texts and bytes of four gigabytes each.
+#[test]
+fn a_length_beyond_what_is_there_is_an_error() {
+    for at in MARK_AND_FORMAT..FORMAT_1.len() {
+        let marker = match FORMAT_1[at] {
+            0x80..=0x8f => 0xdf,
+            0x90..=0x9f => 0xdd,
+            0xa0..=0xbf => 0xdb,
+            0xc4 | 0xc5 => 0xc6,
+            _ => continue,
+        };
+        let bytes = [&FORMAT_1[..at], &[marker, 0xff, 0xff, 0xff, 0xff], &FORMAT_1[at + 1..]].concat();
+        assert!(hub_after(&bytes).is_err(), "byte {at}");
+    }
+}
+
 /// The fixture with the greatest number in the place of the one that may begin there.
 fn with_greatest_number(at: usize) -> Option<Vec<u8>> {
     let len = match FORMAT_1[at] {
