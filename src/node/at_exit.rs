@@ -14,8 +14,8 @@ thread_local! {
     static RUNNING: RefCell<Option<Vec<Arc<Server>>>> = const { RefCell::new(None) };
 }
 
-/// From here on the server lives no longer than the environment. Its port and its connections are left to the keeper
-/// then, for nobody has said that the server will not come back.
+/// From here on the server lives no longer than the environment. Its port is left to the keeper then, for nobody has
+/// said that the server will not come back.
 ///
 /// # Errors
 /// The environment is ending already.
@@ -40,6 +40,6 @@ pub(super) fn untie(server: &Arc<Server>) {
 
 fn end_all() {
     for server in RUNNING.take().into_iter().flatten() {
-        server.hand_over();
+        server.leave();
     }
 }
