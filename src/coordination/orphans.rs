@@ -1,9 +1,9 @@
 //! What workers leave behind that are gone for good.
 //!
-//! A FIN or RST, and no return since, tells of a process that has ended; no return after the server has stopped, too: its
-//! locks are released. A worker that was lost
-//! otherwise may be writing still, cut off: its locks are left to AceBase's own timeout. Either way its requests are
-//! given up, and locks that are granted to it too late are released, for it has never heard of them.
+//! A FIN or RST, and no return since, tells of a process that has ended; no return after the server has stopped, too:
+//! its locks are released. A worker that was lost otherwise may be writing still, cut off: its locks are left to
+//! AceBase's own timeout. Either way its requests are given up, and locks that are granted to it too late are released,
+//! for it has never heard of them.
 
 use super::{ClusterCoordinator, absences::Absence, fences::Key, message::Ask, requests::By};
 use crate::{

@@ -1,5 +1,5 @@
-//! The quiet stop: before connections are closed, nothing new is begun, so that whoever is in the middle of something can
-//! end it. A process that loses its connection while it holds a lock throws, and its write is cut in two.
+//! The quiet stop: before connections are closed, nothing new is begun, so that whoever is in the middle of something
+//! can end it. A process that loses its connection while it holds a lock throws, and its write is cut in two.
 //!
 //! Transactions that hold a lock, or have requested one of the master, are under way: they get the locks and the space
 //! that they still need, or they could never end. All else waits for the next server, as for a master. A server that

@@ -298,8 +298,8 @@ impl fmt::Debug for Rig {
     }
 }
 
-/// Makes the coordinators of one hub, as others before. The hub forgets its database when nobody is left, and the next one begins, as
-/// each does, at another time of the day: so masters are marked by another name.
+/// Makes the coordinators of one hub, as others before. The hub forgets its database when nobody is left,
+/// and the next one begins, as each does, at another time of the day: so masters are marked by another name.
 fn maker(config: CoordinationConfig, made: &Arc<AtomicU64>) -> impl Fn() -> ClusterCoordinator + Send + Sync + use<> {
     let made = made.clone();
     move || ClusterCoordinator {

@@ -224,8 +224,8 @@ impl Hub {
         self.all().iter().all(|database| database.is_quiet())
     }
 
-    /// Closes all connections, saying that the server stops, and keeps the sessions of peers that may be back, for a hub
-    /// that goes on where this one stops. No connection is taken afterwards.
+    /// Closes all connections, saying that the server stops, and keeps the sessions of peers that may be back, for a
+    /// hub that goes on where this one stops. No connection is taken afterwards.
     pub fn part(&self) {
         self.office.is_closed.store(true, Ordering::Relaxed);
         for database in self.all() {

@@ -52,8 +52,8 @@ pub const DEFAULT_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a stop waits for outboxes to be sent. With the closing handshake it stays below 2 s.
 pub const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_millis(1_000);
 
-/// How long a stop that closes connections waits for locks to be returned. Most writes of AceBase take milliseconds, and a
-/// client gives up after ten seconds without an answer.
+/// How long a stop that closes connections waits for locks to be returned. Most writes of AceBase take milliseconds,
+/// and a client gives up after ten seconds without an answer.
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runtime threads. One: a second gains nothing in questions and answers, which are what AceBase asks, and takes a core

@@ -91,8 +91,8 @@ impl Server {
         })
     }
 
-    /// Stops: no more connections, locks are returned, outboxes are sent, peers are told 1001. Returns when the port is free. Blocks for
-    /// `drainTimeout`, `flushTimeout` and a little more at most. A second call returns at once.
+    /// Stops: no more connections, locks are returned, outboxes are sent, peers are told 1001. Returns when the port is
+    /// free. Blocks for `drainTimeout`, `flushTimeout` and a little more at most. A second call returns at once.
     pub fn stop(&self) {
         let keeper = self.keeper.lock().take();
         if let Some(keeper) = &keeper {

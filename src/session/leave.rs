@@ -1,7 +1,7 @@
 //! How a session ends when the server does: its peer is told, and still heard until it has read that.
 //!
-//! What it says before is a part of its session, which may go on with the next server. What it is told later waits for it
-//! there.
+//! What it says before is a part of its session, which may go on with the next server. What it is told later waits for
+//! it there.
 
 use std::{
     future::poll_fn,
