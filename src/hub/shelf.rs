@@ -1,5 +1,5 @@
-//! The bytes of a hub that is taken out as data, each once: what was said to all lies in every outbox, and must not take
-//! as many times its memory.
+//! The bytes of a hub that is taken out as data, each once: what was said to all lies in every outbox, and must not
+//! take as many times its memory.
 
 use std::collections::HashMap;
 

@@ -27,8 +27,8 @@ const SLICES_PER_WRITE: usize = 64;
 /// Bytes given to one write: so many that the system call is the smaller half, so few that others do not wait for it.
 const BYTES_PER_WRITE: usize = 128 * 1024;
 
-/// No offset, count or time of a hub gets there, counted in single bytes or milliseconds: half of what there are numbers
-/// for, so that nothing that is added to one overflows.
+/// No offset, count or time of a hub gets there, counted in single bytes or milliseconds: half of what there are
+/// numbers for, so that nothing that is added to one overflows.
 pub(super) const NEVER_REACHED: u64 = u64::MAX / 2;
 
 /// An outbox's frames: those that were sent and may be needed again, and those that are still to be sent.

@@ -42,8 +42,9 @@ use crate::{
 /// Time that a stop takes at most beyond the flush: closing handshakes, tasks that end.
 const STOP_GRACE: Duration = Duration::from_millis(750);
 
-/// How long requests may take to end where connections go on in another process, whatever `flushTimeout` says: all peers
-/// stand still meanwhile, or would be cut off where whoever stops this process loses patience (pm2 after 1.6 seconds).
+/// How long requests may take to end where connections go on in another process, whatever `flushTimeout` says: all
+/// peers stand still meanwhile, or would be cut off where whoever stops this process loses patience (pm2 after 1.6
+/// seconds).
 const REQUESTS_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long sessions may take to stop where they are going on in another process: a turn each. Those that are being
@@ -115,8 +116,8 @@ impl Service {
     }
 
     /// Serves the listeners until `shutdown` is cancelled, then ends everything in order: the ports are closed,
-    /// locks are returned, outboxes are sent, peers are told. Returns at the latest `drainTimeout`, `flushTimeout` and a
-    /// little more after the cancellation.
+    /// locks are returned, outboxes are sent, peers are told. Returns at the latest `drainTimeout`, `flushTimeout` and
+    /// a little more after the cancellation.
     ///
     /// # Panics
     /// Outside of a tokio runtime that has I/O and time.
@@ -127,8 +128,8 @@ impl Service {
     }
 
     /// As [`Service::run`], unless `parting` says otherwise when `shutdown` is cancelled: then what this has known and
-    /// done is given back, for another server to go on with. If connections go on, too, nobody is told anything, and this
-    /// returns when requests are answered and sessions have stopped, a second and a half later at most.
+    /// done is given back, for another server to go on with. If connections go on, too, nobody is told anything, and
+    /// this returns when requests are answered and sessions have stopped, a second and a half later at most.
     pub(super) async fn run_or_bequeath(
         mut self,
         listeners: Vec<TcpListener>,
