@@ -13,7 +13,8 @@ use crate::input::Input;
 /// Steps of one run. Longer runs find little more, and take longer.
 const MAX_STEPS: usize = 200;
 
-const LOSSES: [Loss; 7] = [Loss::Fin, Loss::Reset, Loss::Unreachable, Loss::Closed, Loss::Slow, Loss::Kicked, Loss::Shutdown];
+const LOSSES: [Loss; 7] =
+    [Loss::Fin, Loss::Reset, Loss::Unreachable, Loss::Closed, Loss::Slow, Loss::Kicked, Loss::Shutdown];
 
 /// Any sequence of what can happen to a master and four workers, with any losses of connections between them.
 ///
