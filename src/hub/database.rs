@@ -220,11 +220,7 @@ impl Database {
     }
 
     pub(super) fn park(&self) {
-        for peer in self.state.lock().peers.values() {
-            if let Some(transport) = peer.outbox.transport() {
-                transport.park();
-            }
-        }
+        self.tell_transports(|transport| transport.park());
     }
 
     pub(super) fn quiesce(&self) {
@@ -236,9 +232,13 @@ impl Database {
     }
 
     pub(super) fn part(&self) {
+        self.tell_transports(|transport| transport.close(CloseReason::Shutdown));
+    }
+
+    fn tell_transports(&self, tell: impl Fn(&dyn Transport)) {
         for peer in self.state.lock().peers.values() {
             if let Some(transport) = peer.outbox.transport() {
-                transport.close(CloseReason::Shutdown);
+                tell(&*transport);
             }
         }
     }

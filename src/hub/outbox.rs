@@ -260,8 +260,7 @@ impl Outbox {
         let waiting = state.take_waiting();
         state.stream.push_text(&Bytes::copy_from_slice(first.as_bytes()));
         if gated {
-            let bytes = waiting.iter().map(Bytes::len).sum();
-            state.gate = Some(Gate { kept: waiting, since: Vec::new(), bytes });
+            state.gate = Some(Gate::new(waiting, Vec::new()));
         } else {
             state.stream.append(waiting);
         }

@@ -25,10 +25,8 @@ pub trait Transport: Send + Sync {
     fn close(&self, reason: CloseReason);
 
     /// The connection is about to go on in another process: stop reading and writing between two messages, and leave it
-    /// open. `false`: it cannot be moved.
-    fn park(&self) -> bool {
-        false
-    }
+    /// open. Nothing happens where it cannot be moved.
+    fn park(&self) {}
 
     /// How many bytes of the outbox's stream the peer's kernel has acknowledged since this transport was attached. They
     /// need not be kept any longer. `None` where that cannot be known: then all that was sent counts as delivered.

@@ -121,10 +121,9 @@ impl Service {
     ///
     /// # Panics
     /// Outside of a tokio runtime that has I/O and time.
-    pub async fn run(mut self, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
-        let serving = self.serve(listeners, &shutdown, Arc::default()).await;
-        self.come_to_rest().await;
-        self.close(serving).await;
+    pub async fn run(self, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
+        // Nobody says otherwise: all is closed, and nothing given back.
+        let _ = self.run_or_bequeath(listeners, shutdown, Arc::default()).await;
     }
 
     /// As [`Service::run`], unless `parting` says otherwise when `shutdown` is cancelled: then what this has known and

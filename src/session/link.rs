@@ -284,13 +284,11 @@ impl Transport for Link {
         self.task.wake();
     }
 
-    fn park(&self) -> bool {
-        let is_plain = self.tls.is_none();
-        if is_plain {
+    fn park(&self) {
+        if self.tls.is_none() {
             self.is_parking.store(true, Ordering::Release);
             self.task.wake();
         }
-        is_plain
     }
 
     fn acknowledged(&self) -> Option<u64> {
