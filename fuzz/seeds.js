@@ -21,7 +21,9 @@ writeAll('acebase_message', acebaseMessage());
 writeAll('coordination', coordination());
 writeAll('hostile', hostile());
 writeAll('hub', hub());
+writeAll('hubs', hubs());
 writeAll('query', query());
+writeAll('reliable', reliable());
 writeAll('tls_session', tlsSession());
 writeAll('certificates', certificates());
 
@@ -76,6 +78,57 @@ function wire() {
   };
 }
 
+/** Words, or a world's bound and steps: a client, what happens, and to what extent. */
+function reliable() {
+  const word = (text) => bytes([1], text);
+  const play = (...steps) => bytes([0, 0], steps.flat());
+  const [say, deliver, read, acknowledge, cut, connect, crash, handOver, pass] = [0, 4, 6, 8, 10, 11, 13, 14, 15];
+  return {
+    message: word('#7 to:all;hello'),
+    again: word('!8191 {"type":"hello"}'),
+    had: word('=64'),
+    state: word('~{"locks":[],"requests":[],"peers":["a"]}'),
+    offer: word('v=1.0.0&id=peer-1&reliable=1&life=abcdefghijklmnopqrst&session=s-1&had=3'),
+    delivered: play([0, say], [0, deliver, 7], [1, read, 7], [1, acknowledge], [1, deliver, 7]),
+    cut: play([0, say], [0, deliver, 7], [1, cut], [0, say], [0, deliver, 7], [1, connect], [1, read, 7]),
+    crash: play([0, say], [0, deliver, 7], [1, read, 7], [0, crash], [0, connect], [0, read, 1], [0, deliver, 7]),
+    'hand-over': play([0, say], [0, deliver, 7], [0, handOver], [1, read, 7], [0, pass, 2]),
+  };
+}
+
+/** What it is about; then a place, a target and a header, or pieces and frames, or an address, or steps. */
+function hubs() {
+  const frames = (pieces, ...all) => bytes([1, pieces - 1], ...all);
+  const [take, look, renew, release, pass, wait] = [0, 1, 2, 3, 4, 5];
+  return {
+    credentials: bytes([0, 0, 1, 0, 70], '/db/connect?id=peer\n', 'two;1700000000000;a1;-;00ff'),
+    'no-credentials': bytes([0, 0, 0, 0, 0], '/\n', ';;;;'),
+    frames: frames(3, frame(0x81, 'to:all;hello'), frame(0x88, bytes([3, 232])), frame(0x81, 'x'.repeat(126))),
+    'part-of-a-frame': frames(1, bytes([0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 0])),
+    redis: bytes([2], 'redis.internal:6379/1?cluster=blue'),
+    sentinels: bytes([2], 'redis+sentinel://a,[::1]:1/main/2'),
+    owners: bytes(
+      [3],
+      [take, 0, 0],
+      [look, 1, 0],
+      [renew, 0, 0],
+      [pass, 0, 0, 1],
+      [release, 0, 0],
+      [wait, 0, 0, 250],
+      [take, 2, 0],
+    ),
+    'two-databases': bytes(
+      [3],
+      [take, 0, 0],
+      [take, 1, 1],
+      [take, 1, 0],
+      [wait, 0, 0, 100],
+      [release, 1, 1],
+      [take, 0, 1],
+    ),
+  };
+}
+
 /** Three words, a number in eight bytes, a message. */
 function acebaseMessage() {
   const head = (message) => bytes(`${WORKER}\nrequest1\na/b[3]\n`, [0, 0, 1, 0, 0, 0, 0, 7], JSON.stringify(message));
@@ -123,6 +176,11 @@ function coordination() {
     'no-sessions': bytes([0, 1, 0, 0], two, [5, 0, 0, 1, 1, 0, 0, 2, 0, 19]),
     'moved-lock': bytes(usual, two, [5, 0, 0, 1, 19, 7, 0, 0, 19, 16, 6, 0, 0, 19, 16, 4, 0, 0]),
     indexes: bytes(usual, two, [20, 205, 21, 0, 21, 1, 19, 21, 0, 13, 0, 2, 0, 14, 0, 21, 1, 19]),
+    'quiet-stop': bytes(
+      usual,
+      two,
+      [5, 0, 0, 1, 19, 5, 1, 1, 1, 250, 1, 1, 124, 2, 0, 14, 0, 19, 2, 1, 19, 6, 0, 0, 19],
+    ),
     poison: bytes(usual, two, [5, 1, 0, 1, 22, 0, 1, 5, 0, 1, 1, 19, 20, 220, 11, 19, 20, 220, 11, 19, 22, 1, 0]),
   };
 }
@@ -284,6 +342,7 @@ function tlsSession() {
   const end = [4];
   const derail = (content, times) => [5, ...Buffer.from(content), 10, times];
   const newKeys = [6];
+  const handOver = (bytesBefore) => [224, bytesBefore];
   const spoil = (bit, text, at) => [7, bit, ...Buffer.from(`${text}\n`), at];
   const after = (version, plan, ...steps) => bytes([0, version, 0, 0], plan.length, plan, ...steps);
   const withUpgrade = (blocks, readByHttp, ...steps) => bytes([0, TLS13, blocks, readByHttp], 0, ...steps);
@@ -304,6 +363,11 @@ function tlsSession() {
     'noise-old': withUpgrade(1, 0, derail('\u0017\u0003\u0003', 2)),
     spoilt: after(TLS13, [7], say('hello'), spoil(3, 'not heard', 9), say('nor this')),
     'no-frames': after(TLS12, [1], say('hello'), write('GET / HTTP/1.1')),
+    'hand-over': after(TLS13, [], say('one'), handOver(0), say('two'), handOver(9), handOver(3), say(long, 64), end),
+    'hand-over-with-upgrade': withUpgrade(255, 1, say('one'), handOver(2), say('two'), derail('noise', 0)),
+    'hand-over-new-keys': after(TLS13, [0], newKeys, say('one'), handOver(7), say('two'), newKeys, say('not heard')),
+    'hand-over-spoilt': after(TLS13, [2], handOver(0), say('one'), handOver(8), spoil(3, 'not heard', 9), handOver(1)),
+    'hand-over-old': after(TLS12, [1], say('one'), handOver(0), say('two')),
     'closed-frame': after(TLS13, [], say('hello'), write(frame(0x88, '')), say('not heard'), end),
   };
 }

@@ -1,6 +1,7 @@
 //! The router of `acebase-ipc-server`: a message hub for AceBase clusters. `docs/architecture.md` is its map.
 pub mod acebase;
 pub mod clock;
+pub mod cluster;
 pub mod coordination;
 pub mod guard;
 pub mod http;

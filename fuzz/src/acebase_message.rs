@@ -111,6 +111,7 @@ fn check_ask(ask: &Ask, data: &Js) {
         Ask::Unlock { lock } | Ask::Move { lock } => assert_eq!(number(data, "id"), Some(*lock as f64)),
         Ask::AddKey => assert!(data.member("type").is_some_and(|kind| kind.is("kit.add"))),
         Ask::Free => assert!(data.member("type").is_some_and(|kind| kind.is("fst.release"))),
+        Ask::Allocate => assert!(data.member("type").is_some_and(|kind| kind.is("fst.allocate"))),
         Ask::CreateIndex | Ask::Custom => {}
     }
 }
@@ -128,6 +129,7 @@ fn check_written(words: &[String; 3], number: u64) {
         Ask::Move { lock: number },
         Ask::AddKey,
         Ask::Free,
+        Ask::Allocate,
         Ask::CreateIndex,
         Ask::Custom,
     ] {
@@ -159,6 +161,7 @@ fn check_grant(words: &[String; 3], number: u64) {
         state: LockState::Held,
         since: 0,
         expires: Some(number),
+        passed: 0,
     };
     let grant = Grant {
         id: number,

@@ -13,6 +13,9 @@ use crate::input::Input;
 /// Steps of one run. Longer runs find little more, and take longer.
 const MAX_STEPS: usize = 200;
 
+/// The bytes from this one on stand for what the master does for itself.
+const FIRST_OF_MASTERS_OWN: u8 = 250;
+
 const LOSSES: [Loss; 7] =
     [Loss::Fin, Loss::Reset, Loss::Unreachable, Loss::Closed, Loss::Slow, Loss::Kicked, Loss::Shutdown];
 
@@ -44,6 +47,12 @@ pub fn coordination(data: &[u8]) {
 
 fn step(input: &mut Input<'_>) -> Step {
     let number = input.byte();
+    if number >= FIRST_OF_MASTERS_OWN {
+        return match number % 2 {
+            0 => Step::MasterLocks(input.below(2) as u8, input.flag()),
+            _ => Step::MasterReleases(input.below(2)),
+        };
+    }
     match number % 25 {
         0 => Step::Start(input.below(4)),
         1 => Step::Lose(input.below(4), input.pick(&LOSSES)),
@@ -69,8 +78,10 @@ fn step(input: &mut Input<'_>) -> Step {
         21 => Step::Rival,
         22 => Step::RivalLeaves,
         23 => Step::CreateIndex(input.below(4)),
+        // 24, 49, 74 and so on are left.
         _ if number % 50 == 49 => Step::HandOver,
-        _ if number % 50 == 48 => Step::StopQuietly,
+        _ if number % 100 == 74 => Step::Survive,
+        _ if number == 124 => Step::StopQuietly,
         _ => Step::Poison(input.below(4), input.flag()),
     }
 }

@@ -27,7 +27,7 @@ impl LockState {
 }
 
 /// One row of the lock table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
     /// The master's number for it; absent while it waits.
     pub id: Option<u64>,
@@ -47,4 +47,7 @@ pub struct Lock {
     pub since: Millis,
     /// When the master lets it expire, in milliseconds since the Unix epoch, if known.
     pub expires: Option<u64>,
+    /// How often it has been passed on from worker to worker since the master granted it.
+    #[serde(default)]
+    pub passed: u64,
 }

@@ -7,9 +7,13 @@ mod note;
 mod objection;
 mod role;
 mod status;
+mod strain;
+mod trouble;
 
 pub use lock::{Lock, LockState};
 pub use note::{Note, NoteKind};
 pub use objection::Objection;
 pub use role::Role;
 pub use status::Status;
+pub use strain::{Fill, Hold, MasterState, Strain};
+pub use trouble::{Gravity, Process, Trouble, TroubleKind, Who};

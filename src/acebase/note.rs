@@ -30,6 +30,8 @@ pub enum NoteKind {
     RequestsRefused,
     /// A lock of a peer that is gone was released on its behalf.
     LockReleased,
+    /// The master did not know a lock that it was to release.
+    ReleaseUnknown,
     /// A new master has taken over.
     MasterChanged,
     /// A process wanted the place of a master that is connected and alive, and was refused. A warning.
@@ -52,6 +54,7 @@ impl NoteKind {
             Self::RequestFailed => "request-failed",
             Self::RequestsRefused => "requests-refused",
             Self::LockReleased => "lock-released",
+            Self::ReleaseUnknown => "release-unknown",
             Self::MasterChanged => "master-changed",
             Self::MasterContested => "master-contested",
             Self::MasterSilent => "master-silent",

@@ -7,7 +7,8 @@ use super::histogram::Histogram;
 pub struct Status {
     /// A master is connected and identified.
     pub master_present: bool,
-    /// Requests that wait for a master, or behind a fence.
+    /// Requests that wait for a master, or behind a fence. Those that wait only until others have written are not
+    /// among them.
     pub held_requests: usize,
     /// Requests that a master has and has not answered yet.
     pub delivered_requests: usize,
@@ -25,4 +26,6 @@ pub struct Status {
     pub lock_waits: Histogram,
     /// From the grant of a lock to its end, of all locks so far.
     pub lock_holds: Histogram,
+    /// How often a lock was passed on from worker to worker, instead of through the master.
+    pub lock_passes: u64,
 }

@@ -12,9 +12,10 @@ use super::{
     offence::Offence,
     pending::Pending,
     requests::By,
-    waiting::Seq,
+    waiting::{Place, Seq},
 };
 use crate::{
+    acebase::NoteKind,
     clock::Millis,
     hub::coordinator::{Address, Loss, Moment, Verdict},
 };
@@ -29,6 +30,7 @@ impl ClusterCoordinator {
         if !self.config.follows_requests() {
             return Verdict::Forward;
         }
+        self.vigil.master_answers(moment.now);
         self.indexing.answered(to, &answer.id);
         let verdict = self.pass_answer(to, text, &answer, moment);
         self.next_turns(moment);
@@ -36,17 +38,27 @@ impl ClusterCoordinator {
     }
 
     fn pass_answer(&mut self, to: &str, text: &[u8], answer: &Answer, moment: &mut Moment<'_>) -> Verdict {
+        // What is sent again may have been granted long ago.
+        if let Some(grant) = answer.grant.as_ref().filter(|_| !moment.is_resent()) {
+            self.notice_grant(to, grant, moment);
+        }
         let request = self.requests.demands().find(to, &answer.id);
         let released = request.and_then(|seq| self.as_released(seq, &answer.id));
         match request {
-            Some(seq) if self.is_delivered(seq) => {
+            Some(seq) if self.may_be_answered(seq) => {
                 if !self.requests.get(seq).is_some_and(|pending| answer.suits(&pending.ask)) {
                     return self.reject(to, answer, moment);
+                }
+                if answer.is_leaving && self.keep_from_leaving_master(seq, moment.now) {
+                    return Verdict::Taken;
                 }
                 self.settled_by_master(seq, answer, moment);
             }
             None if self.requests.was_settled(to, &answer.id) => return self.swallow(answer, moment),
-            None if self.survivors.may_wait(to, &answer.id, moment.now) => self.adopt(to, text, answer, moment.now),
+            None if moment.is_resent() => return self.pass_answer_again(to, text, answer, moment.now),
+            None if self.survivors.may_wait(to, &answer.id, self.age(moment.now)) => {
+                self.adopt(to, text, answer, moment.now);
+            }
             None => {
                 self.complain(MASTER, &Offence::Unrequested, moment);
                 return self.swallow(answer, moment);
@@ -58,12 +70,20 @@ impl ClusterCoordinator {
                 self.reply(to, &released, moment);
                 Verdict::Taken
             }
-            None => self.hand_over(to, text, answer, moment),
+            None => match self.hand_over(to, text, answer, moment) {
+                // Somebody waits for it: it has not come before.
+                Verdict::Forward if moment.is_resent() => Verdict::ForwardAgain,
+                verdict => verdict,
+            },
         }
     }
 
     pub(super) fn is_delivered(&self, seq: Seq) -> bool {
         self.requests.get(seq).is_some_and(Pending::is_delivered)
+    }
+
+    fn may_be_answered(&self, seq: Seq) -> bool {
+        self.requests.get(seq).is_some_and(Pending::may_be_answered)
     }
 
     fn settled_by_master(&mut self, seq: Seq, answer: &Answer, moment: &mut Moment<'_>) {
@@ -77,6 +97,17 @@ impl ClusterCoordinator {
         }
     }
 
+    /// The next master gets what this one refuses because it is about to end: its `bye` comes when all locks are back.
+    /// `false`: its text is not known here.
+    fn keep_from_leaving_master(&mut self, seq: Seq, now: Millis) -> bool {
+        if self.requests.get(seq).is_none_or(Pending::is_hearsay) {
+            return false;
+        }
+        self.requests.was_declined(seq);
+        self.keep_waiting(seq, Place::Master, now);
+        true
+    }
+
     /// An answer of another kind than its request: the worker would take it for what it requested.
     fn reject(&mut self, to: &str, answer: &Answer, moment: &mut Moment<'_>) -> Verdict {
         self.fail_answered(Address::Peer(to), &answer.id, &Offence::Unsuitable, moment);
@@ -88,36 +119,45 @@ impl ClusterCoordinator {
         if !self.config.follows_locks() {
             return;
         }
+        let is_hearsay = pending.is_hearsay();
         match (pending.ask, grant) {
             (Ask::Lock(wanted), Some(grant)) => {
+                let wanted = if is_hearsay { wanted_by(grant, None) } else { wanted };
                 self.locks.note_wait(pending.since, moment.now);
-                self.locks.requested_here(grant.id);
+                if !pending.is_resent {
+                    self.locks.requested_here(grant.id);
+                }
                 self.locks.grant(&pending.worker, wanted, grant, moment.now);
+                self.begin_to_write(&pending.worker, grant.id, moment);
             }
             (Ask::Move { lock }, Some(grant)) => {
                 let moved = self.locks.remove_held_by(&pending.worker, lock, moment.now);
+                if grant.id != lock {
+                    self.locks.cannot_be_passed_on(lock);
+                }
                 self.locks.grant(&pending.worker, wanted_by(grant, moved.map(|moved| moved.tid)), grant, moment.now);
             }
             (Ask::Move { lock }, None) => {
                 // The client takes a lock that could not be moved for gone.
                 if self.locks.remove_held_by(&pending.worker, lock, moment.now).is_some() {
-                    self.release(lock, moment);
+                    self.give_back(lock, moment);
                 }
             }
             (Ask::Unlock { lock }, _) => {
                 self.locks.remove_held_by(&pending.worker, lock, moment.now);
+                self.is_back(lock, moment);
             }
-            (Ask::Lock(_), None) | (Ask::AddKey | Ask::Free | Ask::CreateIndex | Ask::Custom, _) => {}
+            (Ask::Lock(_), None) | (Ask::AddKey | Ask::Free | Ask::Allocate | Ask::CreateIndex | Ask::Custom, _) => {}
         }
     }
 
     /// The request was made under a former run of the hub.
-    fn adopt(&mut self, worker: &str, text: &[u8], answer: &Answer, now: Millis) {
+    pub(super) fn adopt(&mut self, worker: &str, text: &[u8], answer: &Answer, now: Millis) {
         let is_stranger = !self.sessions.has(worker) && !self.absences.has(worker);
         if is_stranger && !self.absences.has_room_for_stranger() {
             return;
         }
-        self.survivors.note(worker, now);
+        self.survivors.note(worker, self.age(now));
         self.requests.remember_settled(worker, &answer.id, now);
         if let Some(grant) = &answer.grant
             && self.config.follows_locks()
@@ -130,13 +170,22 @@ impl ClusterCoordinator {
             self.locks.grant(worker, wanted_by(grant, None), grant, now);
         }
         if is_stranger {
-            // It has not connected since this hub began.
-            self.absences.begin(worker, Loss::Fin, now, now + self.config.absence());
+            self.absences.begin(worker, self.loss_of_a_stranger(), now, now + self.config.absence());
         }
     }
 
+    /// Of a worker that has not connected since this hub has the database. Where another hub had it before, the worker
+    /// may be cut off together with that one, and be writing still.
+    fn loss_of_a_stranger(&self) -> Loss {
+        if self.since > 0 { Loss::Unreachable } else { Loss::Fin }
+    }
+
     fn swallow(&mut self, answer: &Answer, moment: &mut Moment<'_>) -> Verdict {
-        if let Some(grant) = &answer.grant {
+        // Unless it is a lock that was moved, or may be sent on: of those it is known.
+        if let Some(grant) = &answer.grant
+            && self.locks.held(grant.id).is_none()
+            && self.locks.goes_back_at_once(grant.id)
+        {
             self.release(grant.id, moment);
         }
         Verdict::Taken
@@ -150,7 +199,7 @@ impl ClusterCoordinator {
             && let Some(grant) = &answer.grant
         {
             self.locks.remove_held_by(to, grant.id, moment.now);
-            self.release(grant.id, moment);
+            self.give_back(grant.id, moment);
         }
         Verdict::Taken
     }
@@ -165,6 +214,10 @@ impl ClusterCoordinator {
             Some(OwnRequest::Trial(number)) => self.master_lives_on(number, moment),
             Some(OwnRequest::Index(number)) => self.heard_about_index(number, answer.denies_index, moment),
             Some(OwnRequest::Confirm(seq)) => self.release_is_confirmed(seq, moment),
+            Some(OwnRequest::Release(_)) if !answer.is_ok => {
+                let detail = "The AceBase master did not know a lock that it was to release".to_owned();
+                moment.note(NoteKind::ReleaseUnknown, MASTER, detail);
+            }
             Some(OwnRequest::Who(_) | OwnRequest::Release(_) | OwnRequest::Hold | OwnRequest::Free(_)) | None => {}
         }
     }

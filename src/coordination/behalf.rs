@@ -1,10 +1,10 @@
 //! What the hub says on others' behalf, where those cannot or must not say it: to workers for the master, and to the
 //! master for workers.
 //!
-//! A worker waits for one answer to each of its requests, and only the master gives it. Where there is none, or it
-//! would give one that the worker does not survive, the hub answers in its name, in the way that the worker's client
-//! can bear (`message`). What the worker takes for gone because of that, the master must let go, too: the hub requests
-//! it in its own name.
+//! A worker waits for one answer to each of its requests, and only the master gives it. Where there is none, or it can
+//! say only one thing, or would give an answer that the worker does not survive, the hub answers in its name, in the
+//! way that the worker's client can bear (`message`). What the worker takes for gone because of that, the master must
+//! let go, too: the hub requests it in its own name.
 
 use std::fmt::Display;
 
@@ -42,6 +42,22 @@ impl ClusterCoordinator {
         }
     }
 
+    /// Answers a worker at once that a lock is released which it has of the present master, and requests it of that in
+    /// the hub's own name: the master cannot say no, and nobody needs to wait for its word. `false`: it is not known to
+    /// be the worker's, or is being moved, and the master must say what becomes of it.
+    pub(super) fn answers_release(&mut self, worker: &str, id: &str, lock: u64, moment: &mut Moment<'_>) -> bool {
+        let is_its_own = self.locks.held(lock).is_some_and(|held| held.peer == worker);
+        if !is_its_own || self.requests.at_master().any_move() {
+            return false;
+        }
+        self.locks.remove_held_by(worker, lock, moment.now);
+        // First the master, and then the worker: a lock that its worker takes for released must not be forgotten if
+        // the server ends in between.
+        self.give_back(lock, moment);
+        self.reply(worker, &message::unlocked(worker, id, lock), moment);
+        true
+    }
+
     /// The master has answered, to the hub, what it may have answered its worker in vain.
     pub(super) fn release_is_confirmed(&mut self, seq: Seq, moment: &mut Moment<'_>) {
         if self.is_delivered(seq)
@@ -49,6 +65,7 @@ impl ClusterCoordinator {
             && let Ask::Unlock { lock } = pending.ask
         {
             self.locks.remove_held_by(&pending.worker, lock, moment.now);
+            self.is_back(lock, moment);
             self.reply(&pending.worker, &message::unlocked(&pending.worker, &pending.id, lock), moment);
         }
     }
@@ -106,6 +123,7 @@ impl ClusterCoordinator {
         let why = Failure::BadAnswer(offence.to_string());
         self.reply(worker, &message::failed(worker, id, &pending.ask, &why), moment);
         self.follow_lock(pending, None, moment);
+        self.next_turns(moment);
     }
 
     /// Answers on the master's behalf what no master has answered in time.
@@ -135,6 +153,8 @@ impl ClusterCoordinator {
         let Some(key) = self.meant_as_fenced(worker, *lock, now) else {
             let means_another = match self.locks.held(*lock) {
                 Some(held) => held.peer != worker,
+                // Of a former run of the hub: no master knows it.
+                None if message::is_own_lock(*lock) => true,
                 None => self.config.follows_locks() && (self.master.began_here() || self.locks.would_know(*lock)),
             };
             return means_another.then(|| message::failed(worker, id, ask, &Failure::GoneWithMaster));
@@ -173,7 +193,7 @@ impl ClusterCoordinator {
         };
         if gives_up {
             self.locks.remove_held_by(worker, lock, moment.now);
-            self.release(lock, moment);
+            self.give_back(lock, moment);
         }
     }
 

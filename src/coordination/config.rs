@@ -13,6 +13,10 @@ pub const DEFAULT_MASTER_TIMEOUT_MS: u64 = 60_000;
 /// worker that is slow to reconnect finds its locks still its own.
 pub const DEFAULT_RELEASE_LOCKS_AFTER_MS: u64 = 10_000;
 
+/// How long a write lock is passed on from worker to worker before the master has it back. What the master itself wants
+/// to write, and whoever else is queued there, waits so long: less than a person notices, and a hundred writes.
+pub const DEFAULT_PASS_LOCKS_FOR_MS: u64 = 100;
+
 /// How long a new master gets nothing that needs its tables of keys, free space and indexes. The published client
 /// connects, and answers, some 20 ms before it has read them: with empty tables it gives away, and overwrites, the
 /// beginning of the database. They are small, so this is ample also on a busy machine.
@@ -42,6 +46,9 @@ pub struct CoordinationConfig {
     pub master_warm_up: u64,
     /// Follow who holds which lock: release those of dead workers, and let those of a former master count on.
     pub lock_table: bool,
+    /// How long a write lock is passed on from worker to worker before the master has it back, in milliseconds; 0: not
+    /// at all.
+    pub pass_locks_for: u64,
     /// How long a vanished worker may be away before its locks are released, in milliseconds; 0: never.
     pub release_locks_after: u64,
     /// Outstanding requests of one database, with its locks; releases have as many again for themselves. No worker may
@@ -61,6 +68,7 @@ impl Default for CoordinationConfig {
             master_timeout: DEFAULT_MASTER_TIMEOUT_MS,
             master_warm_up: DEFAULT_MASTER_WARM_UP_MS,
             lock_table: true,
+            pass_locks_for: DEFAULT_PASS_LOCKS_FOR_MS,
             release_locks_after: DEFAULT_RELEASE_LOCKS_AFTER_MS,
             max_requests: DEFAULT_MAX_REQUESTS,
             max_request_bytes: DEFAULT_MAX_REQUEST_BYTES,
@@ -82,6 +90,11 @@ impl CoordinationConfig {
     /// Locks are followed, which only works by following requests.
     pub(super) fn follows_locks(&self) -> bool {
         self.lock_table && self.follows_requests()
+    }
+
+    /// Write locks are passed on from worker to worker.
+    pub(super) fn passes_locks(&self) -> bool {
+        self.pass_locks_for > 0 && self.follows_locks()
     }
 
     /// How long after its loss a worker that is away may come back to its requests, answers and locks, in milliseconds.

@@ -1,13 +1,15 @@
 //! What the coordinator of one database has in mind. What it does about it is in the files that are named for it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     absences::Absences, bounds::Bounds, complaints::Complaints, config::CoordinationConfig, deletions::Deletions,
     farewells::Farewells, indexing::Indexing, locks::LockTable, master::Master, requests::Requests, sessions::Sessions,
-    succession::Succession, survivors::Survivors, trial::Trial, under_way::UnderWay,
+    succession::Succession, survivors::Survivors, trial::Trial, under_way::UnderWay, vigil::Vigil,
 };
-use crate::clock::WallClock;
+use crate::clock::{Millis, WallClock};
 
 /// Coordinates the AceBase peers of one database.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,14 +29,30 @@ pub struct ClusterCoordinator {
     pub(super) succession: Succession,
     pub(super) farewells: Farewells,
     pub(super) survivors: Survivors,
+    /// Since when the hub has had the database, on its clock.
+    #[serde(default)]
+    pub(super) since: Millis,
+    /// The lives of the masters whose locks workers have told of.
+    #[serde(default)]
+    pub(super) told_masters: BTreeSet<String>,
+    /// Workers have told of what they hold, and not all are back yet that may hold more.
+    #[serde(default)]
+    pub(super) is_scattered: bool,
     pub(super) deletions: Deletions,
     pub(super) complaints: Complaints,
+    #[serde(default)]
+    pub(super) vigil: Vigil,
     /// The server is about to stop: what may still go on.
     #[serde(skip)]
     pub(super) under_way: Option<UnderWay>,
 }
 
 impl ClusterCoordinator {
+    /// How long the hub has had the database.
+    pub(super) fn age(&self, now: Millis) -> Millis {
+        now.saturating_sub(self.since)
+    }
+
     /// A coordinator that has seen nothing yet. `wall_clock` tells its run from others, and what masters mean by their
     /// times.
     pub fn new(config: CoordinationConfig, wall_clock: WallClock) -> Self {
@@ -50,8 +68,12 @@ impl ClusterCoordinator {
             succession: Succession::default(),
             farewells: Farewells::new(),
             survivors: Survivors::default(),
+            since: 0,
+            told_masters: BTreeSet::new(),
+            is_scattered: false,
             deletions: Deletions::default(),
             complaints: Complaints::default(),
+            vigil: Vigil::default(),
             under_way: None,
             config,
         }

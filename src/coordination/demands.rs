@@ -73,6 +73,11 @@ impl Demands {
         }
     }
 
+    /// What all requests but the releases take up.
+    pub(super) fn usage_of_all(&self) -> Usage {
+        self.others
+    }
+
     /// A worker's request by its id.
     pub(super) fn find(&self, worker: &str, id: &str) -> Option<Seq> {
         self.by_worker.get(worker)?.seqs.get(id).copied()

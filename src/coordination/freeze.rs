@@ -17,6 +17,8 @@ impl ClusterCoordinator {
     /// That is no coordinator's, or of a version that this one does not know.
     pub(super) fn go_on_from(&mut self, data: &[u8]) -> Result<(), rmp_serde::decode::Error> {
         let former = mem::replace(self, rmp_serde::from_slice(data)?);
+        self.requests.go_on();
+        self.locks.go_on();
         self.locks.set_wall_clock(&former.locks);
         self.absences.set_bound(&former.absences);
         (self.config, self.bounds) = (former.config, former.bounds);

@@ -35,7 +35,11 @@ impl ClusterCoordinator {
     /// A process takes the master's place; none has it.
     pub(super) fn master_arrives(&mut self, moment: &mut Moment<'_>) {
         let marks = self.master.begin();
-        post_to_master(marks, moment);
+        // One with the extension tells itself who it is.
+        if self.sessions.life(MASTER).is_none() {
+            post_to_master(marks, moment);
+        }
+        self.take_over_told(moment);
         self.install_master(moment);
     }
 
@@ -86,7 +90,7 @@ impl ClusterCoordinator {
             Ask::Unlock { .. } | Ask::Move { .. } => true,
             // The former master may have freed the space, and the next may have given it away already.
             Ask::Free => pending.is_delivered(),
-            Ask::Lock(_) | Ask::AddKey | Ask::CreateIndex | Ask::Custom => false,
+            Ask::Lock(_) | Ask::AddKey | Ask::Allocate | Ask::CreateIndex | Ask::Custom => false,
         };
         if !is_left_undone {
             return self.keep_for_next(seq, end, moment);
@@ -102,6 +106,9 @@ impl ClusterCoordinator {
     /// A request that a master had, or was to get, waits for the next one; unless it has ended too many.
     fn keep_for_next(&mut self, seq: Seq, end: End, moment: &mut Moment<'_>) {
         let Some(pending) = self.requests.get(seq) else { return };
+        if pending.is_hearsay() {
+            return self.fail_pending(seq, &Failure::GoneWithMaster, moment);
+        }
         if !pending.is_delivered() {
             return self.requests.hold(seq, Place::Master);
         }
@@ -152,6 +159,15 @@ impl ClusterCoordinator {
         self.install_master(moment);
     }
 
+    /// The same process is back, and neither side has lost anything.
+    pub(super) fn master_goes_on(&mut self, moment: &mut Moment<'_>) {
+        self.master.presence = Presence::Present;
+        for lock in self.master.take_owed() {
+            self.release(lock, moment);
+        }
+        self.deliver_held(moment);
+    }
+
     fn master_resumes(&mut self, moment: &mut Moment<'_>) {
         moment.note(NoteKind::SessionResumed, MASTER, "The AceBase master is back, and its session goes on".to_owned());
         self.reintroduce(MASTER, moment);
@@ -163,7 +179,8 @@ impl ClusterCoordinator {
         self.deliver_held(moment);
     }
 
-    /// The master's answers to what it has may have been lost in its socket.
+    /// What the master has may never have reached it, and its answers may have been lost in its socket. Nobody waits in
+    /// line behind that: one lost request would keep all others from writing until it is given up.
     fn doubt_delivered(&mut self, moment: &mut Moment<'_>) {
         self.indexing.doubt(moment.now + self.config.master_timeout);
         for seq in self.requests.all() {
@@ -171,6 +188,7 @@ impl ClusterCoordinator {
             if let Ask::Unlock { lock } = pending.ask {
                 self.confirm_release(seq, lock, moment);
             }
+            self.requests.doubt(seq);
             self.requests.expect_of_master_by(seq, moment.now + self.config.master_timeout);
         }
     }

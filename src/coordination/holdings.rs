@@ -62,6 +62,11 @@ impl Holdings {
         self.by_worker.get(worker).into_iter().flat_map(|of_worker| of_worker.keys.iter().copied()).collect()
     }
 
+    /// How many locks a worker has.
+    pub(super) fn count_of(&self, worker: &str) -> usize {
+        self.by_worker.get(worker).map_or(0, |of_worker| of_worker.keys.len())
+    }
+
     /// The worker has locks.
     pub(super) fn any_of(&self, worker: &str) -> bool {
         self.by_worker.contains_key(worker)

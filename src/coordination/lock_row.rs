@@ -34,6 +34,12 @@ pub(super) struct Row {
     pub(super) ends: Option<Millis>,
     /// What it takes to keep the row.
     pub(super) usage: Usage,
+    /// Its holder has told of it when it told last what it holds, after a crash of the hub.
+    #[serde(default)]
+    pub(super) is_told: bool,
+    /// It counts no longer, and its transaction may not go on.
+    #[serde(default)]
+    pub(super) has_expired: bool,
 }
 
 /// How much a lock keeps others out.
@@ -52,7 +58,7 @@ impl Row {
         // From here on it is the hub's own clock that counts: nobody sets that.
         let ends = left.map(|left| now + left.min(LONGEST_LOCK_MS));
         let usage = Usage::of_lock(lock.peer.len() + lock.path.len() + lock.tid.len() + lock.comment.len());
-        Self { lock, granted: now, holder: Holder::Around, ends, usage }
+        Self { lock, granted: now, holder: Holder::Around, ends, usage, is_told: false, has_expired: false }
     }
 
     /// Its master, or its holder, is gone: from now on it ends at some time. Tells when.

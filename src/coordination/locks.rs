@@ -19,11 +19,12 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    fences::{Fences, Key, OpenTo},
+    fences::{Fences, Key},
     holdings::Holdings,
     lock_row::{Holder, Row},
-    message::{Grant, WantedLock},
+    message::{self, Grant, WantedLock},
     timers::Timers,
+    writer::Writer,
 };
 use crate::{
     acebase::{Lock, LockState, histogram::Histogram},
@@ -33,21 +34,34 @@ use crate::{
 /// A database's locks, held and fenced, by their holders.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct LockTable {
-    rows: BTreeMap<Key, Row>,
+    pub(super) rows: BTreeMap<Key, Row>,
     /// By the present master's number for it.
-    held: HashMap<u64, Key>,
+    pub(super) held: HashMap<u64, Key>,
     /// The lowest number of a lock that was requested of the present master through this hub.
-    first: Option<u64>,
-    holdings: Holdings,
+    pub(super) first: Option<u64>,
+    pub(super) holdings: Holdings,
     /// Locks of former masters that have not expired.
-    fences: Fences,
+    pub(super) fences: Fences,
     /// Ends of fenced locks, and of those whose holder is gone.
-    ends: Timers<Key>,
+    pub(super) ends: Timers<Key>,
     next: Key,
     #[serde(skip, default = "stopped_clock")]
     wall_clock: WallClock,
     waits: Histogram,
     holds: Histogram,
+    /// Whoever may write, if its lock can be passed on.
+    #[serde(default)]
+    pub(super) writer: Option<Writer>,
+    /// Transactions whose locks of former masters, or lent ones, have expired and are not returned, and how many those
+    /// are.
+    #[serde(default, alias = "expired_lent")]
+    pub(super) expired: BTreeMap<String, usize>,
+    /// The next number for a lock that the hub grants itself.
+    #[serde(default)]
+    pub(super) next_own: u64,
+    /// How often a lock was passed on.
+    #[serde(default)]
+    pub(super) passes: u64,
 }
 
 /// The clock of a table that was just read from data.
@@ -69,12 +83,34 @@ impl LockTable {
             wall_clock,
             waits: Histogram::default(),
             holds: Histogram::default(),
+            writer: None,
+            expired: BTreeMap::new(),
+            next_own: message::first_own_lock(wall_clock(0)),
+            passes: 0,
         }
     }
 
     /// What masters' times are compared with from now on.
     pub(super) fn set_wall_clock(&mut self, of: &Self) {
         self.wall_clock = of.wall_clock;
+        // What comes from a version without has none. Any other number stays: what is played back must grant the same
+        // ones.
+        if self.next_own == 0 {
+            self.next_own = of.next_own;
+        }
+    }
+
+    /// These are another's, who has left them as data: what follows from them is found out again. A version that did
+    /// not note of each lock that it has expired has left so many to each transaction, of locks that were lent
+    /// only.
+    pub(super) fn go_on(&mut self) {
+        self.expired.clear();
+        for row in self.rows.values_mut().filter(|row| row.lock.state == LockState::Fenced) {
+            row.has_expired |= row.ends.is_some_and(|ends| ends <= row.lock.since);
+            if row.has_expired {
+                *self.expired.entry(row.lock.tid.clone()).or_default() += 1;
+            }
+        }
     }
 
     /// A lock that was requested then has been granted.
@@ -94,18 +130,25 @@ impl LockTable {
 
     /// The present master granted a lock.
     pub(super) fn grant(&mut self, peer: &str, wanted: WantedLock, grant: &Grant, now: Millis) {
-        if let Some(key) = self.held.get(&grant.id) {
+        self.add(peer, wanted, grant.id, grant.expires, now);
+    }
+
+    pub(super) fn add(&mut self, peer: &str, wanted: WantedLock, id: u64, expires: Option<u64>, now: Millis) -> Key {
+        if let Some(key) = self.held.get(&id) {
             self.remove(*key, now);
         }
         let WantedLock { path, tid, write, comment } = wanted;
-        let (id, expires) = (Some(grant.id), grant.expires);
-        let lock =
-            Lock { id, peer: peer.to_owned(), path, tid, write, comment, state: LockState::Held, since: now, expires };
-        let row = Row::new(lock, self.wall_clock, now);
-        self.holdings.add(&row, self.next);
-        self.held.insert(grant.id, self.next);
-        self.rows.insert(self.next, row);
+        let (peer, state) = (peer.to_owned(), LockState::Held);
+        let lock = Lock { id: Some(id), peer, path, tid, write, comment, state, since: now, expires, passed: 0 };
+        let (row, key) = (Row::new(lock, self.wall_clock, now), self.next);
+        if let Some(writer) = &mut self.writer {
+            writer.gets(&row.lock);
+        }
+        self.holdings.add(&row, key);
+        self.held.insert(id, key);
+        self.rows.insert(key, row);
         self.next += 1;
+        key
     }
 
     /// The present master granted this one to a request that came through this hub. Masters number locks in the order
@@ -131,30 +174,11 @@ impl LockTable {
         self.remove(*self.held.get(&id)?, now)
     }
 
-    /// A worker's lock of a former master by that number: of several, one that keeps others out least, and of those the
-    /// oldest.
-    pub(super) fn fenced(&self, worker: &str, id: u64, now: Millis) -> Option<Key> {
-        let rows = self.holdings.fenced(worker, id).filter_map(|key| Some((key, self.rows.get(&key)?)));
-        rows.min_by_key(|(key, row)| (row.strength(now), *key)).map(|(key, _)| key)
-    }
-
-    /// A worker holds a lock of the present master by that number, which keeps others out less than the fenced one.
-    pub(super) fn has_weaker_namesake(&self, fenced: Key, worker: &str, id: u64, now: Millis) -> bool {
-        let held = self.held.get(&id).and_then(|key| self.rows.get(key)).filter(|held| held.lock.peer == worker);
-        let fenced = self.rows.get(&fenced);
-        held.zip(fenced).is_some_and(|(held, fenced)| held.strength(now) < fenced.strength(now))
-    }
-
     pub(super) fn get(&self, key: Key) -> Option<&Lock> {
         self.rows.get(&key).map(|row| &row.lock)
     }
 
-    /// The lock has not expired, as far as is known.
-    pub(super) fn counts(&self, key: Key, now: Millis) -> bool {
-        self.rows.get(&key).is_some_and(|row| row.is_fencing(now))
-    }
-
-    /// A fenced lock is moved to another path.
+    /// A lock of which no master is asked is moved to another path.
     pub(super) fn set_path(&mut self, key: Key, path: String) {
         if let Some(row) = self.rows.get_mut(&key) {
             row.lock.path = path;
@@ -171,31 +195,14 @@ impl LockTable {
         if let Some(id) = row.lock.id.filter(|id| self.held.get(id) == Some(&key)) {
             self.held.remove(&id);
         }
+        if let (LockState::Held, Some(writer)) = (row.lock.state, &mut self.writer) {
+            writer.returns(&row.lock);
+        }
+        if row.has_expired {
+            self.forget_expired(&row.lock.tid);
+        }
         self.holdings.remove(&row, key);
         Some(row.lock)
-    }
-
-    /// The master is gone: what it granted counts on, until released or expired.
-    pub(super) fn fence_all(&mut self, now: Millis) {
-        self.first = None;
-        for key in self.held.drain().map(|(_, key)| key) {
-            let Some(row) = self.rows.get_mut(&key) else { continue };
-            (row.lock.state, row.lock.since) = (LockState::Fenced, now);
-            let ends = row.must_end(now);
-            self.fences.insert(&row.lock.tid, row.lock.write, ends, key);
-            self.ends.set(key, ends);
-            self.holdings.fence(row, key);
-        }
-    }
-
-    /// A lock of a former master keeps this one from being granted: of another transaction, and either of them writes.
-    pub(super) fn is_fenced_off(&self, wanted: &WantedLock, now: Millis) -> bool {
-        !self.open_to(wanted.write, now).lets_in(&wanted.tid)
-    }
-
-    /// Whom the locks of former masters let write, or read.
-    pub(super) fn open_to(&self, write: bool, now: Millis) -> OpenTo<'_> {
-        self.fences.open_to(write, now)
     }
 
     /// Who holds which locks.
@@ -231,11 +238,47 @@ impl LockTable {
         let mut any = false;
         while let Some(key) = self.ends.take_due(now) {
             any = true;
-            if self.rows.get(&key).is_some_and(|row| row.holder == Holder::Gone) {
+            self.note_expiry(key);
+            if let Some(row) = self.rows.get(&key).filter(|row| row.holder == Holder::Gone) {
+                if let (LockState::Held, Some(id)) = (row.lock.state, row.lock.id) {
+                    // The master lets it expire by itself.
+                    self.cannot_be_passed_on(id);
+                }
                 self.remove(key, now);
             }
         }
         any
+    }
+
+    /// A lock of which no master is asked counts no longer. Of the present master's it is that which knows.
+    pub(super) fn note_expiry(&mut self, key: Key) {
+        let is_new = |row: &&mut Row| row.lock.state == LockState::Fenced && !row.has_expired;
+        if let Some(row) = self.rows.get_mut(&key).filter(is_new) {
+            row.has_expired = true;
+            *self.expired.entry(row.lock.tid.clone()).or_default() += 1;
+        }
+    }
+
+    /// The transaction has had a lock for too long, and has not returned it. Others may have written since.
+    pub(super) fn has_expired(&self, tid: &str) -> bool {
+        self.expired.contains_key(tid)
+    }
+
+    fn forget_expired(&mut self, tid: &str) {
+        if let Some(count) = self.expired.get_mut(tid) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.expired.remove(tid);
+            }
+        }
+    }
+
+    /// What this worker was writing then, it may not go on with: all locks to write that counted then have expired.
+    pub(super) fn may_not_go_on(&self, worker: &str, since: Millis, now: Millis) -> bool {
+        let rows = self.holdings.of(worker).into_iter().filter_map(|key| self.rows.get(&key));
+        let counted = |row: &&Row| row.granted <= since && row.ends.is_none_or(|ends| since < ends);
+        let mut locks = rows.filter(|row| row.lock.write).filter(counted).peekable();
+        locks.peek().is_some() && locks.all(|row| row.ends.is_some_and(|ends| ends <= now))
     }
 
     /// How many locks the present master granted.
@@ -243,13 +286,14 @@ impl LockTable {
         self.held.len()
     }
 
-    /// How many locks of former masters there are.
-    pub(super) fn fenced_count(&self) -> usize {
-        self.rows.len() - self.held.len()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// All that have not expired, in the order of their grants, each with its time.
+    pub(super) fn by_age(&self, now: Millis) -> impl Iterator<Item = (&Lock, Millis)> {
+        let rows = self.rows.values().filter(move |row| row.ends.is_none_or(|ends| now < ends));
+        rows.map(|row| (&row.lock, row.granted))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Lock> {
@@ -258,106 +302,24 @@ impl LockTable {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        super::lock_row::{FENCE_LIMIT_MS, LONGEST_LOCK_MS},
-        *,
-    };
+pub(super) mod tests {
+    use super::*;
 
-    const EPOCH: u64 = 1_000_000;
+    pub(in super::super) const EPOCH: u64 = 1_000_000;
 
-    fn wanted(tid: &str, write: bool) -> WantedLock {
+    pub(in super::super) fn wanted(tid: &str, write: bool) -> WantedLock {
         WantedLock { path: "a/b".into(), tid: tid.into(), write, comment: String::new() }
     }
 
-    fn grant(id: u64, expires: Option<u64>) -> Grant {
+    pub(in super::super) fn grant(id: u64, expires: Option<u64>) -> Grant {
         let expires = expires.map(|at| at + EPOCH);
         Grant { id, path: None, tid: None, write: false, comment: None, expires }
     }
 
-    fn table_with(peer: &str, id: u64, tid: &str, write: bool, expires: Option<u64>) -> LockTable {
+    pub(in super::super) fn table_with(peer: &str, id: u64, tid: &str, write: bool, expires: Option<u64>) -> LockTable {
         let mut locks = LockTable::new(|now| EPOCH + now);
         locks.grant(peer, wanted(tid, write), &grant(id, expires), 0);
         locks
-    }
-
-    #[test]
-    fn a_lock_fences_only_others_and_only_after_its_master() {
-        let mut locks = table_with("w", 1, "t", true, Some(500));
-        assert!(!locks.is_fenced_off(&wanted("u", false), 0));
-        locks.fence_all(10);
-        assert!(locks.is_fenced_off(&wanted("u", false), 499));
-        assert!(!locks.is_fenced_off(&wanted("t", true), 499));
-        assert!(!locks.is_fenced_off(&wanted("u", true), 500));
-        assert_eq!(locks.iter().next().map(|lock| (lock.state, lock.since)), Some((LockState::Fenced, 10)));
-    }
-
-    #[test]
-    fn a_clock_that_was_set_since_the_start_makes_no_difference() {
-        const HOUR: u64 = 3_600_000;
-        for wall_clock in [|now| EPOCH + now, |now| EPOCH + now + HOUR] as [WallClock; 2] {
-            let mut locks = LockTable::new(wall_clock);
-            let expires = Some(wall_clock(100) + 500 - EPOCH);
-            locks.grant("w", wanted("t", true), &grant(1, expires), 100);
-            locks.fence_all(110);
-            assert!(locks.is_fenced_off(&wanted("u", true), 599));
-            assert!(!locks.is_fenced_off(&wanted("u", true), 600));
-        }
-    }
-
-    #[test]
-    fn read_locks_fence_only_writers() {
-        let mut locks = table_with("w", 1, "t", false, Some(500));
-        locks.fence_all(0);
-        assert!(!locks.is_fenced_off(&wanted("u", false), 0));
-        assert!(locks.is_fenced_off(&wanted("u", true), 0));
-    }
-
-    #[test]
-    fn an_unknown_or_impossible_expiry_counts_from_the_hand_over() {
-        for expires in [None, Some(0)] {
-            let mut locks = table_with("w", 1, "t", true, expires);
-            locks.fence_all(10);
-            assert!(locks.is_fenced_off(&wanted("u", true), 10 + FENCE_LIMIT_MS - 1));
-            assert!(!locks.is_fenced_off(&wanted("u", true), 10 + FENCE_LIMIT_MS));
-        }
-    }
-
-    #[test]
-    fn an_expiry_in_the_far_future_is_not_waited_for() {
-        let mut locks = table_with("w", 1, "t", true, Some(u64::MAX - EPOCH));
-        locks.fence_all(10);
-        assert!(locks.is_fenced_off(&wanted("u", true), LONGEST_LOCK_MS - 1));
-        assert!(!locks.is_fenced_off(&wanted("u", true), LONGEST_LOCK_MS));
-    }
-
-    #[test]
-    fn an_expired_fence_remembers_whose_number_it_was() {
-        let mut locks = table_with("w", 1, "t", true, Some(500));
-        locks.fence_all(0);
-        assert!(locks.expire(500));
-        assert!(!locks.expire(500));
-        let key = locks.fenced("w", 1, 0).unwrap();
-        assert!(!locks.counts(key, 500));
-        assert!(locks.remove(key, 500).is_some() && locks.is_empty());
-    }
-
-    #[test]
-    fn a_weaker_lock_with_the_same_number_is_known() {
-        let mut locks = table_with("w", 1, "t", true, None);
-        locks.fence_all(0);
-        let key = locks.fenced("w", 1, 0).unwrap();
-        assert!(locks.fenced("other", 1, 0).is_none() && !locks.has_weaker_namesake(key, "w", 1, 0));
-        locks.grant("w", wanted("t", false), &grant(1, None), 0);
-        assert!(locks.has_weaker_namesake(key, "w", 1, 0) && !locks.has_weaker_namesake(key, "other", 1, 0));
-        locks.remove_held_by("other", 1, 0);
-        assert!(locks.held(1).is_some());
-        locks.remove_held_by("w", 1, 0);
-        locks.grant("w", wanted("t", true), &grant(1, None), 0);
-        assert!(!locks.has_weaker_namesake(key, "w", 1, 0));
-        locks.grant("w", wanted("t", false), &grant(1, None), 0);
-        locks.fence_all(0);
-        assert!(locks.fenced("w", 1, 0) > Some(key));
     }
 
     #[test]
@@ -369,6 +331,21 @@ mod tests {
         locks.remove(0, 500);
         assert_eq!((locks.waits().count(), locks.waits().sum_ms), (1, 30));
         assert_eq!((locks.holds().count(), locks.holds().sum_ms), (1, 400));
+    }
+
+    #[test]
+    fn an_expiry_that_a_former_version_has_noted_is_forgotten_when_its_lock_is_returned() {
+        let mut locks = table_with("w", 1, "t", true, Some(500));
+        locks.grant("w", wanted("t", false), &grant(2, Some(500)), 0);
+        locks.fence_all(500);
+        // As that one has left it.
+        locks.rows.values_mut().for_each(|row| row.has_expired = false);
+        locks.go_on();
+        assert!(locks.expire(500) && locks.has_expired("t"));
+        locks.remove(0, 500);
+        assert!(locks.has_expired("t"));
+        locks.remove(1, 500);
+        assert!(!locks.has_expired("t") && locks.expired.is_empty());
     }
 
     #[test]

@@ -250,7 +250,13 @@ impl Master {
 
     /// A lock is to be released. `true`: at once; else when the master is known to be the one that granted it, if ever.
     pub(super) fn releases_at_once(&mut self, lock: u64) -> bool {
-        if matches!(self.presence, Presence::Away | Presence::Challenged(_)) && self.owed.len() < MAX_OWED {
+        let may_come_back = match self.presence {
+            Presence::Away | Presence::Challenged(_) => true,
+            // Of a former run of the hub.
+            Presence::Absent => self.processes == 0,
+            Presence::Present | Presence::Departed => false,
+        };
+        if may_come_back && self.owed.len() < MAX_OWED {
             self.owed.insert(lock);
         }
         self.is_present()

@@ -7,20 +7,24 @@
 //! | `etiquette`, `complaints` | who may say what to whom, and who is told of those who said something else |
 //! | `sessions`, `absences` | who is there, whose session is kept, who may still come back |
 //! | `introductions` | who knows whom |
-//! | `requests`, `pending`, `demands`, `waiting` | what workers have requested and no master has answered: all, one, by worker; what it waits for |
+//! | `requests`, `pending`, `demands`, `waiting`, `at_master` | what workers have requested and no master has answered: all, one, by worker; what it waits for; what the master has |
 //! | `settled`, `survivors` | what may be answered twice; what was requested under a former run of the hub |
+//! | `retelling` | after a crash of the hub: what workers with the extension tell of their locks and requests, and send again |
 //! | `bounds` | how much of it is kept |
-//! | `locks`, `lock_row`, `holdings`, `fences` | who holds which lock, and how long it counts; whom the locks of former masters keep out |
+//! | `locks`, `lock_row`, `holdings`, `fences`, `fencing` | who holds which lock, and how long it counts; whom the locks of former masters keep out |
+//! | `passing`, `writer`, `lending`, `line` | a write lock goes from worker to worker: when and to whom; who has it; what the table knows of it; who waits |
 //! | `master` | is there a master, is it the one that was there |
 //! | `succession`, `newcomers` | who wants its place while it is taken, and gets it or not |
 //! | `farewells` | who has said `bye` and is still connected |
 //! | `requesting`, `answering`, `handover`, `orphans`, `deletions` | what happens: a request, an answer, a change of masters, a worker's end, an index's end |
 //! | `quiet`, `under_way` | what still goes on when the server is about to stop |
 //! | `behalf` | what the hub says for the master to workers, and for workers to the master |
+//! | `vigil`, `strain` | what happened to the master last; what weighs on the cluster, for whoever looks after it |
 //! | `trial`, `indexing` | what masters are given one at a time: what may have ended one, and what creates indexes |
 
 mod absences;
 mod answering;
+mod at_master;
 mod behalf;
 mod bounds;
 mod complaints;
@@ -31,12 +35,15 @@ mod demands;
 mod etiquette;
 mod farewells;
 mod fences;
+mod fencing;
 mod freeze;
 mod handover;
 mod holdings;
 mod index_ends;
 mod indexing;
 mod introductions;
+mod lending;
+mod line;
 mod lock_row;
 mod locks;
 mod master;
@@ -46,15 +53,18 @@ pub mod model;
 mod newcomers;
 mod offence;
 mod orphans;
+mod passing;
 mod pending;
 mod quiet;
 mod rarely;
 mod requesting;
 mod requests;
+mod retelling;
 #[cfg(any(test, feature = "model"))]
 mod rig;
 mod sessions;
 mod settled;
+mod strain;
 mod succession;
 mod survivors;
 mod suspects;
@@ -63,10 +73,12 @@ mod tests;
 mod timers;
 mod trial;
 mod under_way;
+mod vigil;
 mod waiting;
+mod writer;
 
 use crate::{
-    acebase::{Lock, LockState, NoteKind, Objection, Role, Status},
+    acebase::{Lock, NoteKind, Objection, Role, Status, Strain},
     clock::Millis,
 };
 use bytes::Bytes;
@@ -74,25 +86,35 @@ use bytes::Bytes;
 pub use self::{
     config::{
         CoordinationConfig, DEFAULT_MASTER_TIMEOUT_MS, DEFAULT_MASTER_WARM_UP_MS, DEFAULT_MAX_REQUEST_BYTES,
-        DEFAULT_MAX_REQUESTS, DEFAULT_RELEASE_LOCKS_AFTER_MS, DEFAULT_RESUME_WINDOW_MS,
+        DEFAULT_MAX_REQUESTS, DEFAULT_PASS_LOCKS_FOR_MS, DEFAULT_RELEASE_LOCKS_AFTER_MS, DEFAULT_RESUME_WINDOW_MS,
     },
     coordinator::ClusterCoordinator,
 };
 use self::{
     master::Presence,
-    message::{Ask, MASTER, Message, Said},
+    message::{MASTER, Message, Said},
     pending::Pending,
     sessions::Standing,
     trial::Trial,
     waiting::Place,
 };
-use crate::hub::coordinator::{Address, Coordinator, Entry, Fate, Incumbent, Loss, Moment, Return, Ticket, Verdict};
+use crate::hub::{
+    Origin,
+    coordinator::{
+        Address, Coordinator, Entry, Fate, Incumbent, Loss, Moment, Recognition, Return, StateError, Ticket, Verdict,
+    },
+};
 
 impl ClusterCoordinator {
-    fn resume(&mut self, peer: &str, moment: &mut Moment<'_>) {
+    fn resume(&mut self, peer: &str, recognition: Recognition, moment: &mut Moment<'_>) {
         self.sessions.restore(peer);
         moment.note(NoteKind::SessionResumed, peer, format!("{peer} is back, and its session goes on"));
-        self.reintroduce(peer, moment);
+        if recognition == Recognition::Unknown {
+            self.reintroduce(peer, moment);
+        }
+        if peer == MASTER {
+            self.master_goes_on(moment);
+        }
         self.is_over(&Place::Worker(peer.into()), moment);
     }
 
@@ -117,7 +139,7 @@ impl ClusterCoordinator {
         if said.message.is_about_files() {
             self.files_change(moment);
         }
-        match (said.message, to) {
+        let verdict = match (said.message, to) {
             (Message::Bye, _) => self.heard_bye(from, &said.from, moment),
             (Message::Request(request), _) if self.config.follows_requests() => {
                 self.requested(from, request, body, moment)
@@ -129,11 +151,17 @@ impl ClusterCoordinator {
                 Verdict::Forward
             }
             _ => Verdict::Forward,
-        }
+        };
+        self.keep_vigil(moment.now);
+        verdict
     }
 }
 
 impl Coordinator for ClusterCoordinator {
+    fn begin(&mut self, since: Millis) {
+        self.since = since;
+    }
+
     fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, moment: &mut Moment<'_>) -> Entry {
         match peer {
             MASTER => self.admit_master(ticket, other, moment),
@@ -147,12 +175,12 @@ impl Coordinator for ClusterCoordinator {
         self.let_next_in(moment);
     }
 
-    fn joined(&mut self, peer: &str, moment: &mut Moment<'_>) {
-        self.sessions.begin(peer);
+    fn joined(&mut self, peer: &str, life: Option<&str>, moment: &mut Moment<'_>) {
+        self.sessions.begin(peer, life);
         if peer == MASTER {
             self.master_place_is_taken(moment);
         }
-        self.survivors.note(peer, moment.now);
+        self.survivors.note(peer, self.age(moment.now));
         let missed = self.absences.recall(peer);
         if message::is_acebase_id(peer) || missed.is_some() {
             self.recognise(peer, moment);
@@ -161,6 +189,7 @@ impl Coordinator for ClusterCoordinator {
         let missed = missed.into_iter().flatten();
         missed.for_each(|text| moment.post(peer, text));
         self.is_over(&Place::Worker(peer.into()), moment);
+        self.keep_vigil(moment.now);
     }
 
     fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict {
@@ -179,6 +208,18 @@ impl Coordinator for ClusterCoordinator {
         }
     }
 
+    fn retold(&mut self, peer: &str, state: &str, moment: &mut Moment<'_>) -> Result<(), StateError> {
+        self.take_over_state(peer, state, moment)
+    }
+
+    fn reunited(&mut self, moment: &mut Moment<'_>) {
+        self.all_are_back(moment);
+    }
+
+    fn take_let_go(&mut self) -> Vec<Origin> {
+        self.requests.take_let_go()
+    }
+
     fn lost(&mut self, peer: &str, loss: Loss, moment: &mut Moment<'_>) -> Fate {
         let fate = self.sessions.lose(peer, loss, moment.now, self.config.resume_window);
         if fate == Fate::Keep {
@@ -186,24 +227,27 @@ impl Coordinator for ClusterCoordinator {
             if peer == MASTER {
                 self.master.presence = Presence::Away;
                 self.let_next_in(moment);
+                self.keep_vigil(moment.now);
             }
         }
         fate
     }
 
-    fn returned(&mut self, peer: &str, moment: &mut Moment<'_>) -> Return {
+    fn returned(&mut self, peer: &str, recognition: Recognition, moment: &mut Moment<'_>) -> Return {
         if peer == MASTER {
             self.master_place_is_taken(moment);
         }
-        if self.sessions.standing(peer) != Standing::AceBase || self.config.resume_window == 0 {
+        let is_kept = self.sessions.standing(peer) == Standing::AceBase && self.config.resume_window > 0;
+        if !is_kept || recognition == Recognition::Another {
             return Return::Renew;
         }
-        if peer == MASTER {
+        if peer == MASTER && recognition == Recognition::Unknown {
             self.sessions.restore(peer);
             self.challenge_master(moment);
+            self.keep_vigil(moment.now);
             return Return::Identify;
         }
-        self.resume(peer, moment);
+        self.resume(peer, recognition, moment);
         Return::Resume
     }
 
@@ -217,6 +261,7 @@ impl Coordinator for ClusterCoordinator {
         } else {
             self.await_worker(peer, loss, lost_at, &undelivered, moment.now);
         }
+        self.keep_vigil(moment.now);
     }
 
     fn deadline(&self) -> Option<Millis> {
@@ -225,6 +270,7 @@ impl Coordinator for ClusterCoordinator {
             self.absences.deadline(),
             self.requests.deadline(),
             self.locks.deadline(),
+            self.writing_deadline(),
             self.master.deadline(),
             self.master.warm_at(),
             self.succession.deadline(),
@@ -242,7 +288,9 @@ impl Coordinator for ClusterCoordinator {
         if self.master.has_warmed_up(moment.now) {
             self.is_over(&Place::Tables, moment);
         }
+        self.writing_goes_on(moment);
         if self.locks.expire(moment.now) {
+            self.writer_may_be_done(moment);
             self.fences_may_have_fallen(moment);
         }
         self.fail_overdue_requests(moment);
@@ -255,17 +303,18 @@ impl Coordinator for ClusterCoordinator {
         while let Some(peer) = self.sessions.take_due(moment.now) {
             moment.end(peer);
         }
+        self.keep_vigil(moment.now);
     }
 
     fn locks(&self) -> Vec<Lock> {
-        let waiting = self.requests.iter().filter_map(waiting_lock);
+        let waiting = self.requests.iter().filter_map(Pending::as_waiting_lock);
         self.locks.iter().cloned().chain(waiting).collect()
     }
 
     fn status(&self) -> Status {
         Status {
             master_present: self.master.is_present(),
-            held_requests: self.requests.held_count(),
+            held_requests: self.requests.held_count() - self.requests.waiting().line().len(),
             delivered_requests: self.requests.delivered_count(),
             request_bytes: self.requests.demands().bytes(),
             kept_sessions: self.sessions.kept(),
@@ -274,7 +323,12 @@ impl Coordinator for ClusterCoordinator {
             waiting_locks: self.requests.for_locks(),
             lock_waits: self.locks.waits(),
             lock_holds: self.locks.holds(),
+            lock_passes: self.locks.passes(),
         }
+    }
+
+    fn strain(&self, now: Millis) -> Strain {
+        self.strain_at(now)
     }
 
     fn role(&self, peer: &str) -> Role {
@@ -306,6 +360,10 @@ impl Coordinator for ClusterCoordinator {
         self.answer_the_rest(moment);
     }
 
+    fn forsake(&mut self, moment: &mut Moment<'_>) {
+        self.answer_plain_clients(moment);
+    }
+
     fn freeze(&self) -> Bytes {
         self.to_data().into()
     }
@@ -313,19 +371,4 @@ impl Coordinator for ClusterCoordinator {
     fn thaw(&mut self, frozen: &[u8]) -> Result<(), String> {
         self.go_on_from(frozen).map_err(|error| format!("its coordinator cannot go on with it: {error}"))
     }
-}
-
-fn waiting_lock(pending: &Pending) -> Option<Lock> {
-    let Ask::Lock(wanted) = &pending.ask else { return None };
-    Some(Lock {
-        id: None,
-        peer: (*pending.worker).to_owned(),
-        path: wanted.path.clone(),
-        tid: wanted.tid.clone(),
-        write: wanted.write,
-        comment: wanted.comment.clone(),
-        state: LockState::Waiting,
-        since: pending.since,
-        expires: None,
-    })
 }

@@ -31,7 +31,7 @@ impl ClusterCoordinator {
                 // It had finished with this lock.
                 && self.locks.remove_held_by(worker, lock, moment.now).is_some()
             {
-                self.release(lock, moment);
+                self.give_back(lock, moment);
             }
         }
     }
@@ -44,7 +44,7 @@ impl ClusterCoordinator {
         }
         let Some(lock) = self.locks.remove(key, moment.now) else { return };
         if let (LockState::Held, Some(id)) = (lock.state, lock.id) {
-            self.release(id, moment);
+            self.give_back(id, moment);
         }
         let what = if lock.write { "write" } else { "read" };
         let detail = format!("The {what} lock of {} on \"/{}\" was released, for {0} is gone", lock.peer, lock.path);

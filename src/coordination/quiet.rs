@@ -4,6 +4,11 @@
 //! Transactions that hold a lock, or have requested one of the master, are under way: they get the locks and the space
 //! that they still need, or they could never end. All else waits for the next server, as for a master. A server that
 //! has no next one answers what is left instead.
+//!
+//! What the master itself writes is not waited for: only the master knows of it. Asking it for a lock would tell, as
+//! `newcomers` does, but such a request cannot be taken back: what is granted when the connection is closed already,
+//! nobody ever releases, and all writing stands still until `lockTimeout`. That is worse than one write that is cut in
+//! two.
 
 use super::{
     ClusterCoordinator,
@@ -42,6 +47,13 @@ impl ClusterCoordinator {
     /// Answers all that nobody else will answer any more.
     pub(super) fn answer_the_rest(&mut self, moment: &mut Moment<'_>) {
         for seq in self.requests.all() {
+            self.fail_pending(seq, &Failure::Stopping, moment);
+        }
+    }
+
+    /// Answers what another hub would have to be told of, and will not be: the requests of clients that keep nothing.
+    pub(super) fn answer_plain_clients(&mut self, moment: &mut Moment<'_>) {
+        for seq in self.requests.of_plain_clients() {
             self.fail_pending(seq, &Failure::Stopping, moment);
         }
     }

@@ -13,7 +13,9 @@ use super::{
     ClusterCoordinator,
     bounds::Usage,
     fences::OpenTo,
-    message::{Ask, MASTER, Request},
+    message::{Ask, Failure, MASTER, Request},
+    pending::Pending,
+    requests::By,
     waiting::{Patience, Place, Seq},
 };
 use crate::{
@@ -41,16 +43,29 @@ impl ClusterCoordinator {
         moment: &mut Moment<'_>,
     ) -> Verdict {
         self.survivors.has_requested(worker, &id);
-        if self.requests.demands().find(worker, &id).is_some() {
-            return Verdict::Taken;
+        if let Some(verdict) = self.is_known(worker, &id, &ask, moment) {
+            return verdict;
         }
         if let Some(answer) = self.answer_for_former_master(worker, &id, &ask, moment.now) {
             self.reply(worker, &answer, moment);
             self.fences_may_have_fallen(moment);
             return Verdict::Taken;
         }
+        if let Ask::Unlock { lock } = ask
+            && self.answers_release(worker, &id, lock, moment)
+        {
+            return Verdict::Taken;
+        }
         if !self.has_room_for(worker, &ask, text.len()) {
             self.refuse_one_more(worker, &id, &ask, moment);
+            return Verdict::Taken;
+        }
+        if let Some(answer) = self.answer_borrower(worker, &id, &ask, moment.now) {
+            if moment.is_resent() {
+                // The master may have it from before, and its answer comes too late.
+                self.requests.remember_settled(worker, &id, moment.now);
+            }
+            self.reply(worker, &answer, moment);
             return Verdict::Taken;
         }
         self.pass_on_or_hold(worker, &id, ask, text, moment)
@@ -67,18 +82,21 @@ impl ClusterCoordinator {
     }
 
     fn pass_on_or_hold(&mut self, worker: &str, id: &str, ask: Ask, text: &[u8], moment: &mut Moment<'_>) -> Verdict {
-        let place = self.obstacle(worker, &ask, false, moment.now);
+        let place = self.dispersal(&ask, moment).or_else(|| self.obstacle(worker, &ask, false, moment.now));
         let is_for_index = ask == Ask::CreateIndex;
         let seq = self.requests.add(worker, id, ask, text, place.clone(), moment.now);
+        self.requests.came_from(seq, moment.origin(), moment.is_resent());
         let Some(place) = place else {
             if is_for_index {
                 self.indexing.begin(worker, id);
             }
-            return Verdict::Forward;
+            return self.pass_on(seq, moment);
         };
-        moment.note(NoteKind::RequestHeld, worker, format!("A request of {worker} waits {}", place.reason()));
+        if place.is_remarkable() {
+            moment.note(NoteKind::RequestHeld, worker, format!("A request of {worker} waits {}", place.reason()));
+        }
         self.keep_waiting(seq, place, moment.now);
-        Verdict::Taken
+        if moment.origin().is_some() { Verdict::Kept } else { Verdict::Taken }
     }
 
     /// What a request has to wait for, if for anything.
@@ -96,6 +114,9 @@ impl ClusterCoordinator {
             Ask::Lock(wanted) if self.locks.is_fenced_off(wanted, now) => {
                 Some(Place::Fence { write: wanted.write, tid: wanted.tid.as_str().into() })
             }
+            Ask::Lock(wanted) if self.waits_in_line(worker, wanted, now) => {
+                Some(Place::Line { write: wanted.write, tid: wanted.tid.as_str().into() })
+            }
             ask if ask.needs_tables() && self.master.is_warming_up() => Some(Place::Tables),
             Ask::CreateIndex if self.indexing.is_busy() => Some(Place::Index),
             _ if is_suspect && self.trial.is_some() => Some(Place::Trial),
@@ -103,7 +124,7 @@ impl ClusterCoordinator {
         }
     }
 
-    fn keep_waiting(&mut self, seq: Seq, place: Place, now: Millis) {
+    pub(super) fn keep_waiting(&mut self, seq: Seq, place: Place, now: Millis) {
         let deadline = now + self.config.master_timeout;
         match place.patience() {
             Patience::UntilFirstDeadline => self.requests.expect_by(seq, deadline),
@@ -143,7 +164,7 @@ impl ClusterCoordinator {
         self.look_again_at(free, moment);
     }
 
-    fn look_again_at(&mut self, requests: Vec<Seq>, moment: &mut Moment<'_>) {
+    pub(super) fn look_again_at(&mut self, requests: Vec<Seq>, moment: &mut Moment<'_>) {
         for seq in requests {
             self.look_again(seq, moment);
         }
@@ -151,7 +172,17 @@ impl ClusterCoordinator {
 
     /// Gives a request to the master, or finds out what else it waits for. Returns which.
     pub(super) fn look_again(&mut self, seq: Seq, moment: &mut Moment<'_>) -> Whereabouts {
+        if self.answers_held_borrower(seq, moment) {
+            return Whereabouts::Gone;
+        }
         let Some(pending) = self.requests.get(seq) else { return Whereabouts::Gone };
+        if self.is_scattered && pending.is_at(&Place::Reunion) {
+            return Whereabouts::Same;
+        }
+        if pending.ask == Ask::Allocate && self.locks.may_not_go_on(&pending.worker, pending.since, moment.now) {
+            self.fail_pending(seq, &Failure::Expired, moment);
+            return Whereabouts::Gone;
+        }
         let Some(place) = self.obstacle(&pending.worker, &pending.ask, pending.is_suspect(), moment.now) else {
             self.give_to_master(seq, moment);
             return Whereabouts::Gone;
@@ -161,7 +192,23 @@ impl ClusterCoordinator {
         if is_same { Whereabouts::Same } else { Whereabouts::Gone }
     }
 
+    /// A request that was held may be of a transaction that has been lent a lock meanwhile.
+    pub(super) fn answers_held_borrower(&mut self, seq: Seq, moment: &mut Moment<'_>) -> bool {
+        if !self.locks.any_lent_or_expired() {
+            return false;
+        }
+        let Some(Pending { worker, id, ask, .. }) = self.requests.get(seq) else { return false };
+        let (worker, id, ask) = (worker.clone(), id.clone(), ask.clone());
+        let Some(answer) = self.answer_borrower(&worker, &id, &ask, moment.now) else { return false };
+        self.requests.settle(seq, By::Hub, moment.now);
+        self.reply(&worker, &answer, moment);
+        true
+    }
+
     fn give_to_master(&mut self, seq: Seq, moment: &mut Moment<'_>) {
+        if self.is_of_unknown_fate(seq) {
+            return self.fail_pending(seq, &Failure::UnknownFate, moment);
+        }
         let Some(pending) = self.requests.get(seq) else { return };
         if pending.deliveries > 0 {
             let detail =
@@ -171,7 +218,10 @@ impl ClusterCoordinator {
         if pending.ask == Ask::CreateIndex {
             self.indexing.begin(&pending.worker, &pending.id);
         }
-        moment.post(MASTER, pending.text.clone());
+        match &pending.origin {
+            Some(origin) => moment.go_on(MASTER, pending.text.clone(), origin.clone()),
+            None => moment.post(MASTER, pending.text.clone()),
+        }
         let is_suspect = pending.is_suspect();
         self.requests.deliver(seq);
         if is_suspect {

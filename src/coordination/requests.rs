@@ -20,6 +20,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    at_master::AtMaster,
     demands::Demands,
     message::Ask,
     pending::{Pending, State},
@@ -27,7 +28,7 @@ use super::{
     timers::Timers,
     waiting::{Place, Seq, Waiting},
 };
-use crate::clock::Millis;
+use crate::{clock::Millis, hub::Origin};
 
 /// Who answered a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +44,17 @@ pub(super) struct Requests {
     pending: BTreeMap<Seq, Pending>,
     demands: Demands,
     waiting: Waiting,
+    /// Follows from the requests.
+    #[serde(skip)]
+    at_master: AtMaster,
     deadlines: Timers<Seq>,
     settled: Settled,
     next: Seq,
     /// How many are for locks.
     for_locks: usize,
+    /// Messages whose senders need keep them no longer.
+    #[serde(skip)]
+    let_go: Vec<Origin>,
 }
 
 impl Requests {
@@ -56,10 +63,12 @@ impl Requests {
             pending: BTreeMap::new(),
             demands: Demands::default(),
             waiting: Waiting::default(),
+            at_master: AtMaster::default(),
             deadlines: Timers::new(),
             settled: Settled::new(),
             next: 0,
             for_locks: 0,
+            let_go: Vec::new(),
         }
     }
 
@@ -82,15 +91,48 @@ impl Requests {
                 self.waiting.insert(place.clone(), seq);
                 (State::Held(place), 0)
             }
-            None => (State::Delivered, 1),
+            None => {
+                self.at_master.add(seq, &ask);
+                (State::Delivered, 1)
+            }
         };
         // A copy of its own: the original may be a slice of a whole read buffer.
         let text = Bytes::copy_from_slice(text);
-        let (strikes, is_survived, deadline) = (0, false, None);
-        let pending = Pending { worker, id, ask, text, state, since: now, deliveries, strikes, is_survived, deadline };
+        let (strikes, is_survived, is_doubtful, deadline) = (0, false, false, None);
+        let pending = Pending {
+            worker,
+            id,
+            ask,
+            text,
+            state,
+            since: now,
+            deliveries,
+            strikes,
+            is_survived,
+            is_doubtful,
+            origin: None,
+            is_kept: false,
+            is_resent: false,
+            deadline,
+        };
         self.demands.add(&pending, seq);
         self.pending.insert(seq, pending);
         seq
+    }
+
+    /// Whose message it is. Its sender keeps it for as long as no master has it. `is_resent`: a master may have it all
+    /// the same.
+    pub(super) fn came_from(&mut self, seq: Seq, origin: Option<&Origin>, is_resent: bool) {
+        if let Some(pending) = self.pending.get_mut(&seq) {
+            pending.is_kept = origin.is_some() && !pending.is_delivered();
+            pending.origin = origin.cloned();
+            pending.is_resent |= is_resent;
+        }
+    }
+
+    /// Messages whose senders need keep them no longer, since this was asked last.
+    pub(super) fn take_let_go(&mut self) -> Vec<Origin> {
+        std::mem::take(&mut self.let_go)
     }
 
     /// A master has it, or will have it next. Its deadline does not run meanwhile.
@@ -98,10 +140,20 @@ impl Requests {
         self.deadlines.cancel(&seq);
         if let Some(pending) = self.pending.get_mut(&seq) {
             pending.deliveries += 1;
-            pending.is_survived = false;
+            (pending.is_survived, pending.is_doubtful) = (false, false);
+            self.let_go.extend(pending.let_go());
             if let State::Held(place) = std::mem::replace(&mut pending.state, State::Delivered) {
                 self.waiting.remove(place, seq);
+                self.at_master.add(seq, &pending.ask);
             }
+        }
+    }
+
+    /// The master that has it was away.
+    pub(super) fn doubt(&mut self, seq: Seq) {
+        if let Some(pending) = self.pending.get_mut(&seq).filter(|pending| pending.is_delivered()) {
+            pending.is_doubtful = true;
+            self.at_master.doubt(seq);
         }
     }
 
@@ -111,7 +163,8 @@ impl Requests {
             self.waiting.insert(place.clone(), seq);
             match std::mem::replace(&mut pending.state, State::Held(place.clone())) {
                 State::Held(left) if left != place => self.waiting.remove(left, seq),
-                State::Held(_) | State::Delivered => {}
+                State::Held(_) => {}
+                State::Delivered => self.at_master.remove(seq, &pending.ask),
             }
         }
     }
@@ -121,6 +174,14 @@ impl Requests {
         // It may have run for the sake of that master's answer.
         self.deadlines.cancel(&seq);
         self.hold(seq, Place::Master);
+    }
+
+    /// A master has answered that the next one is to have it.
+    pub(super) fn was_declined(&mut self, seq: Seq) {
+        self.deadlines.cancel(&seq);
+        if let Some(pending) = self.pending.get_mut(&seq) {
+            pending.deliveries = pending.deliveries.saturating_sub(1);
+        }
     }
 
     /// The master that had it has ended, perhaps by it. Returns how many have.
@@ -169,9 +230,11 @@ impl Requests {
 
     /// Removes a request that is answered or given up.
     pub(super) fn settle(&mut self, seq: Seq, by: By, now: Millis) -> Option<Pending> {
-        let pending = self.pending.remove(&seq)?;
-        if let State::Held(place) = &pending.state {
-            self.waiting.remove(place.clone(), seq);
+        let mut pending = self.pending.remove(&seq)?;
+        self.let_go.extend(pending.let_go());
+        match &pending.state {
+            State::Held(place) => self.waiting.remove(place.clone(), seq),
+            State::Delivered => self.at_master.remove(seq, &pending.ask),
         }
         self.deadlines.cancel(&seq);
         self.for_locks -= usize::from(matches!(pending.ask, Ask::Lock(_)));
@@ -207,9 +270,31 @@ impl Requests {
         self.pending.keys().copied().collect()
     }
 
+    /// Those whose senders will not send them again.
+    pub(super) fn of_plain_clients(&self) -> Vec<Seq> {
+        let plain = self.pending.iter().filter(|(_, pending)| pending.origin.is_none());
+        plain.map(|(seq, _)| *seq).collect()
+    }
+
     /// Requests that wait here, by what they wait for.
     pub(super) fn waiting(&self) -> &Waiting {
         &self.waiting
+    }
+
+    /// Requests that concern locks, and that the master has.
+    pub(super) fn at_master(&self) -> &AtMaster {
+        &self.at_master
+    }
+
+    /// These are another's, who has left them as data: what follows from them is found out again.
+    pub(super) fn go_on(&mut self) {
+        self.waiting.go_on();
+        for (seq, pending) in self.pending.iter().filter(|(_, pending)| pending.is_delivered()) {
+            self.at_master.add(*seq, &pending.ask);
+            if pending.is_doubtful {
+                self.at_master.doubt(*seq);
+            }
+        }
     }
 
     pub(super) fn held_count(&self) -> usize {
@@ -227,6 +312,11 @@ impl Requests {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Pending> {
         self.pending.values()
+    }
+
+    /// The oldest one.
+    pub(super) fn oldest(&self) -> Option<&Pending> {
+        self.pending.values().next()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -3,6 +3,9 @@
 //! A convenience over `hub::testing`: it drives the hub by its public face, and looks at the coordinator only for what
 //! that does not show.
 
+#[cfg(test)]
+mod talking;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
@@ -20,10 +23,12 @@ use crate::{
         CoordinatorFactory, Hub, PeerHandle, Settings,
         coordinator::{Decision, Loss, Verdict},
         event::Event,
-        testing::{self, Answer, Caller, EPOCH_MS, HandClock, Lobby, Notebook, Watch, Wire},
+        testing::{self, Answer, Caller, EPOCH_MS, HandClock, Journals, Lobby, Notebook, Watch, Wire},
     },
     protocol::Text,
 };
+#[cfg(test)]
+use crate::{hub::testing::Talk, protocol::reliable::Offer};
 
 const DB: &str = "db";
 
@@ -55,11 +60,15 @@ pub(super) struct Rig {
     /// How many coordinators there have been.
     made: Arc<AtomicU64>,
     clock: Arc<HandClock>,
+    journals: Journals,
     notebook: Arc<Notebook>,
     watch: Watch<ClusterCoordinator>,
     lobby: Lobby,
     /// Those that the test has not lost.
     connections: BTreeMap<String, Connection>,
+    /// What those say and hear that have the extension, and whose test speaks as if they had not.
+    #[cfg(test)]
+    talks: BTreeMap<String, Talk>,
     pub(super) notes: Vec<Note>,
     /// How many masters there have been, as the hub has told.
     pub(super) master_identity: u64,
@@ -80,8 +89,12 @@ impl Rig {
         let (clock, notebook) = (Arc::new(HandClock::default()), Arc::new(Notebook::default()));
         let made = Arc::default();
         let (watch, coordinators) = Watch::new(maker(config.clone(), &made));
+        let hub = Hub::new(settings(coordinators), notebook.clone(), clock.clone(), Box::new(|| {}));
+        let journals = Journals::default();
+        hub.keep_journals(journals.factory());
         Self {
-            hub: Hub::new(settings(coordinators), notebook.clone(), clock.clone(), Box::new(|| {})),
+            hub,
+            journals,
             config,
             made,
             clock,
@@ -89,6 +102,8 @@ impl Rig {
             watch,
             lobby: Lobby::default(),
             connections: BTreeMap::new(),
+            #[cfg(test)]
+            talks: BTreeMap::new(),
             notes: Vec::new(),
             master_identity: 0,
             masters_are_immune: false,
@@ -102,14 +117,53 @@ impl Rig {
         let coordinators = self.watch.factory(maker(self.config.clone(), &self.made));
         let next = Hub::new(settings(coordinators), self.notebook.clone(), self.clock.clone(), Box::new(|| {}));
         testing::pass_on(&self.hub, &next);
+        self.journals = Journals::default();
         for (id, connection) in &mut self.connections {
             if let Some((handle, wire)) = testing::reattach(&next, DB, id, &connection.wire) {
                 *connection = Connection { handle, wire };
             }
         }
         next.settle();
+        next.keep_journals(self.journals.factory());
         self.hub = next;
         self.hear();
+    }
+
+    /// The hub is killed, and another one goes on in its place. Whoever waits at the door must ask again.
+    pub(super) fn survive(&mut self) {
+        let coordinators = self.watch.factory(maker(self.config.clone(), &self.made));
+        let next = Hub::new(settings(coordinators), self.notebook.clone(), self.clock.clone(), Box::new(|| {}));
+        let played_back = || settings(boxed(maker(self.config.clone(), &Arc::default())));
+        let wires = self.connections.values().map(|connection| &connection.wire);
+        testing::go_on_after_crash(&self.journals, played_back, wires, &next);
+        let (status, locks) = (self.hub.status(DB), self.hub.locks(DB));
+        for (id, connection) in &mut self.connections {
+            if let Some((handle, wire)) = testing::reattach(&next, DB, id, &connection.wire) {
+                *connection = Connection { handle, wire };
+            }
+        }
+        assert_eq!((next.status(DB), next.locks(DB)), (status, locks), "what was played back is not what happened");
+        next.settle();
+        self.journals = Journals::default();
+        next.keep_journals(self.journals.factory());
+        // The former hub says nothing any more.
+        let _ = self.hub.freeze();
+        self.hub = next;
+        self.hear();
+    }
+
+    /// The hub's process ends without a word, and another one begins that knows nothing. Nobody has a connection.
+    #[cfg(test)]
+    pub(super) fn crash(&mut self) {
+        let coordinators = self.watch.factory(maker(self.config.clone(), &self.made));
+        self.connections.clear();
+        self.hub = Hub::new(settings(coordinators), self.notebook.clone(), self.clock.clone(), Box::new(|| {}));
+    }
+
+    /// The database was another hub's until now, which has ended.
+    #[cfg(test)]
+    pub(super) fn take_over(&self) {
+        self.hub.take_over();
     }
 
     /// The hub is about to stop.
@@ -165,6 +219,26 @@ impl Rig {
         self.withdraw(caller);
     }
 
+    /// As [`Rig::connect`], of a client with the extension, which was in another session before this one.
+    #[cfg(test)]
+    pub(super) fn connect_reliably(&mut self, id: &str, life: &str) {
+        let (caller, answer) = self.ask_in(id);
+        assert_eq!(answer, Answer::Come);
+        let offer = Offer { life: life.to_owned(), session: Some("past".to_owned()), had: 0 };
+        let (handle, wire) = testing::connect_reliably(&self.hub, DB, id, offer).unwrap();
+        assert!(wire.read().is_some_and(|text| text.contains("reliable")), "{id} is not welcome");
+        self.connections.insert(id.to_owned(), Connection { handle, wire });
+        self.withdraw(caller);
+    }
+
+    /// `id` sends a frame, as it is.
+    #[cfg(test)]
+    pub(super) fn send_frame(&mut self, id: &str, frame: &str) -> Option<Verdict> {
+        self.connections[id].handle.receive(std::iter::once(Text::from(frame)));
+        self.hear();
+        self.watch.look().take_verdict()
+    }
+
     /// The other side has ended a connection, which the hub is not told yet.
     #[cfg(test)]
     pub(super) fn hang_up(&mut self, id: &str) {
@@ -181,6 +255,8 @@ impl Rig {
     /// `id` sends a text, to one peer or to all others. What a connection says that the hub has closed, nobody gets.
     pub(super) fn send(&mut self, id: &str, to: Option<&str>, text: &str) -> Verdict {
         let said = to.map_or_else(|| text.to_owned(), |to| format!("to:{to};{text}"));
+        #[cfg(test)]
+        let Some(said) = self.frame_of(id, said) else { return Verdict::Taken };
         let connection = self.connections.get(id).unwrap_or_else(|| panic!("{id} has no connection"));
         connection.handle.receive(std::iter::once(Text::from(said)));
         self.hear();
@@ -215,6 +291,14 @@ impl Rig {
 
     /// The next text that reaches a connected peer.
     pub(super) fn read(&mut self, id: &str) -> Option<String> {
+        #[cfg(test)]
+        if self.talks.contains_key(id) {
+            return self.read_in_talk(id);
+        }
+        self.read_frame(id)
+    }
+
+    fn read_frame(&self, id: &str) -> Option<String> {
         self.connections.get(id).filter(|connection| connection.is_open())?.wire.read()
     }
 
@@ -251,6 +335,11 @@ impl Rig {
 
     pub(super) fn locks(&self) -> Vec<Lock> {
         self.hub.locks(DB)
+    }
+
+    #[cfg(test)]
+    pub(super) fn strain(&self) -> crate::acebase::Strain {
+        self.hub.figures_of(DB).unwrap_or_default().strain
     }
 
     pub(super) fn status(&self) -> Status {
@@ -296,6 +385,10 @@ impl fmt::Debug for Rig {
             .field("watched", &*watched)
             .finish()
     }
+}
+
+fn boxed(make: impl Fn() -> ClusterCoordinator + Send + Sync + 'static) -> CoordinatorFactory {
+    Box::new(move || Box::new(make()))
 }
 
 /// Makes the coordinators of one hub, as others before. The hub forgets its database when nobody is left,

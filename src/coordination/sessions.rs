@@ -43,6 +43,12 @@ enum Reach {
 /// What is known of a peer that has a session.
 #[derive(Debug, Serialize, Deserialize)]
 struct KnownPeer {
+    /// What tells its process from others, where it has the extension.
+    #[serde(default)]
+    life: Option<String>,
+    /// It has told of all requests whose answers it awaits from before this session.
+    #[serde(default)]
+    has_told: bool,
     standing: Standing,
     reach: Reach,
 }
@@ -62,10 +68,29 @@ impl Sessions {
     }
 
     /// A peer connected; nothing is known of it yet.
-    pub(super) fn begin(&mut self, peer: &str) {
+    pub(super) fn begin(&mut self, peer: &str, life: Option<&str>) {
         self.end(peer);
         self.plain += 1;
-        self.sessions.insert(peer.to_owned(), KnownPeer { standing: Standing::Plain, reach: Reach::Up });
+        let known =
+            KnownPeer { life: life.map(str::to_owned), has_told: false, standing: Standing::Plain, reach: Reach::Up };
+        self.sessions.insert(peer.to_owned(), known);
+    }
+
+    /// What tells a peer's process from others. `None`: it has not the extension, or no session.
+    pub(super) fn life(&self, peer: &str) -> Option<&str> {
+        self.sessions.get(peer)?.life.as_deref()
+    }
+
+    /// A peer has told of all requests whose answers it awaits from before this session.
+    pub(super) fn tells_all(&mut self, peer: &str) {
+        if let Some(session) = self.sessions.get_mut(peer) {
+            session.has_told = true;
+        }
+    }
+
+    /// What a peer has requested before this session, and not told of, was answered.
+    pub(super) fn has_told(&self, peer: &str) -> bool {
+        self.sessions.get(peer).is_some_and(|session| session.has_told)
     }
 
     /// A session is over. Tells how and when its connection was lost, if it was.
@@ -177,7 +202,7 @@ mod tests {
 
     fn with(standing: Standing) -> Sessions {
         let mut sessions = Sessions::new();
-        sessions.begin("w");
+        sessions.begin("w", None);
         sessions.set_standing("w", standing);
         sessions
     }
@@ -204,7 +229,7 @@ mod tests {
             sessions.set_standing("w", standing);
             assert_eq!((sessions.any_acebase(), sessions.any_departed()), (true, departed));
         }
-        sessions.begin("w");
+        sessions.begin("w", None);
         assert!(!sessions.any_acebase());
         assert_eq!((sessions.plain_peers_but("x").count(), sessions.plain_peers_but("w").count()), (1, 0));
         sessions.end("w");

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::message;
 use crate::clock::Millis;
 
-/// How long after its start the clients of a former run come, in milliseconds: ten seconds, and room for a busy
-/// machine.
-const COMING_MS: u64 = 30_000;
+/// How long the clients of a former run come after the hub has had the database, in milliseconds: ten seconds, and room
+/// for a busy machine. It has had it since its start, or since it took the place of another hub.
+pub(super) const COMING_MS: u64 = 30_000;
 
 /// Workers that are remembered: many times as many as a cluster has.
 const MAX_WORKERS: usize = 4_096;
@@ -27,10 +27,11 @@ const TIME_LENGTH: usize = 8;
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Survivors(BTreeMap<String, Option<String>>);
 
+/// `age`: how long the hub has had the database.
 impl Survivors {
     /// A peer has joined, or an answer for it was seen before it has.
-    pub(super) fn note(&mut self, peer: &str, now: Millis) {
-        if now < COMING_MS && self.0.len() < MAX_WORKERS && !self.0.contains_key(peer) {
+    pub(super) fn note(&mut self, peer: &str, age: Millis) {
+        if age < COMING_MS && self.0.len() < MAX_WORKERS && !self.0.contains_key(peer) {
             self.0.insert(peer.to_owned(), None);
         }
     }
@@ -42,12 +43,22 @@ impl Survivors {
         }
     }
 
+    /// All locks of a worker's transaction were requested through this run. Those of a transaction that is older than
+    /// the first request that the worker has made in this run may have been requested under the former one.
+    pub(super) fn began_here(&self, worker: &str, tid: &str, age: Millis) -> bool {
+        match self.0.get(worker) {
+            Some(Some(first)) => is_older(first, tid),
+            Some(None) => false,
+            None => age >= COMING_MS && self.0.len() < MAX_WORKERS,
+        }
+    }
+
     /// A worker may wait for the answer to this request, which this run has not seen.
-    pub(super) fn may_wait(&self, worker: &str, id: &str, now: Millis) -> bool {
+    pub(super) fn may_wait(&self, worker: &str, id: &str, age: Millis) -> bool {
         match self.0.get(worker) {
             Some(Some(first)) => is_older(id, first),
             Some(None) => true,
-            None => now < COMING_MS,
+            None => age < COMING_MS,
         }
     }
 }

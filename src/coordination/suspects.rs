@@ -74,7 +74,7 @@ impl ClusterCoordinator {
         }
     }
 
-    /// Whose turn it is goes to the master: of those that create indexes, and of the suspects.
+    /// Whose turn it is goes to the master: of those that create indexes, of the suspects, and of those in line.
     pub(super) fn next_turns(&mut self, moment: &mut Moment<'_>) {
         if !self.master.is_present() {
             return;
@@ -88,5 +88,6 @@ impl ClusterCoordinator {
                 }
             }
         }
+        self.line_goes_on(moment);
     }
 }

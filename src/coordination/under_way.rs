@@ -24,7 +24,7 @@ impl UnderWay {
         match ask {
             Ask::Unlock { .. } | Ask::Move { .. } => true,
             Ask::Lock(wanted) => self.transactions.contains(&wanted.tid),
-            Ask::AddKey | Ask::Free | Ask::CreateIndex | Ask::Custom => self.workers.contains(worker),
+            Ask::AddKey | Ask::Free | Ask::Allocate | Ask::CreateIndex | Ask::Custom => self.workers.contains(worker),
         }
     }
 }

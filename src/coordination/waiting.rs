@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use std::{collections::BTreeSet, sync::Arc};
 
-/// A request's place in the order of arrival.
-pub(super) type Seq = u64;
+use super::line::Line;
+pub(super) use super::line::Seq;
 
 /// What a request waits for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,12 +19,16 @@ pub(super) enum Place {
     Worker(Arc<str>),
     /// For the end of locks of former masters, which keep its transaction from writing, or reading.
     Fence { write: bool, tid: Arc<str> },
+    /// For its turn, while others write.
+    Line { write: bool, tid: Arc<str> },
     /// For the new master, which is still reading its tables.
     Tables,
     /// For its turn among those that create indexes.
     Index,
     /// For its turn among those that may have ended a master.
     Trial,
+    /// For others that may have the lock that it concerns, and have not told so after a crash of the hub.
+    Reunion,
 }
 
 impl Place {
@@ -33,7 +37,7 @@ impl Place {
         match self {
             Self::Master | Self::NextServer => Patience::UntilFirstDeadline,
             Self::Worker(_) | Self::Trial => Patience::Anew,
-            Self::Fence { .. } | Self::Tables | Self::Index => Patience::Endless,
+            Self::Fence { .. } | Self::Line { .. } | Self::Tables | Self::Index | Self::Reunion => Patience::Endless,
         }
     }
 
@@ -44,10 +48,17 @@ impl Place {
             Self::NextServer => "for the next server",
             Self::Worker(_) => "until that worker is back",
             Self::Fence { .. } => "until locks that a former master granted are released",
+            Self::Line { .. } => "until others have written",
             Self::Tables => "until the new master has read its tables",
             Self::Index => "until the master has created another index",
+            Self::Reunion => "until all others are back after a crash of the server",
             Self::Trial => "until the new master has lived through others that were with the former one when it ended",
         }
+    }
+
+    /// Its owner is told of it: it is not what happens all the time.
+    pub(super) fn is_remarkable(&self) -> bool {
+        !matches!(self, Self::Line { .. })
     }
 }
 
@@ -64,24 +75,50 @@ pub(super) enum Patience {
 
 /// The held requests, by the place at which each waits, in order of arrival.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Waiting(BTreeSet<(Place, Seq)>);
+#[serde(transparent)]
+pub(super) struct Waiting {
+    by_place: BTreeSet<(Place, Seq)>,
+    /// Those in line, which follow from the others.
+    #[serde(skip)]
+    line: Line,
+}
 
 impl Waiting {
     pub(super) fn insert(&mut self, place: Place, seq: Seq) {
-        self.0.insert((place, seq));
+        if let Place::Line { write, .. } = place {
+            self.line.insert(write, seq);
+        }
+        self.by_place.insert((place, seq));
     }
 
     pub(super) fn remove(&mut self, place: Place, seq: Seq) {
-        self.0.remove(&(place, seq));
+        if let Place::Line { write, .. } = place {
+            self.line.remove(write, seq);
+        }
+        self.by_place.remove(&(place, seq));
+    }
+
+    /// Those that wait in line.
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// These are another's, who has left them as data: what follows from them is found out again.
+    pub(super) fn go_on(&mut self) {
+        for (place, seq) in &self.by_place {
+            if let Place::Line { write, .. } = place {
+                self.line.insert(*write, *seq);
+            }
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.by_place.len()
     }
 
     /// All, in order of arrival.
     pub(super) fn all(&self) -> Vec<Seq> {
-        in_order(self.0.iter())
+        in_order(self.by_place.iter())
     }
 
     /// Those that wait for one thing, in order of arrival.
@@ -101,7 +138,7 @@ impl Waiting {
     }
 
     fn from(&self, place: &Place) -> impl Iterator<Item = &(Place, Seq)> {
-        self.0.range((place.clone(), 0)..)
+        self.by_place.range((place.clone(), 0)..)
     }
 }
 

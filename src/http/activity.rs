@@ -1,11 +1,15 @@
 //! What a connection is doing, as far as it matters to whoever wants to take it away: between two requests nobody would
 //! notice.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// What a connection is doing. Shared by its byte stream and by what answers its requests.
 #[derive(Debug, Default)]
-pub struct Activity(AtomicU8);
+pub struct Activity {
+    state: AtomicU8,
+    /// What came first was no HTTP, but TLS.
+    is_tls: AtomicBool,
+}
 
 /// Nothing: no request has come whole that is not answered.
 const IDLE: u8 = 0;
@@ -19,26 +23,36 @@ const CLOSING: u8 = 3;
 impl Activity {
     /// A request has come.
     pub(super) fn begins(&self) {
-        self.0.store(ANSWERING, Ordering::Release);
+        self.state.store(ANSWERING, Ordering::Release);
     }
 
     /// It has its answer.
     pub(super) fn is_answered(&self) {
-        self.0.store(WRITING, Ordering::Release);
+        self.state.store(WRITING, Ordering::Release);
     }
 
     /// All that there was to write is written.
     pub(super) fn is_flushed(&self) {
-        let _ = self.0.compare_exchange(WRITING, IDLE, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.state.compare_exchange(WRITING, IDLE, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// The connection is being closed.
     pub(super) fn closes(&self) {
-        self.0.store(CLOSING, Ordering::Release);
+        self.state.store(CLOSING, Ordering::Release);
+    }
+
+    /// What has come is TLS.
+    pub(super) fn speaks_tls(&self) {
+        self.is_tls.store(true, Ordering::Relaxed);
+    }
+
+    /// What came first was TLS.
+    pub(super) fn has_spoken_tls(&self) -> bool {
+        self.is_tls.load(Ordering::Relaxed)
     }
 
     /// It is between two requests.
     pub(super) fn is_idle(&self) -> bool {
-        self.0.load(Ordering::Acquire) == IDLE
+        self.state.load(Ordering::Acquire) == IDLE
     }
 }

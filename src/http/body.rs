@@ -1,5 +1,8 @@
 //! Reads a request's body, in bounds of size and time, as one text.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{
     StatusCode,
@@ -41,6 +44,17 @@ pub async fn read_text(body: Incoming, db: &str, client: &str, limits: &Limits) 
     Text::try_from(bytes).map_err(|_| reply::text(StatusCode::BAD_REQUEST, "400 The message is not UTF-8"))
 }
 
+/// Reads the body of another hub's request. The error is the response.
+pub async fn read_bytes(body: Incoming, max_size: usize, limit: Duration) -> Result<Bytes, Reply> {
+    let size = body.size_hint().exact().and_then(|size| usize::try_from(size).ok());
+    let Some(size) = size.filter(|size| *size <= max_size) else { return Err(too_large(max_size)) };
+    match timeout(limit, read(body, size)).await {
+        Ok(Ok(body)) => Ok(body.finish()),
+        Ok(Err(_)) => Err(reply::closing(StatusCode::BAD_REQUEST, "400 The body could not be read")),
+        Err(_) => Err(reply::closing(StatusCode::REQUEST_TIMEOUT, "408 The body took too long")),
+    }
+}
+
 /// Puts the parts into one buffer as they come: they are slices of hyper's buffers, and a list of them may take many
 /// times what is in them.
 async fn read(mut body: Incoming, size: usize) -> Result<Growing, Unread> {
@@ -60,7 +74,8 @@ fn full(full: Full) -> Reply {
     reply::closing(StatusCode::SERVICE_UNAVAILABLE, format!("503 {full}"))
 }
 
-fn too_large(max_size: usize) -> Reply {
+/// 413.
+pub fn too_large(max_size: usize) -> Reply {
     let body = format!("413 The message is too large: maxMessageSize is {max_size} bytes");
     reply::closing(StatusCode::PAYLOAD_TOO_LARGE, body)
 }

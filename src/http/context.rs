@@ -1,7 +1,7 @@
 //! What every request may need: the hub, the rules of access, the limits. Decides only what follows from several of
 //! these.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{HeaderMap, StatusCode};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -12,6 +12,7 @@ use super::{
     remote::{self, Proxies},
 };
 use crate::{
+    cluster::{Cluster, Whereabouts},
     hub::{
         Hub,
         event::{Event, Observer, Refusal},
@@ -40,6 +41,8 @@ pub struct Context {
     pub handshake_timeout: Duration,
     /// `GET /:db/send` is allowed where a token is asked for (NODE_ENV=development).
     pub development: bool,
+    /// How long what is under way may take when a database goes to another hub.
+    pub drain_timeout: Duration,
     /// Told of refusals and faults, and asked how things have gone.
     pub watch: Arc<Watch>,
     /// The live page is served.
@@ -52,6 +55,8 @@ pub struct Context {
     pub tasks: TaskTracker,
     /// Where sessions begin.
     pub sessions: Arc<Sessions>,
+    /// The other hubs, where this is one of several.
+    pub cluster: Option<Arc<Cluster>>,
 }
 
 impl Context {
@@ -75,10 +80,27 @@ impl Context {
         self.development && self.access.asks_token(Sight::Database(db))
     }
 
+    /// A client has just come in. Where the database was lost meanwhile, it is sent away with all others: the registry
+    /// knew that before the others were.
+    pub(super) fn close_if_moved(&self, db: &str) {
+        let Some(cluster) = &self.cluster else { return };
+        if !matches!(cluster.registry.look(db), Whereabouts::Here { .. }) {
+            self.hub.close_database(db);
+        }
+    }
+
+    /// Somebody speaks TLS where plain HTTP is spoken.
+    pub(super) fn tell_tls_on_plain_port(&self, from: SocketAddr) {
+        let advice = "Clients must not use ssl: true, unless the server has a certificate (ssl)";
+        let message = format!("TLS was spoken to the plain port by {from}. {advice}");
+        self.watch.event_of_stranger(Some(from.ip()), Event::Warning { code: "tls-on-plain-port", message });
+    }
+
     /// `remote`: who was refused.
-    pub(super) fn tell_refused(&self, remote: IpAddr, db: &str, status: StatusCode, reason: &'static str) {
+    pub(super) fn tell_refused(&self, remote: SocketAddr, db: &str, status: StatusCode, reason: &'static str) {
         let db = query::shortened(db).into();
-        let refusal = Refusal { db, status: status.as_u16(), reason, remote, left_out: 0 };
-        self.watch.event_of_stranger(Some(remote), Event::Refused(refusal));
+        let process = self.watch.process_at(remote);
+        let refusal = Refusal { db, status: status.as_u16(), reason, remote, process, left_out: 0 };
+        self.watch.event_of_stranger(Some(remote.ip()), Event::Refused(refusal));
     }
 }

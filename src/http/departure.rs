@@ -12,9 +12,10 @@ use tokio::net::TcpStream;
 pub enum Parting {
     /// Connections are closed, and sessions end.
     Close,
-    /// Connections are closed, and sessions go on with the next server.
+    /// Connections of peers are closed, and sessions go on with the next server. So do connections that are no peer's
+    /// yet: whoever has come in that moment cannot know that it should come later.
     PassSessionsOn,
-    /// Both go on with the next server.
+    /// All go on with the next server.
     PassConnectionsOn,
 }
 
@@ -46,14 +47,31 @@ impl Departure {
         Self { parting, idle: Mutex::default() }
     }
 
-    /// Connections are left for the next server.
+    /// Connections of peers are left for the next server.
     pub fn bequeaths(&self) -> bool {
         self.parting() == Parting::PassConnectionsOn
+    }
+
+    /// A connection between two requests is left as it is. One that has TLS cannot go on: it is closed in order, unless
+    /// all peers stand still meanwhile.
+    pub(super) fn leaves_idle(&self, has_tls: bool) -> bool {
+        match self.parting() {
+            Parting::Close => false,
+            Parting::PassSessionsOn => !has_tls,
+            Parting::PassConnectionsOn => true,
+        }
     }
 
     /// What becomes of connections and sessions.
     pub fn parting(&self) -> Parting {
         self.parting.get().copied().unwrap_or(Parting::Close)
+    }
+
+    /// Leaves a connection of which nothing was read, nor TLS begun; where no next server is expected, closes it.
+    pub fn leave_untouched(&self, socket: TcpStream) {
+        if self.parting() != Parting::Close {
+            self.leave(Idle { socket, state: FrozenIdle { read: Bytes::new(), written: 0 } });
+        }
     }
 
     /// Leaves a connection.
@@ -64,6 +82,13 @@ impl Departure {
     /// Those that were left.
     pub fn take(&self) -> Vec<Idle> {
         std::mem::take(&mut *self.idle.lock())
+    }
+}
+
+impl FrozenIdle {
+    /// Nothing was said on it yet, by either side: it is as good as one that was just accepted.
+    pub fn is_untouched(&self) -> bool {
+        self.read.is_empty() && self.written == 0
     }
 }
 

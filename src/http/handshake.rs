@@ -18,7 +18,6 @@ use super::{
     reply::{self, Reply},
     stream::Stream,
 };
-use crate::session::Connection;
 
 /// The version of the WebSocket protocol that the server speaks: RFC 6455's.
 const VERSION: HeaderValue = HeaderValue::from_static("13");
@@ -49,13 +48,8 @@ impl Upgrade {
         Ok((Self(hyper::upgrade::on(request)), response))
     }
 
-    /// The connection, after the response. `None`: it is gone already.
-    pub async fn connection(self) -> Option<Connection> {
-        let (stream, read_ahead) = self.stream().await?;
-        Some(stream.into_connection(read_ahead))
-    }
-
-    /// As [`Upgrade::connection`], but as the stream that the request came over, with what was read behind the request.
+    /// The stream that the request came over, after the response, with what was read behind the request. `None`: it is
+    /// gone already.
     pub async fn stream(self) -> Option<(Stream, Bytes)> {
         let parts = timeout(TAKE_OVER_TIMEOUT, self.0).await.ok()?.ok()?.downcast::<TokioIo<Stream>>().ok()?;
         Some((parts.io.into_inner(), parts.read_buf))

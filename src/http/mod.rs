@@ -9,7 +9,12 @@ mod body;
 pub mod closing;
 mod context;
 pub mod departure;
+mod entry;
 pub mod handshake;
+mod inside;
+mod local;
+mod operator;
+pub mod relay;
 pub mod remote;
 mod reply;
 mod routes;
@@ -22,7 +27,7 @@ mod waiting;
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    net::IpAddr,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::Poll,
@@ -65,8 +70,8 @@ pub fn protocol(max_header_size: usize, handshake_timeout: Duration) -> http1::B
 
 /// Serves the requests of one connection, until it ends or becomes a WebSocket (which has a task of its own). `from`:
 /// the address at its other end.
-pub async fn serve(stream: Stream, from: IpAddr, context: Arc<Context>) {
-    let activity = stream.activity();
+pub async fn serve(stream: Stream, from: SocketAddr, context: Arc<Context>) {
+    let (activity, has_tls) = (stream.activity(), stream.has_tls());
     let service = service_fn(|request| {
         let (context, activity) = (context.clone(), activity.clone());
         activity.begins();
@@ -81,10 +86,17 @@ pub async fn serve(stream: Stream, from: IpAddr, context: Arc<Context>) {
         .with_upgrades();
     // An error here is the peer's: a malformed request has been answered, a broken connection cannot be.
     tokio::select! {
-        _ = &mut connection => return,
+        // What was not read before the server's end is for the next one.
+        biased;
         () = context.shutdown.cancelled() => {}
+        _ = &mut connection => {
+            if activity.has_spoken_tls() {
+                context.tell_tls_on_plain_port(from);
+            }
+            return;
+        }
     }
-    if !context.departure.bequeaths() {
+    if !context.departure.leaves_idle(has_tls) {
         Pin::new(&mut connection).graceful_shutdown();
         let _ = (&mut connection).await;
     } else if until_idle(&mut connection, &activity).await
@@ -95,17 +107,22 @@ pub async fn serve(stream: Stream, from: IpAddr, context: Arc<Context>) {
     }
 }
 
-/// Serves a connection until it is between two requests. `false`: it has ended.
+/// Serves a connection until it is between two requests, and reads nothing if it is so already. `false`: it has ended.
 async fn until_idle(mut connection: impl Future + Unpin, activity: &Activity) -> bool {
-    poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
-        Poll::Ready(_) => Poll::Ready(false),
-        Poll::Pending if activity.is_idle() => Poll::Ready(true),
-        Poll::Pending => Poll::Pending,
+    poll_fn(|cx| {
+        if activity.is_idle() {
+            return Poll::Ready(true);
+        }
+        match Pin::new(&mut connection).poll(cx) {
+            Poll::Ready(_) => Poll::Ready(false),
+            Poll::Pending if activity.is_idle() => Poll::Ready(true),
+            Poll::Pending => Poll::Pending,
+        }
     })
     .await
 }
 
-async fn answer(mut request: Request<Incoming>, from: IpAddr, context: &Arc<Context>) -> Reply {
+async fn answer(mut request: Request<Incoming>, from: SocketAddr, context: &Arc<Context>) -> Reply {
     let remote = context.proxies.client(from, request.headers());
     let has_sure_end = rules::has_sure_end(&request);
     let is_whole = request.body().is_end_stream();

@@ -28,8 +28,14 @@ impl Proxies {
         Self(trusted)
     }
 
-    /// Whose a request is that came from `from`. Where the proxies do not tell, it is the last one that was told.
-    pub fn client(&self, from: IpAddr, headers: &HeaderMap) -> IpAddr {
+    /// Whose a request is that came from `from`. Where the proxies do not tell, it is the last one that was told. The
+    /// port of one that proxies have told is not known, and 0.
+    pub fn client(&self, from: SocketAddr, headers: &HeaderMap) -> SocketAddr {
+        let client = self.address_of_client(from.ip(), headers);
+        if client == from.ip() { from } else { SocketAddr::new(client, 0) }
+    }
+
+    fn address_of_client(&self, from: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = from;
         if self.trust(from) {
             let mut hops = hops(headers).into_iter();
@@ -119,7 +125,7 @@ mod tests {
 
     fn client_of(from: &str, lines: &[(&str, &str)]) -> String {
         let proxies = Proxies::new(["10.0.0.0/8", "::1", "192.0.2.7"].map(|text| network(text).unwrap()).to_vec());
-        proxies.client(from.parse().unwrap(), &headers_of(lines)).to_string()
+        proxies.address_of_client(from.parse().unwrap(), &headers_of(lines)).to_string()
     }
 
     #[test]

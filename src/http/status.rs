@@ -13,12 +13,14 @@ use super::{
     reply::{self, Reply},
 };
 use crate::{
+    acebase::Trouble,
+    cluster::{Cluster, EngineState, Whereabouts},
     observe::{
         metrics,
         page::{self, Asset},
         report::Question,
     },
-    protocol::query,
+    protocol::{printable::printable, query},
 };
 
 /// Headers of all these answers: they are not to be cached, framed, sniffed for another type, or read by a page of
@@ -31,6 +33,12 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
+
+/// Where it is told how things stand.
+pub const STATUS_PATH: &str = "/status.json";
+
+/// Where it is told whether clients may be sent here.
+pub const READINESS_PATH: &str = "/readyz";
 
 /// What is asked for.
 #[derive(Clone, Copy)]
@@ -45,10 +53,10 @@ enum Target {
 impl Target {
     fn of(path: &str, context: &Context) -> Option<Self> {
         match path {
-            "/status.json" => Some(Self::Status),
+            STATUS_PATH => Some(Self::Status),
             "/metrics" => Some(Self::Metrics),
             "/healthz" => Some(Self::Health),
-            "/readyz" => Some(Self::Readiness),
+            READINESS_PATH => Some(Self::Readiness),
             path => page::asset(path).filter(|_| context.dashboard).map(Self::Page),
         }
     }
@@ -65,9 +73,31 @@ impl Target {
 /// The answer to a request for one of these; `None`: it is for something else.
 pub fn answer<B>(request: &Request<B>, context: &Context) -> Option<Reply> {
     let target = Target::of(request.uri().path(), context)?;
-    let mut reply = admitted(target, request, context);
+    Some(dressed(admitted(target, request, context)))
+}
+
+/// An answer with the headers of all these.
+pub fn dressed(mut reply: Reply) -> Reply {
     reply.headers_mut().extend(HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    Some(reply)
+    reply
+}
+
+/// Is this a question about a database, of somebody who may ask it? Whether a master is there anybody may, unless the
+/// server stops: then that is the answer.
+pub fn may_ask<B>(request: &Request<B>, db: &str, context: &Context) -> bool {
+    let (headers, sight) = (request.headers(), Sight::Database(db));
+    let allows_page = |target: Target| target.allows_page(&context.access, headers);
+    *request.method() == Method::GET
+        && match request.uri().path() {
+            READINESS_PATH => allows_page(Target::Readiness) && !context.shutdown.is_cancelled(),
+            STATUS_PATH => {
+                let query = request.uri().query().unwrap_or_default();
+                allows_page(Target::Status)
+                    && context.access.allows_host(sight, headers)
+                    && may_look(sight, query, headers, context)
+            }
+            _ => false,
+        }
 }
 
 fn admitted<B>(target: Target, request: &Request<B>, context: &Context) -> Reply {
@@ -81,7 +111,7 @@ fn admitted<B>(target: Target, request: &Request<B>, context: &Context) -> Reply
     let query = request.uri().query().unwrap_or_default();
     match target {
         Target::Health => reply::text(StatusCode::OK, "ok"),
-        Target::Readiness => readiness(query, context),
+        Target::Readiness => readiness(query, headers, context),
         Target::Page(_) | Target::Metrics if !access.allows_host(Sight::Server, headers) => reply::foreign_host(),
         Target::Page(asset) => reply::content(asset.content_type, asset.content),
         Target::Status => status(query, headers, context),
@@ -98,9 +128,16 @@ fn status(query: &str, headers: &HeaderMap, context: &Context) -> Reply {
     if !may_look(sight, query, headers, context) {
         return reply::unauthorized();
     }
+    told(query, context)
+}
+
+/// The answer to who may see it.
+pub fn told(query: &str, context: &Context) -> Reply {
+    let db = query::parameter(query, "db");
     let number = |name| query::parameter(query, name).and_then(|number| number.parse().ok());
     let since = query::parameter(query, "since").and_then(|since| since.parse().ok()).unwrap_or_default();
-    let question = Question { db, since, limit: number("limit") };
+    let max_wait = query::parameter(query, "maxWait").and_then(|limit| limit.parse().ok());
+    let question = Question { db, since, limit: number("limit"), max_wait };
     reply::json(context.watch.status_json(&context.hub, &question, context.shutdown.is_cancelled()))
 }
 
@@ -115,19 +152,53 @@ fn may_look(sight: Sight<'_>, query: &str, headers: &HeaderMap, context: &Contex
     context.access.allows_look(sight, query::parameter(query, "t").as_deref(), headers)
 }
 
-/// Ready: not stopping; and for a database, where one is named, a master is there. Needs no token, as probes have none.
-fn readiness(query: &str, context: &Context) -> Reply {
+/// Ready: not stopping; and for a database, where one is named, a master is there. Needs no token, as probes have none:
+/// of the troubles of that database it tells the kinds, and the rest only to those who may look.
+pub fn readiness(query: &str, headers: &HeaderMap, context: &Context) -> Reply {
     if context.shutdown.is_cancelled() {
-        return not_ready("503 The server is stopping");
+        return not_ready("503 The server is stopping".to_owned());
     }
-    match query::parameter(query, "db") {
-        Some(db) if !context.hub.status(&db).is_some_and(|status| status.master_present) => {
-            not_ready("503 No AceBase master is connected for this database")
-        }
-        _ => reply::text(StatusCode::OK, "ready"),
+    let engine = match context.cluster.as_ref().map(|cluster| readiness_of(cluster)) {
+        Some(Err(reason)) => return not_ready(reason),
+        Some(Ok(told)) => told,
+        None => String::new(),
+    };
+    let Some(db) = query::parameter(query, "db") else {
+        return reply::text(StatusCode::OK, format!("ready{engine}"));
+    };
+    let sight = Sight::Database(&db);
+    let may_look = context.access.allows_host(sight, headers)
+        && context.access.allows_own_page(headers)
+        && may_look(sight, query, headers, context);
+    let troubles = context.watch.troubles(&context.hub, Some(&db), None, false);
+    let tell = |trouble: &Trouble| {
+        let (kind, seconds) = (trouble.kind.name(), trouble.age / 1_000);
+        let text =
+            if may_look { format!("{kind}: {}", printable(&trouble.text)) } else { format!("{kind}, {seconds} s") };
+        format!("\n{text}")
+    };
+    let told: String = troubles.iter().map(tell).collect();
+    if context.hub.status(&db).is_some_and(|status| status.master_present) {
+        reply::text(StatusCode::OK, format!("ready{told}{engine}"))
+    } else {
+        not_ready(format!("503 No AceBase master is connected for this database{told}"))
     }
 }
 
-fn not_ready(reason: &'static str) -> Reply {
+/// One of several hubs is ready as soon as the engine has told it which databases are whose, or where it has some from
+/// the process before it. An engine that is down later is no reason to send clients elsewhere: databases stay where
+/// they are.
+fn readiness_of(cluster: &Cluster) -> Result<String, String> {
+    let engine = cluster.registry.engine_in_words();
+    let seconds = engine.since.map_or(0, |since| since.elapsed().as_secs());
+    let has_some = || cluster.registry.rows().iter().any(|row| matches!(row.whereabouts, Whereabouts::Here { .. }));
+    match engine.state {
+        EngineState::Up => Ok("\nengine: up".to_owned()),
+        _ if engine.has_answered || has_some() => Ok(format!("\nengine: down, {seconds} s")),
+        _ => Err("503 The engine of the cluster has not answered yet: no database is served".to_owned()),
+    }
+}
+
+fn not_ready(reason: String) -> Reply {
     reply::text(StatusCode::SERVICE_UNAVAILABLE, reason)
 }

@@ -22,7 +22,13 @@ use super::{
     closing::Dropping,
     departure::{FrozenIdle, Idle},
 };
-use crate::{session::Connection, unfinished::greeting::Greeting};
+use crate::{
+    session::{Connection, passage::Whose, record_tail::RecordTail, tls::Tls},
+    unfinished::greeting::Greeting,
+};
+
+/// First byte of a TLS handshake record.
+pub const TLS_HANDSHAKE: u8 = 0x16;
 
 /// One connection's bytes before the upgrade, with its place among `maxConnections`.
 pub struct Stream {
@@ -34,6 +40,8 @@ pub struct Stream {
     /// The server's side is closed.
     closing: Option<Dropping>,
     activity: Arc<Activity>,
+    /// Nothing was read yet.
+    is_unread: bool,
 }
 
 enum Layer {
@@ -53,7 +61,7 @@ impl Stream {
     }
 
     fn over(transport: Layer, permit: OwnedSemaphorePermit, shutdown: CancellationToken) -> Self {
-        Self { transport, permit, shutdown, closing: None, activity: Arc::default() }
+        Self { transport, permit, shutdown, closing: None, activity: Arc::default(), is_unread: true }
     }
 
     /// A plain connection of a former server, which goes on.
@@ -70,6 +78,11 @@ impl Stream {
     /// What it is doing.
     pub fn activity(&self) -> Arc<Activity> {
         self.activity.clone()
+    }
+
+    /// It has TLS, whose handshake is done.
+    pub(super) fn has_tls(&self) -> bool {
+        matches!(self.transport, Layer::Tls(_))
     }
 
     /// Takes it apart for another server. `read_ahead`: what hyper read and is the beginning of a request. `None`: TLS
@@ -94,11 +107,13 @@ impl Stream {
         let (counted, tls) = match self.transport {
             Layer::Plain(counted) => (counted, None),
             Layer::Tls(stream) => {
-                let (counted, tls) = stream.into_inner();
-                (counted, Some(tls))
+                let (mut counted, tls) = stream.into_inner();
+                let tail = counted.records.take().unwrap_or_default();
+                (counted, Some(Tls::new(tls, tail)))
             }
         };
-        Connection { socket: counted.socket, tls, read_ahead, written: counted.written, permit: Some(self.permit) }
+        let (socket, written) = (counted.socket, counted.written);
+        Connection { socket, tls, read_ahead, written, whose: Whose::Peer, permit: Some(self.permit) }
     }
 }
 
@@ -110,17 +125,19 @@ pub struct Counted {
     greeting: Option<Box<Greeting>>,
     /// What a former server has read, and is to be read first.
     ahead: Bytes,
+    /// With TLS, what was read of a record that is not whole.
+    records: Option<RecordTail>,
 }
 
 impl Counted {
     /// Counts from now on.
     pub fn new(socket: TcpStream) -> Self {
-        Self { socket, written: 0, greeting: None, ahead: Bytes::new() }
+        Self { socket, written: 0, greeting: None, ahead: Bytes::new(), records: None }
     }
 
     /// Counts from now on what is said until the greeting [is over](Self::end_greeting), and holds it to its bounds.
     pub fn with_greeting(socket: TcpStream, greeting: Greeting) -> Self {
-        Self { greeting: Some(Box::new(greeting)), ..Self::new(socket) }
+        Self { greeting: Some(Box::new(greeting)), records: Some(RecordTail::default()), ..Self::new(socket) }
     }
 
     /// From now on what is read is no longer bounded here.
@@ -146,8 +163,12 @@ impl AsyncRead for Counted {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
         let is_answered = self.written > 0;
+        let read = &buf.filled()[before..];
+        if let Some(records) = &mut self.records {
+            records.follow(read);
+        }
         Poll::Ready(match &mut self.greeting {
-            Some(greeting) => greeting.heard(buf.filled().len() - before, is_answered),
+            Some(greeting) => greeting.heard(read.len(), is_answered),
             None => Ok(()),
         })
     }
@@ -199,7 +220,17 @@ macro_rules! either {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read(cx, buf))
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        ready!(match &mut this.transport {
+            Layer::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Layer::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
+        })?;
+        let is_first = std::mem::replace(&mut this.is_unread, false);
+        if is_first && matches!(this.transport, Layer::Plain(_)) && buf.filled().get(before) == Some(&TLS_HANDSHAKE) {
+            this.activity.speaks_tls();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

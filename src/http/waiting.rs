@@ -8,11 +8,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Context, handshake::Upgrade, stream::Stream};
+use super::{Context, stream::Stream};
 use crate::{
     acebase::Objection,
     hub::{Admission, Place, Refused, coordinator::Decision},
-    protocol::{self, close::CloseReason, frame},
+    protocol::{close::CloseReason, frame},
     session::{Connection, LINGER},
 };
 
@@ -65,12 +65,32 @@ pub(super) async fn enter(db: &str, id: &str, context: &Context) -> Result<Entra
 }
 
 impl Candidate {
-    /// Tells the connection what it is to be told, and keeps what it says, until it may come in. `None`: it may not,
-    /// and has been told so, or it is gone.
-    pub(super) async fn stand_by(mut self, upgrade: Upgrade, announced_payload: usize) -> Option<(Connection, Place)> {
-        let (mut stream, read) = upgrade.stream().await?;
+    /// Tells the connection what it is to be told, and keeps what it says, until it may come in. `welcome`: what it
+    /// must hear before that; `arrival`: the connection, with what was read already. `None`: it is gone, or the server
+    /// stops.
+    ///
+    /// # Errors
+    /// It may not come in, and has been told why.
+    pub(super) async fn stand_by(
+        self,
+        arrival: (Stream, Bytes),
+        welcome: Option<String>,
+    ) -> Result<Option<(Connection, Place)>, Objection> {
+        let mut refused = None;
+        let entered = self.stand_by_until(arrival, welcome, &mut refused).await;
+        refused.map_or(Ok(entered), Err)
+    }
+
+    async fn stand_by_until(
+        mut self,
+        (mut stream, read): (Stream, Bytes),
+        welcome: Option<String>,
+        refused: &mut Option<Objection>,
+    ) -> Option<(Connection, Place)> {
         let mut words = BytesMut::new();
-        frame::put_text(&mut words, protocol::welcome(announced_payload).as_bytes());
+        if let Some(welcome) = welcome {
+            frame::put_text(&mut words, welcome.as_bytes());
+        }
         frame::put_text(&mut words, &self.text);
         stream.write_all(&words).await.ok()?;
         stream.flush().await.ok()?;
@@ -92,6 +112,7 @@ impl Candidate {
                 },
             }
         };
+        *refused = refusal.1;
         drop(self.place);
         close(stream, refusal).await;
         None
@@ -99,7 +120,7 @@ impl Candidate {
 }
 
 /// Says why, and gives the other side a moment to agree. Published clients print texts, but not why they are closed.
-async fn close(mut stream: Stream, (reason, objection): (CloseReason, Option<Objection>)) {
+pub(super) async fn close(mut stream: Stream, (reason, objection): (CloseReason, Option<Objection>)) {
     let mut closing = BytesMut::new();
     if let Some(objection) = objection {
         frame::put_text(&mut closing, objection.to_string().as_bytes());

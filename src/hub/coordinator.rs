@@ -9,8 +9,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::reliable::Origin;
 use crate::{
-    acebase::{Lock, Note, NoteKind, Objection, Role, Status},
+    acebase::{Lock, Note, NoteKind, Objection, Role, Status, Strain},
     clock::Millis,
     protocol::close::CloseReason,
 };
@@ -27,10 +28,16 @@ pub enum Address<'a> {
 /// What becomes of a message that the coordinator has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The hub delivers it as addressed (after the actions that came with it).
+    /// The hub delivers it as addressed (after the actions that came with it). What its sender sends again, and may
+    /// have been delivered, goes only to those who know doubles.
     Forward,
+    /// As `Forward`, also to those who do not: it does no harm there, or they cannot have had it.
+    ForwardAgain,
     /// The coordinator keeps, answers or swallows it: the hub delivers nothing itself.
     Taken,
+    /// As `Taken`, of a message that it has not dealt with yet, and whose sender must keep it until the coordinator
+    /// [lets go of it](Coordinator::take_let_go). Only where the message has an origin.
+    Kept,
 }
 
 /// Why a peer's connection is gone.
@@ -55,6 +62,19 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// All losses.
+    #[cfg(test)]
+    const ALL: [Self; 8] = [
+        Self::Closed,
+        Self::Fin,
+        Self::Reset,
+        Self::Unreachable,
+        Self::Slow,
+        Self::Violation,
+        Self::Kicked,
+        Self::Shutdown,
+    ];
+
     /// The loss in one word, for events and metrics.
     pub fn label(self) -> &'static str {
         match self {
@@ -80,6 +100,17 @@ pub enum Fate {
     End,
 }
 
+/// What is known of a connection of an id whose session the hub still has, before the coordinator has looked at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recognition {
+    /// Nothing but the id: it may be the same process or another one.
+    Unknown,
+    /// It is the same, and nothing that either side has said is lost: both have kept it.
+    Same,
+    /// It is another one, or one that has nothing to do with that session any more: [`Return::Renew`] is the answer.
+    Another,
+}
+
 /// What the hub does with a connection of an id whose session it still has (connected, or kept).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Return {
@@ -97,7 +128,7 @@ pub enum Return {
 pub struct Ticket(pub u64);
 
 /// Who has the id that a connection wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Incumbent {
     /// Nobody, or one whose connection is lost.
     Absent,
@@ -132,11 +163,20 @@ pub enum Decision {
     Refuse(Objection),
 }
 
+/// What a peer tells of its state cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a peer's state is not what it must be")]
+pub struct StateError;
+
 /// What a coordinator asks of the hub.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Put a text into a peer's outbox. A peer that the hub does not have is no error.
     Post { to: String, text: Bytes },
+    /// Put a text into a peer's outbox that another one has sent, and that was kept.
+    GoOn { to: String, text: Bytes, origin: Origin },
+    /// The coordinator needs a message no more that it has kept: the hub does not go on before what it wants done else.
+    LetGo { origin: Origin },
     /// As `Post`, past the shut gate of a peer that is being identified.
     Probe { to: String, text: Bytes },
     /// From now on keep what this peer was sent until its kernel has acknowledged it, so that a resumed session loses
@@ -163,12 +203,30 @@ pub struct Moment<'a> {
     /// The time, on the hub's clock.
     pub now: Millis,
     out: &'a mut Vec<Action>,
+    origin: Option<&'a Origin>,
+    is_resent: bool,
 }
 
 impl<'a> Moment<'a> {
     /// A moment of this time. What is wanted done is written at the end of `out`.
     pub fn new(now: Millis, out: &'a mut Vec<Action>) -> Self {
-        Self { now, out }
+        Self { now, out, origin: None, is_resent: false }
+    }
+
+    /// The same moment, in which a message of a peer with the extension comes. `is_resent`: it was sent before, in
+    /// another session, and its fate is not known.
+    pub fn of(self, origin: &'a Origin, is_resent: bool) -> Self {
+        Self { origin: Some(origin), is_resent, ..self }
+    }
+
+    /// Whose message it is that comes, where its sender has the extension.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin
+    }
+
+    /// The message that comes was sent before, in another session, and its fate is not known.
+    pub fn is_resent(&self) -> bool {
+        self.is_resent
     }
 
     /// What is wanted done so far.
@@ -179,6 +237,11 @@ impl<'a> Moment<'a> {
     /// [`Action::Post`]
     pub fn post(&mut self, to: &str, text: Bytes) {
         self.out.push(Action::Post { to: to.to_owned(), text });
+    }
+
+    /// [`Action::GoOn`]
+    pub fn go_on(&mut self, to: &str, text: Bytes, origin: Origin) {
+        self.out.push(Action::GoOn { to: to.to_owned(), text, origin });
     }
 
     /// [`Action::Probe`]
@@ -224,6 +287,10 @@ impl<'a> Moment<'a> {
 /// [`Fate::End`], [`Action::End`] or [`Return::Renew`] comes `ended`; after [`Entry::Kept`] and [`Entry::Wait`] comes
 /// `withdraw`. Whatever is written down at any of these is carried out, with [`Entry::Wait`] once the connection waits.
 pub trait Coordinator: Send {
+    /// It begins, and has not been frozen before. `since`: how long the hub has had the database, on its clock; before,
+    /// another hub or none had it, and peers of then may come.
+    fn begin(&mut self, _since: Millis) {}
+
     /// May a connection with this id come in?
     fn admit(&mut self, _peer: &str, _ticket: Ticket, _other: Incumbent, _moment: &mut Moment<'_>) -> Entry {
         Entry::Open
@@ -233,17 +300,35 @@ pub trait Coordinator: Send {
     /// known of it.
     fn withdraw(&mut self, _ticket: Ticket, _moment: &mut Moment<'_>) {}
 
-    /// A new session has begun; the others have been told `connect:` and the peer its `welcome:`.
-    fn joined(&mut self, peer: &str, moment: &mut Moment<'_>);
+    /// A new session has begun; the others have been told `connect:` and the peer its `welcome:`. `life`: what tells
+    /// its process from others, where it has the extension.
+    fn joined(&mut self, peer: &str, life: Option<&str>, moment: &mut Moment<'_>);
 
     /// A peer sent `body` (valid UTF-8, the address taken off).
     fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict;
 
+    /// A peer with the extension, which has been in another session before this one, tells what it holds and waits for:
+    /// a JSON object. It says so before anything else.
+    ///
+    /// # Errors
+    /// It is not what it must be.
+    fn retold(&mut self, _peer: &str, _state: &str, _moment: &mut Moment<'_>) -> Result<(), StateError> {
+        Ok(())
+    }
+
+    /// All peers have told what they hold that others know of, or have had the time to.
+    fn reunited(&mut self, _moment: &mut Moment<'_>) {}
+
+    /// The messages of those that were kept ([`Verdict::Kept`]) that have been dealt with since this was asked last.
+    fn take_let_go(&mut self) -> Vec<Origin> {
+        Vec::new()
+    }
+
     /// A peer's connection is gone.
     fn lost(&mut self, peer: &str, loss: Loss, moment: &mut Moment<'_>) -> Fate;
 
-    /// An id whose session the hub still has connected again.
-    fn returned(&mut self, peer: &str, moment: &mut Moment<'_>) -> Return;
+    /// An id whose session the hub still has connected again. Who is [`Recognition::Same`] needs not be identified.
+    fn returned(&mut self, peer: &str, recognition: Recognition, moment: &mut Moment<'_>) -> Return;
 
     /// A session is over and the others have been told. `undelivered`: texts that were in its outbox, oldest first.
     fn ended(&mut self, peer: &str, undelivered: Vec<Bytes>, moment: &mut Moment<'_>);
@@ -259,6 +344,11 @@ pub trait Coordinator: Send {
 
     /// Counts for a status page.
     fn status(&self) -> Status;
+
+    /// What weighs on the cluster at this time.
+    fn strain(&self, _now: Millis) -> Strain {
+        Strain::default()
+    }
 
     /// What a peer is, for a status page.
     fn role(&self, _peer: &str) -> Role {
@@ -279,6 +369,10 @@ pub trait Coordinator: Send {
     /// The server stops, and none goes on in its place: what nobody else will answer any more is answered.
     fn conclude(&mut self, _moment: &mut Moment<'_>) {}
 
+    /// Another hub goes on with the database, without what is known here: answers what nobody else will answer any
+    /// more. Who keeps what it has sent will tell the other hub.
+    fn forsake(&mut self, _moment: &mut Moment<'_>) {}
+
     /// All that it knows, for a coordinator in another process that goes on in its place. It is not asked any more.
     fn freeze(&self) -> Bytes {
         Bytes::new()
@@ -290,5 +384,23 @@ pub trait Coordinator: Send {
     /// Why that cannot be used: it is of another version, say.
     fn thaw(&mut self, _frozen: &[u8]) -> Result<(), String> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_types_name_every_reason_to_leave_and_no_other() {
+        let (_, rest) = include_str!("../../index.d.ts").split_once("type AceBaseIPCDisconnectReason =").unwrap();
+        let (words, _) = rest.split_once(';').unwrap();
+        let mut named: Vec<_> = words.split('|').map(|word| word.trim().trim_matches('\'')).skip(1).collect();
+        let mut told: Vec<_> = Loss::ALL.iter().map(|loss| loss.label()).collect();
+        // A session also ends by another one that takes its id, and by another hub that takes its database.
+        told.extend([CloseReason::Replaced, CloseReason::Moved].map(CloseReason::label));
+        named.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(named, told);
     }
 }

@@ -13,16 +13,20 @@ use std::{
 };
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Hub,
     coordinator::Loss,
-    database::{Database, PeerHandle},
+    database::Database,
+    journal::{Input, Provenance, SharedInput},
     office::Office,
     outbox::{FrozenOutbox, Outbox, Traffic},
     parcels::{FrozenParcel, Parcels},
+    peer_handle::PeerHandle,
     peers::{Contact, Peer, State, Totals},
+    reliable::{Exchange, Expected},
     shelf::Shelf,
     stream::NEVER_REACHED,
     transport::{LinkId, Transport},
@@ -43,13 +47,19 @@ pub struct FrozenHub {
 
 /// One database as plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct FrozenDatabase {
+pub(super) struct FrozenDatabase {
     name: String,
     peers: Vec<FrozenPeer>,
     /// As the coordinator has written it, where there is one.
     coordinator: Option<Bytes>,
     parcels: Vec<FrozenParcel>,
     past: Totals,
+    /// When it began. 0 in what was written before this was.
+    #[serde(default)]
+    begun: Millis,
+    /// Who is waited for after a crash of the hub before.
+    #[serde(default)]
+    expected: Expected,
 }
 
 /// One peer's session as plain data.
@@ -60,6 +70,9 @@ struct FrozenPeer {
     connected: u64,
     received: Traffic,
     outbox: FrozenOutbox,
+    /// Where it has the extension.
+    #[serde(default)]
+    exchange: Option<Box<Exchange>>,
 }
 
 /// Whether a peer is connected.
@@ -78,6 +91,12 @@ pub enum ThawError {
     /// No hub writes such data.
     #[error("what the former server has left of database \"{0}\" is damaged")]
     Damaged(String),
+    /// Its times cannot be told here.
+    #[error("the clocks of the two hubs are {apart} ms apart")]
+    Clock {
+        /// By how many milliseconds.
+        apart: Millis,
+    },
     /// The coordinator cannot.
     #[error("what the former server has left of database \"{db}\" cannot be used: {reason}")]
     Coordinator {
@@ -89,6 +108,30 @@ pub enum ThawError {
 }
 
 impl FrozenHub {
+    /// A hub that is put together of databases. `links`: above the number of each connection.
+    pub(super) fn of(now: Millis, links: u64, databases: Vec<FrozenDatabase>, shelf: Shelf) -> Self {
+        Self { now, links, databases, shelf: shelf.into_bytes() }
+    }
+
+    /// Above the number of each connection that there has been.
+    pub(super) fn links(&self) -> u64 {
+        self.links
+    }
+
+    /// Each database, made of what is left of it.
+    ///
+    /// # Errors
+    /// See [`ThawError`].
+    pub(super) fn into_databases<T>(
+        self,
+        make: impl Fn(FrozenDatabase, &[Bytes]) -> Result<(Arc<str>, T), ThawError>,
+    ) -> Result<HashMap<Arc<str>, T>, ThawError> {
+        if !self.is_possible() {
+            return Err(ThawError::Numbers);
+        }
+        self.databases.into_iter().map(|database| make(database, &self.shelf)).collect()
+    }
+
     /// Time and connections are numbered as a hub does it.
     fn is_possible(&self) -> bool {
         let mut peers = self.databases.iter().flat_map(|database| &database.peers);
@@ -97,6 +140,12 @@ impl FrozenHub {
             FrozenContact::Away(_) => true,
         });
         numbers_are_past && self.now.max(self.links) < NEVER_REACHED
+    }
+}
+
+impl FrozenDatabase {
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -123,15 +172,9 @@ impl Hub {
     /// # Errors
     /// See [`ThawError`]; the hub is as empty as before.
     pub fn thaw(&self, frozen: FrozenHub) -> Result<(), ThawError> {
-        if !frozen.is_possible() {
-            return Err(ThawError::Numbers);
-        }
-        let thawed = frozen.databases.into_iter().map(|database| {
-            let name: Arc<str> = database.name.as_str().into();
-            Ok((name, Arc::new(Database::thaw(database, &self.office, &frozen.shelf)?)))
-        });
-        let thawed = thawed.collect::<Result<HashMap<_, _>, ThawError>>()?;
-        self.office.links.fetch_max(frozen.links, Ordering::Relaxed);
+        let links = frozen.links;
+        let thawed = self.thawed(frozen)?;
+        self.office.links.fetch_max(links, Ordering::Relaxed);
         self.databases.lock().extend(thawed);
         Ok(())
     }
@@ -145,7 +188,21 @@ impl Hub {
         link: LinkId,
         make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
     ) -> Option<PeerHandle> {
-        self.find(db)?.reattach(id, link, make)
+        self.find(db)?.reattach(id, link, None, make)
+    }
+
+    /// As [`Hub::reattach`], where the connection's reading is to be written down, too: what it was before, what its
+    /// peer was announced, and what was read and is the beginning of a message.
+    pub fn reattach_from(
+        &self,
+        db: &str,
+        id: &str,
+        link: LinkId,
+        (origin, announced_payload, unread): (Provenance, usize, Bytes),
+        make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
+    ) -> Option<PeerHandle> {
+        let input = Arc::new(Mutex::new(Input::going_on(origin, announced_payload, unread)));
+        self.find(db)?.reattach(id, link, Some(input), make)
     }
 
     /// All connections that have come along are back. Peers whose connection has not count as lost, and what was due
@@ -159,7 +216,7 @@ impl Hub {
 }
 
 impl Database {
-    fn freeze(&self, shelf: &mut Shelf) -> FrozenDatabase {
+    pub(super) fn freeze(&self, shelf: &mut Shelf) -> FrozenDatabase {
         let mut state = self.take_state();
         FrozenDatabase {
             name: self.name().to_string(),
@@ -167,40 +224,56 @@ impl Database {
             coordinator: state.coordinator.as_mut().map(|coordinator| coordinator.freeze()),
             parcels: state.parcels.freeze(),
             past: state.past,
+            begun: state.begun,
+            expected: state.expected,
         }
     }
 
-    fn thaw(frozen: FrozenDatabase, office: &Arc<Office>, shelf: &[Bytes]) -> Result<Self, ThawError> {
+    pub(super) fn thaw(frozen: FrozenDatabase, office: &Arc<Office>, shelf: &[Bytes]) -> Result<Self, ThawError> {
         let db = frozen.name.clone();
         let state = State::thaw(frozen, office, shelf)?;
         Ok(Self::with_state(db.into(), office.clone(), state))
     }
 
-    fn reattach(
+    pub(super) fn reattach(
         self: &Arc<Self>,
         id: &str,
         link: LinkId,
+        input: Option<SharedInput>,
         make: impl FnOnce(Arc<Outbox>) -> Arc<dyn Transport>,
     ) -> Option<PeerHandle> {
         let mut handle = None;
         self.turn(|turn| {
             if turn.is_of(id, Some(link)) {
-                handle = turn.reattach(id, link, make);
+                handle = turn.reattach(id, link, input, make);
             }
         });
-        handle.map(|id| self.handle(id, link))
+        handle.map(|id| self.handle_of(id, link))
     }
 
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         self.turn(|turn| turn.settle());
     }
 }
 
 impl State {
+    /// As it is, while it goes on. For a database in which nothing waits to be fetched.
+    pub(super) fn copy(&self, name: &str, shelf: &mut Shelf) -> FrozenDatabase {
+        FrozenDatabase {
+            name: name.to_owned(),
+            peers: self.peers.iter().map(|(id, peer)| peer.copy(id, shelf)).collect(),
+            coordinator: self.coordinator.as_ref().map(|coordinator| coordinator.freeze()),
+            parcels: Vec::new(),
+            past: self.past,
+            begun: self.begun,
+            expected: self.expected.clone(),
+        }
+    }
+
     fn thaw(frozen: FrozenDatabase, office: &Office, shelf: &[Bytes]) -> Result<Self, ThawError> {
-        let FrozenDatabase { name: db, peers, coordinator, parcels, past } = frozen;
+        let FrozenDatabase { name: db, peers, coordinator, parcels, past, begun, expected } = frozen;
         let damaged = || ThawError::Damaged(db.clone());
-        let mut state = Self::new(office.settings.coordinators.as_ref().map(|make| make()));
+        let mut state = Self::new(office.settings.coordinators.as_ref().map(|make| make()), begun);
         match (&mut state.coordinator, coordinator) {
             (None, None) => {}
             (Some(made), Some(frozen)) => {
@@ -215,17 +288,27 @@ impl State {
         if ![past.received, past.sent].into_iter().all(Traffic::is_possible) || past.large >= NEVER_REACHED {
             return Err(damaged());
         }
-        state.past = past;
+        (state.past, state.expected) = (past, expected);
         for peer in peers {
             let id = peer.id.as_str().into();
-            state.peers.insert(id, Peer::thaw(peer, office.settings.max_queue, shelf).ok_or_else(damaged)?);
+            state.insert(id, Peer::thaw(peer, office.settings.max_queue, shelf).ok_or_else(damaged)?);
         }
+        // What the former server has not told them, this one does.
+        state.acknowledge_at = (state.reliable > 0).then_some(0);
         Ok(state)
     }
 }
 
 impl Peer {
     fn freeze(&self, id: &str, shelf: &mut Shelf) -> FrozenPeer {
+        self.with_outbox(id, self.outbox.freeze(shelf))
+    }
+
+    fn copy(&self, id: &str, shelf: &mut Shelf) -> FrozenPeer {
+        self.with_outbox(id, self.outbox.copy(shelf))
+    }
+
+    fn with_outbox(&self, id: &str, outbox: FrozenOutbox) -> FrozenPeer {
         FrozenPeer {
             id: id.to_owned(),
             contact: match self.contact {
@@ -234,7 +317,8 @@ impl Peer {
             },
             connected: self.connected,
             received: self.received,
-            outbox: self.outbox.freeze(shelf),
+            outbox,
+            exchange: self.exchange.clone(),
         }
     }
 
@@ -248,7 +332,12 @@ impl Peer {
             },
             connected: frozen.connected,
             received: frozen.received,
+            remote: None,
+            heard: 0,
+            behind: None,
             posting: Arc::default(),
+            exchange: frozen.exchange,
+            input: None,
         })
     }
 }

@@ -16,8 +16,17 @@ const MESSAGES: u8 = 1;
 /// `Trace` events of some databases or peers.
 const TRACES: u8 = 2;
 
-/// A database, and a peer of it or all.
-type Subject = (String, Option<String>);
+/// Who wants to see messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asker {
+    /// The server's owner, by its program.
+    Owner,
+    /// Somebody who looks from outside.
+    Visitor,
+}
+
+/// A database, and a peer of it or all; and for whom.
+type Subject = (String, Option<String>, Asker);
 
 /// Which messages the owner wants to see: all as events, and those of traced peers and databases.
 #[derive(Default)]
@@ -49,8 +58,8 @@ impl Interest {
         self.set(MESSAGES, wanted);
     }
 
-    pub(super) fn set_trace(&self, db: &str, peer: Option<&str>, wanted: bool) {
-        let subject = (db.to_owned(), peer.map(str::to_owned));
+    pub(super) fn set_trace(&self, asker: Asker, db: &str, peer: Option<&str>, wanted: bool) {
+        let subject = (db.to_owned(), peer.map(str::to_owned), asker);
         let mut traced = self.traced.lock();
         if wanted {
             traced.insert(subject);
@@ -64,7 +73,7 @@ impl Interest {
     /// peer.
     pub(super) fn is_in_trace_of(&self, db: &str, from: Option<&str>, to: Address<'_>) -> bool {
         let traced = self.traced.lock();
-        traced.iter().filter(|(name, _)| name == db).any(|(_, peer)| match (peer.as_deref(), to) {
+        traced.iter().filter(|(name, ..)| name == db).any(|(_, peer, _)| match (peer.as_deref(), to) {
             (None, _) | (Some(_), Address::Others) => true,
             (peer, Address::Peer(to)) => peer == from || peer == Some(to),
         })
@@ -87,19 +96,19 @@ mod tests {
     fn nothing_is_wanted_until_it_is_and_again_when_it_is_not() {
         let interest = Interest::default();
         interest.set_messages(true);
-        interest.set_trace("db", None, true);
-        interest.set_trace("db", Some("peer"), true);
+        interest.set_trace(Asker::Owner, "db", None, true);
+        interest.set_trace(Asker::Owner, "db", Some("peer"), true);
         interest.set_messages(false);
-        interest.set_trace("db", None, false);
+        interest.set_trace(Asker::Owner, "db", None, false);
         assert!(!interest.now().messages() && interest.now().traces());
-        interest.set_trace("db", Some("peer"), false);
+        interest.set_trace(Asker::Owner, "db", Some("peer"), false);
         assert!(!interest.now().traces());
     }
 
     #[test]
     fn a_peer_is_traced_with_what_it_sends_and_what_it_gets() {
         let interest = Interest::default();
-        interest.set_trace("db", Some("peer"), true);
+        interest.set_trace(Asker::Owner, "db", Some("peer"), true);
         let is_traced = |from, to| interest.is_in_trace_of("db", from, to);
         assert!(is_traced(Some("peer"), Address::Peer("other")));
         assert!(is_traced(Some("other"), Address::Peer("peer")));

@@ -11,11 +11,17 @@ mod database;
 mod door;
 pub mod event;
 mod freeze;
+mod greeting;
+mod held_back;
 mod interest;
+pub mod journal;
 mod office;
 mod outbox;
 mod parcels;
+mod passing;
+mod peer_handle;
 mod peers;
+mod reliable;
 mod shelf;
 mod snapshot;
 mod stream;
@@ -28,31 +34,39 @@ pub mod transport;
 mod turn;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
 };
 
 use parking_lot::Mutex;
 
 pub use admission::{Admission, Place, Refused};
-pub use database::PeerHandle;
 pub use door::Tell;
 pub use freeze::{FrozenHub, ThawError};
+pub use greeting::Greeting;
 pub use office::{CoordinatorFactory, Settings};
 pub use outbox::{Drain, Outbox, Pushed, Traffic};
+pub use passing::Estate;
+pub use peer_handle::PeerHandle;
 pub use peers::Totals;
-pub use snapshot::{DatabaseFigures, DatabaseSnapshot, PeerSnapshot};
+pub use reliable::Origin;
+#[cfg(any(test, feature = "model"))]
+pub use reliable::model as reliable_model;
+pub use snapshot::{DatabaseFigures, DatabaseSnapshot, LoopbackPeer, PeerSnapshot};
 
 use coordinator::Ticket;
 use database::Database;
 use event::Observer;
+use greeting::Arrival;
+use interest::Asker;
+use journal::{MemoryFactory, Provenance};
 use office::Office;
 use transport::{LinkId, Transport};
 
 use crate::{
     acebase::{Lock, Status},
     clock::{Clock, Millis},
-    protocol::{self, Text},
+    protocol::{Text, close::CloseReason},
 };
 
 /// All databases, and what they share.
@@ -90,22 +104,37 @@ impl Hub {
         Admission::new(entry, ticket, &database)
     }
 
-    /// Takes a connection: begins a session, or hands a kept one over. `announced_payload`: the longest text of a
-    /// frame of this connection, in UTF-16 units, which `welcome:` tells. `make` builds the transport around the
-    /// outbox; it is not called when the hub is closed.
+    /// Takes a connection: begins a session, or hands a kept one over. `make` builds the transport around the outbox;
+    /// it is not called when the hub is closed.
     pub fn connect(
         &self,
         db: &str,
         id: &str,
-        announced_payload: usize,
+        greeting: &Greeting,
+        make: impl FnOnce(LinkId, Arc<Outbox>) -> Arc<dyn Transport>,
+    ) -> Result<PeerHandle, Refused> {
+        self.connect_from(db, id, greeting, Provenance::default(), make)
+    }
+
+    /// As [`Hub::connect`]; `origin`: what the connection was before.
+    ///
+    /// # Errors
+    /// As [`Hub::connect`].
+    pub fn connect_from(
+        &self,
+        db: &str,
+        id: &str,
+        greeting: &Greeting,
+        origin: Provenance,
         make: impl FnOnce(LinkId, Arc<Outbox>) -> Arc<dyn Transport>,
     ) -> Result<PeerHandle, Refused> {
         let link = LinkId(self.office.links.fetch_add(1, Ordering::Relaxed));
         // The map stays locked until the peer is in, so that the database is not forgotten meanwhile.
         let mut databases = self.databases.lock();
         let database = self.open_database(&mut databases, db).ok_or(Refused::Stopping)?;
-        let (handle, mail) =
-            database.connect(id, link, &protocol::welcome(announced_payload), |outbox| make(link, outbox));
+        let session = greeting.offer.as_ref().map(|_| self.office.name_session());
+        let arrival = Arrival { greeting: greeting.clone(), origin, session };
+        let (handle, mail) = database.connect(id, link, &arrival, |outbox| make(link, outbox));
         drop(databases);
         mail.ring_soon();
         Ok(handle)
@@ -161,6 +190,35 @@ impl Hub {
         self.all().iter().map(|database| database.figures()).collect()
     }
 
+    /// One database in a few numbers; `None` for a database without peers.
+    pub fn figures_of(&self, db: &str) -> Option<DatabaseFigures> {
+        self.find(db).map(|database| database.figures())
+    }
+
+    /// Peers that are connected from an address of this machine.
+    pub fn loopback_peers(&self) -> Vec<LoopbackPeer> {
+        self.all().iter().flat_map(|database| database.loopback_peers()).collect()
+    }
+
+    /// Asks a peer for a sign of life: [`PeerSnapshot::heard`] tells whether it gives one. No peer is told more.
+    pub fn ask_for_life(&self, db: &str, id: &str) {
+        if let Some(database) = self.find(db) {
+            database.ask_for_life(id);
+        }
+    }
+
+    /// From now on what happens is written down, for another process to go on should this one be killed: see
+    /// [`journal`]. Asked once, before anybody connects; who was there in a former hub is settled already. Nothing
+    /// happens where large messages wait to be fetched: their names are made up.
+    pub fn keep_journals(&self, make: MemoryFactory) {
+        if self.office.settings.download_large || self.office.journals.set(make).is_err() {
+            return;
+        }
+        for database in self.all() {
+            database.begin_journal();
+        }
+    }
+
     /// Whether `Message` events are wanted. Off, they cost nothing.
     pub fn want_messages(&self, wanted: bool) {
         self.office.interest.set_messages(wanted);
@@ -170,7 +228,12 @@ impl Hub {
     /// the peer need not be there yet. Switching a database off leaves those of its peers on that were switched on
     /// by themselves. Off, tracing costs nothing.
     pub fn trace(&self, db: &str, peer: Option<&str>, on: bool) {
-        self.office.interest.set_trace(db, peer, on);
+        self.office.interest.set_trace(Asker::Owner, db, peer, on);
+    }
+
+    /// As [`Hub::trace`], for somebody who looks from outside: neither ends what the other has begun.
+    pub fn trace_for_visitor(&self, db: &str, peer: Option<&str>, on: bool) {
+        self.office.interest.set_trace(Asker::Visitor, db, peer, on);
     }
 
     /// Milliseconds since the hub was made.
@@ -188,7 +251,7 @@ impl Hub {
         for database in self.all() {
             database.tick();
         }
-        self.databases.lock().retain(|_, database| !database.is_forgettable());
+        self.databases.lock().retain(|_, database| !database.is_forgettable() || !database.is_forgotten());
     }
 
     /// Lets outboxes drop what has been acknowledged. Called every second or so.
@@ -229,7 +292,7 @@ impl Hub {
     pub fn part(&self) {
         self.office.is_closed.store(true, Ordering::Relaxed);
         for database in self.all() {
-            database.part();
+            database.part(CloseReason::Shutdown);
         }
     }
 
@@ -244,16 +307,43 @@ impl Hub {
         }
     }
 
-    /// A database, begun where there is none yet. `None`: the hub is closed.
+    /// A database that begins from now on may have been another hub's until now, with clients that have asked things of
+    /// it. To be called before any of them can come.
+    pub fn take_over(&self) {
+        self.office.take_over();
+    }
+
+    /// When a database that begins became this hub's, at the latest.
+    #[cfg(test)]
+    pub fn taken_over_at(&self) -> Millis {
+        self.office.taken_over_at()
+    }
+
+    /// Closes all connections of a database, for another hub has it, and forgets it. Who comes from now on begins it
+    /// anew. How many peers it had.
+    pub fn close_database(&self, db: &str) -> usize {
+        let database = self.databases.lock().remove(db);
+        database.map_or(0, |database| database.move_out())
+    }
+
+    /// The databases that somebody is in, or will be back in.
+    pub fn occupied(&self) -> HashSet<Arc<str>> {
+        let databases = self.databases.lock();
+        let occupied = databases.iter().filter(|(_, database)| database.is_occupied());
+        occupied.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// A database, begun where there is none yet. `None`: the hub is closed, or the database is being taken out.
     fn open_database(&self, databases: &mut HashMap<Arc<str>, Arc<Database>>, db: &str) -> Option<Arc<Database>> {
         if self.office.is_closed.load(Ordering::Relaxed) {
             return None;
         }
         if let Some(database) = databases.get(db) {
-            return Some(database.clone());
+            return Some(database.clone()).filter(|database| !database.is_shut());
         }
         let name: Arc<str> = db.into();
         let database = Arc::new(Database::new(name.clone(), self.office.clone()));
+        database.begin_journal();
         databases.insert(name, database.clone());
         Some(database)
     }

@@ -16,7 +16,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::shelf::{self, Shelf};
-use crate::protocol::{PONG, frame};
+use crate::protocol::{frame, reliable};
 
 /// Bytes below which a text is copied next to its neighbours: cheaper than a reference and a slice of its own.
 const COPY_BELOW: usize = 2 * 1024;
@@ -66,6 +66,13 @@ impl FrameStream {
         FrozenStream { base, sent, keep_from, segments: shelf.put(self.take_segments()) }
     }
 
+    /// As it is, while it goes on.
+    pub(super) fn copy(&mut self, shelf: &mut Shelf) -> FrozenStream {
+        self.close_tail();
+        let segments = shelf.put(self.segments.iter().cloned().collect());
+        FrozenStream { base: self.base, sent: self.sent, keep_from: self.keep_from, segments }
+    }
+
     /// A stream that goes on where another has stopped. `None`: there never was such a stream.
     pub(super) fn thaw(frozen: FrozenStream, shelf: &[Bytes]) -> Option<Self> {
         let FrozenStream { base, sent, keep_from, segments } = frozen;
@@ -93,6 +100,11 @@ impl FrameStream {
         self.sent
     }
 
+    /// The offset of the first byte that is kept.
+    pub(super) fn base(&self) -> u64 {
+        self.base
+    }
+
     /// Sent bytes that are kept.
     pub(super) fn kept(&self) -> u64 {
         self.sent - self.base
@@ -116,12 +128,18 @@ impl FrameStream {
 
     /// Appends one text as a frame. A large one is referenced, not copied.
     pub(super) fn push_text(&mut self, text: &Bytes) {
+        self.push_text_behind(&[], text);
+    }
+
+    /// Appends one text as a frame that begins with something else. A large one is referenced, not copied.
+    pub(super) fn push_text_behind(&mut self, beginning: &[u8], text: &Bytes) {
         let before = self.tail.len();
+        frame::put_text_header(&mut self.tail, beginning.len() + text.len());
+        self.tail.extend_from_slice(beginning);
         if text.len() < COPY_BELOW {
-            frame::put_text(&mut self.tail, text);
+            self.tail.extend_from_slice(text);
             self.end += (self.tail.len() - before) as u64;
         } else {
-            frame::put_text_header(&mut self.tail, text.len());
             self.end += (self.tail.len() - before) as u64;
             self.close_tail();
             self.push_segment(text.clone());
@@ -207,13 +225,35 @@ impl FrameStream {
     /// Drops the frames that end at or before `offset`.
     pub(super) fn drop_frames_until(&mut self, offset: u64) {
         self.drop_segments_until(offset);
+        let base = self.base;
+        self.drop_frames_while(|end, _| base + end as u64 <= offset);
+    }
+
+    /// Drops the first so many numbered frames, and the others up to the next one. `false`: there are not so many, or
+    /// they were not all sent, and `unsent` ones do not count.
+    pub(super) fn drop_numbered(&mut self, mut count: usize, unsent: bool) -> bool {
+        self.close_tail();
+        let limit = if unsent { self.end } else { self.sent } - self.base;
+        self.drop_frames_while(|end, first| {
+            let is_numbered = first == Some(reliable::NUMBERED);
+            let goes = end as u64 <= limit && (count > 0 || !is_numbered);
+            count -= usize::from(goes && is_numbered);
+            goes
+        });
+        count == 0
+    }
+
+    /// Drops frames from the front for as long as `goes` says so, which is told how many bytes they are until the
+    /// frame's end, and what its payload begins with.
+    fn drop_frames_while(&mut self, mut goes: impl FnMut(usize, Option<u8>) -> bool) {
         let mut whole = 0;
         let mut segments = self.segments.iter();
         let (mut segment, mut at) = (segments.next(), 0);
         // A header lies within one segment; a payload may be the segments that follow it.
         while let Some(current) = segment {
             let Some(written) = frame::Written::parse(&current[at..]) else { break };
-            if self.base + (whole + written.len()) as u64 > offset {
+            let first = current.get(at + written.header).filter(|_| written.is_text && written.payload > 0);
+            if !goes(whole + written.len(), first.copied()) {
                 break;
             }
             whole += written.len();
@@ -238,8 +278,8 @@ impl FrameStream {
         }
     }
 
-    /// Goes back to the first frame that was not delivered, and leaves out what means nothing on another connection.
-    pub(super) fn rewind(&mut self, delivered: u64) {
+    /// Goes back to the first frame that was not delivered, and leaves out what does not `survive` its connection.
+    pub(super) fn rewind(&mut self, delivered: u64, survives: impl Fn(&[u8]) -> bool) {
         self.close_tail();
         if self.keeps_from_base() {
             self.drop_frames_until(delivered.min(self.sent));
@@ -249,7 +289,7 @@ impl FrameStream {
             self.drop_front(unkept as usize);
         }
         let texts = self.take_texts();
-        for text in texts.iter().filter(|text| !belongs_to_one_connection(text)) {
+        for text in texts.iter().filter(|text| survives(text)) {
             self.push_text(text);
         }
         self.close_tail();
@@ -331,10 +371,6 @@ fn take(stream: &mut VecDeque<Bytes>, count: usize) -> Bytes {
         stream.pop_front();
     }
     taken
-}
-
-fn belongs_to_one_connection(text: &[u8]) -> bool {
-    text == PONG.as_bytes() || text.starts_with(b"welcome:")
 }
 
 #[cfg(test)]

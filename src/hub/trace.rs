@@ -59,6 +59,13 @@ impl Trace {
     }
 }
 
+impl Trace {
+    /// It is of this peer, or for it; what goes to all concerns each peer. `None`: any peer.
+    pub fn concerns(&self, peer: Option<&str>) -> bool {
+        peer.is_none_or(|peer| self.from.as_deref() == Some(peer) || self.to.as_deref().is_none_or(|to| to == peer))
+    }
+}
+
 /// The first bytes of a UTF-8 text, up to the end of a character.
 fn beginning(text: &Bytes) -> String {
     let cut = &text[..text.len().min(TRACED_TEXT_LEN)];

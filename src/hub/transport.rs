@@ -2,7 +2,7 @@
 //!
 //! This is the seam for peers that are not connected to this process: whatever implements [`Transport`] can carry mail.
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::protocol::close::CloseReason;
 
@@ -25,7 +25,7 @@ pub trait Transport: Send + Sync {
     fn close(&self, reason: CloseReason);
 
     /// The connection is about to go on in another process: stop reading and writing between two messages, and leave it
-    /// open. Nothing happens where it cannot be moved.
+    /// open. Where it cannot be moved, end it, saying that the server stops.
     fn park(&self) {}
 
     /// How many bytes of the outbox's stream the peer's kernel has acknowledged since this transport was attached. They
@@ -40,6 +40,24 @@ pub trait Transport: Send + Sync {
     /// The connection is open, as far as is known: its end may be on its way, with what the peer has said before.
     fn is_open(&self) -> bool {
         true
+    }
+
+    /// Something has come over the connection since this was asked last, if only a sign of life.
+    fn has_been_heard(&self) -> bool {
+        true
+    }
+
+    /// Asks the peer's program for a sign of life, which WebSocket libraries give by themselves.
+    fn ask_for_life(&self) {}
+
+    /// The address at the connection's other end, where there is one: a proxy's, if one is between.
+    fn remote(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// The hub that passes the peer on, where another one does.
+    fn via(&self) -> Option<Arc<str>> {
+        None
     }
 
     /// The time that a message to the peer and an answer take on the network, where it is known.

@@ -26,9 +26,11 @@ impl Attended {
         Self { stream, launcher: Some(launcher) }
     }
 
-    /// The connection once more, to speak on.
-    pub fn stream(&self) -> io::Result<UnixStream> {
-        self.stream.try_clone()
+    /// The connection once more, to speak on. A keeper that stands still does not hold up who speaks.
+    pub fn stream_to_speak(&self) -> io::Result<UnixStream> {
+        let stream = self.stream.try_clone()?;
+        stream.set_write_timeout(Some(GO_LIMIT))?;
+        Ok(stream)
     }
 
     /// Waits until the keeper is gone, and says what is known of how.

@@ -11,11 +11,13 @@ use std::{
 };
 
 use super::{
-    Keeper, Launch, Legacy, Opened, Wanted, Warn,
+    Keeper, Launch, Opened, Wanted, Warn,
     attended::{Attended, GO_LIMIT},
+    bequest::Taken,
     deposit::deposit,
+    open_files,
     rendezvous::{Place, private_directory},
-    words::{Message, Word, receive, send},
+    words::{Message, REMAINS, Word, receive, send},
 };
 
 /// How long a keeper may take to answer: it may be starting up on a busy machine.
@@ -43,7 +45,9 @@ pub fn open(wanted: &Wanted<'_>, launch: Launch, warn: Warn) -> io::Result<Opene
 /// [`open`], with the socket files in a given directory.
 pub fn open_in(directory: &Path, wanted: &Wanted<'_>, launch: Launch, warn: Warn) -> io::Result<Opened> {
     let place = Place::new(directory, wanted.host, wanted.port);
-    let (listeners, attended, left) = match acquire(&place, wanted, &warn)? {
+    let acquired = acquire(&place, wanted, &warn)?;
+    let is_succession = matches!(acquired, Acquired::Claimed(_));
+    let (listeners, attended, left) = match acquired {
         Acquired::Claimed(given) => (given.listeners, Ok(Attended::claimed(given.stream)), given.left),
         Acquired::Bound(listeners) => {
             let attended = deposit(&place, &listeners, &launch);
@@ -53,16 +57,39 @@ pub fn open_in(directory: &Path, wanted: &Wanted<'_>, launch: Launch, warn: Warn
     let kept = listeners.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?;
     let keeper = Keeper::attend(attended, kept, place, launch, warn.clone())?;
     // Last: whatever fails before leaves the legacy with the keeper.
-    let legacy = left.and_then(|count| inherit(&keeper, count, &warn));
-    Ok(Opened { listeners, keeper: Some(keeper), legacy })
+    let (mut legacy, mut remains) = (None, None);
+    match left {
+        None => {}
+        Some(count) if count & REMAINS == 0 => legacy = taken_over(keeper.inherit(count), &warn),
+        Some(count) => {
+            remains = taken_over(keeper.find_remains(count & !REMAINS), &warn);
+            if remains.is_none() {
+                keeper.holds().forget_remains();
+            }
+        }
+    }
+    Ok(Opened { listeners, keeper: Some(keeper), is_succession, legacy, remains })
 }
 
-fn inherit(keeper: &Keeper, count: u32, warn: &Warn) -> Option<Legacy> {
-    let inherited = keeper.inherit(count);
-    if let Err(error) = &inherited {
-        warn(format!("What the former server has left cannot be taken over, and its clients connect anew: {error}"));
+fn taken_over<T>(taken: io::Result<Taken<T>>, warn: &Warn) -> Option<T> {
+    match taken {
+        Ok(Taken { part, left_out: 0 }) => Some(part),
+        Ok(Taken { part, left_out }) => {
+            let limit = open_files::limit();
+            warn(format!(
+                "{left_out} connections of the former server cannot be taken over, and their clients connect anew: the \
+                 limit of open files of this process ({limit}) is too low. Raise the hard limit of RLIMIT_NOFILE \
+                 (ulimit -Hn) of whoever starts it"
+            ));
+            Some(part)
+        }
+        Err(error) => {
+            warn(format!(
+                "What the former server has left cannot be taken over, and its clients connect anew: {error}"
+            ));
+            None
+        }
     }
-    inherited.ok()
 }
 
 /// Where the sockets came from.

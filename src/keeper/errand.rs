@@ -15,7 +15,7 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::words::{MAX_ATTACHED, Message, Word, receive, send, send_number};
+use super::words::{MAX_ATTACHED, Message, Word, is_lack_of_files, receive, send, send_number};
 
 /// How long an errand may take from one side's view: some seconds for many thousand connections on a busy machine. Less
 /// than clients bear to hear nothing (ten seconds), so that whoever fails can still go on.
@@ -84,15 +84,32 @@ impl Errand {
     pub fn take(&self, count: usize) -> io::Result<Vec<OwnedFd>> {
         let mut taken = Vec::new();
         while taken.len() < count {
-            let part = self.hear()?;
-            let is_sound = part.word == Word::Part && (1..=count - taken.len()).contains(&part.attached.len());
-            if !is_sound {
-                return Err(io::ErrorKind::InvalidData.into());
-            }
-            taken.extend(part.attached);
-            self.go_ahead()?;
+            taken.extend(self.take_part(count - taken.len())?);
         }
         Ok(taken)
+    }
+
+    /// Takes the first of so many descriptors: as many as there is room for. The rest is not waited for.
+    pub fn take_first(&self, count: usize, room: usize) -> io::Result<Vec<OwnedFd>> {
+        let mut taken = Vec::new();
+        while taken.len() < count.min(room) {
+            match self.take_part(count - taken.len()) {
+                // Somebody else of this process has taken the room.
+                Err(error) if is_lack_of_files(&error) && !taken.is_empty() => return Ok(taken),
+                part => taken.extend(part?),
+            }
+        }
+        taken.truncate(room);
+        Ok(taken)
+    }
+
+    fn take_part(&self, most: usize) -> io::Result<Vec<OwnedFd>> {
+        let part = self.hear()?;
+        if part.word != Word::Part || !(1..=most).contains(&part.attached.len()) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.go_ahead()?;
+        Ok(part.attached)
     }
 
     /// Says that what was sent is here.

@@ -13,17 +13,33 @@ use std::{
 use super::{
     descriptors::MAX_DESCRIPTORS,
     errand::{ERRAND_LIMIT, Errand},
+    held::Held,
     open_files,
-    words::{Message, is_lack_of_files},
+    words::{Message, REMAINS, is_lack_of_files},
 };
 
 /// How long a server may be silent in the middle of an errand: it has nothing else to do. The keeper hears nobody else
 /// meanwhile, and who claims the port waits for an answer five seconds at most.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// A legacy that is complete.
+/// How often a legacy, or what remains, is passed on to servers of which none comes to say that it has it.
+const MAX_PASSES: u32 = 5;
+
+/// How a server has left it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// In order.
+    Legacy,
+    /// It was killed.
+    Remains,
+}
+
+/// A legacy that is complete; or what remains of a server.
 pub struct Estate {
+    kind: Kind,
     descriptors: Vec<OwnedFd>,
+    /// How often it was passed on.
+    passed: u32,
     /// When it is too old to be of use.
     until: Instant,
 }
@@ -34,12 +50,20 @@ impl Estate {
     pub fn take(message: Message, patience: Duration) -> Option<Self> {
         let count = usize::try_from(message.number?).ok().filter(|count| (1..=MAX_DESCRIPTORS).contains(count))?;
         let descriptors = take_within_limit(&errand(message)?, count).ok()?;
-        Some(Self { descriptors, until: Instant::now() + patience })
+        Some(Self { kind: Kind::Legacy, descriptors, passed: 0, until: Instant::now() + patience })
+    }
+
+    /// What remains of a server that was killed. `None`: nothing.
+    pub fn remains(held: &mut Held, patience: Duration) -> Option<Self> {
+        let descriptors = held.take();
+        let until = Instant::now() + patience;
+        (!descriptors.is_empty()).then_some(Self { kind: Kind::Remains, descriptors, passed: 0, until })
     }
 
     /// Passes the legacy on to a server that says `Inherit`, and holds it still: until the server says that it
     /// has it (`Forget`), it may die and another may come.
-    pub fn pass_on(&self, message: Message) {
+    pub fn pass_on(&mut self, message: Message) {
+        self.passed += 1;
         let descriptors: Vec<_> = self.descriptors.iter().map(AsFd::as_fd).collect();
         if let Some(errand) = errand(message) {
             // If that fails, the server sees it.
@@ -47,9 +71,19 @@ impl Estate {
         }
     }
 
-    /// How many descriptors it is made of.
+    /// It has been passed on so often, and nobody has come to say that it has it, that it may be what ends them.
+    pub fn is_accursed(&self) -> bool {
+        self.passed >= MAX_PASSES
+    }
+
+    /// How many descriptors it is made of, as the next server is told.
     pub fn count(&self) -> u32 {
-        u32::try_from(self.descriptors.len()).unwrap_or(u32::MAX)
+        // There is a bound for them, far below.
+        let count = u32::try_from(self.descriptors.len()).unwrap_or_default();
+        match self.kind {
+            Kind::Legacy => count,
+            Kind::Remains => count | REMAINS,
+        }
     }
 
     /// When it is too old to be of use.

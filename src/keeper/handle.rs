@@ -17,13 +17,15 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use super::{
-    HandOverError, Launch, Legacy, Warn,
+    HandOverError, Launch, Legacy, Remains, Warn,
     attended::{Attended, GO_LIMIT},
-    bequest::{entrust, inherit},
+    bequest::{Taken, entrust, find, inherit},
     deposit::deposit,
     errand::ERRAND_LIMIT,
+    holds::Holds,
+    open_files,
     rendezvous::Place,
-    words::{Word, send},
+    words::{Word, send, send_number},
 };
 
 /// Pause before a keeper that died is replaced. It doubles each time.
@@ -46,6 +48,8 @@ struct Shared {
     place: Place,
     launch: Launch,
     warn: Warn,
+    /// What the keeper is to hold beside the listeners.
+    holds: Arc<Holds>,
 }
 
 enum State {
@@ -68,10 +72,14 @@ impl Keeper {
         warn: Warn,
     ) -> io::Result<Self> {
         let state = match &attended {
-            Ok(attended) => State::Kept { stream: attended.stream()?, listeners },
+            Ok(attended) => State::Kept { stream: attended.stream_to_speak()?, listeners },
             Err(_) => State::Pausing { listeners },
         };
-        let shared = Arc::new(Shared { state: Mutex::new(state), parted: Condvar::new(), place, launch, warn });
+        let holds = Holds::new();
+        let shared = Shared { state: Mutex::new(state), parted: Condvar::new(), place, launch, warn, holds };
+        let shared = Arc::new(shared);
+        let keeping = Arc::downgrade(&shared);
+        shared.holds.clone().run(move || keeping.upgrade()?.connection())?;
         let (is_watching, gone) = channel();
         let watched = shared.clone();
         thread::Builder::new().name("acebase-keeper".into()).spawn(move || watched.watch(attended, is_watching))?;
@@ -91,10 +99,37 @@ impl Keeper {
         entrust(&main, legacy, directory, until)
     }
 
-    /// Takes over what the former server has left: so many descriptors, as the keeper has said.
-    pub fn inherit(&self, count: u32) -> io::Result<Legacy> {
+    /// Takes over what the former server has left: so many descriptors, as the keeper has said, or the beginning of it,
+    /// where this process cannot have so many.
+    pub(super) fn inherit(&self, count: u32) -> io::Result<Taken<Legacy>> {
         let main = self.shared.connection().ok_or(io::ErrorKind::NotConnected)?;
-        inherit(&main, count, Instant::now() + ERRAND_LIMIT)
+        inherit(&main, count, open_files::room(), Instant::now() + ERRAND_LIMIT)
+    }
+
+    /// Takes over what remains of the former server, so many descriptors, or some of it, where this process cannot have
+    /// so many. The keeper has it, too, until it is told to forget it.
+    pub(super) fn find_remains(&self, count: u32) -> io::Result<Taken<Remains>> {
+        let main = self.shared.connection().ok_or(io::ErrorKind::NotConnected)?;
+        find(&main, count, open_files::room(), Instant::now() + ERRAND_LIMIT)
+    }
+
+    /// What the keeper holds beside the listeners, should this server be killed.
+    pub fn holds(&self) -> &Arc<Holds> {
+        &self.shared.holds
+    }
+
+    /// Has nothing more held: see [`Holds::end`].
+    pub fn end_holds(&self) {
+        self.shared.holds.end();
+    }
+
+    /// Has the keeper close what it holds beside the listeners: the server comes to an orderly end.
+    pub fn release_holds(&self) {
+        self.shared.holds.end();
+        if let Some(main) = self.shared.connection() {
+            // If that fails, the keeper is gone.
+            let _ = send_number(&main, Word::Release, None, &[]);
+        }
     }
 
     /// Tells the keeper to close the sockets and go. Returns at once. The server's own listeners must be closed
@@ -132,8 +167,10 @@ impl Shared {
         }
     }
 
-    /// Ends the watch, and gives the former state: its duplicates of the listeners are closed when it is dropped.
+    /// Ends the watch and what is held, and gives the former state: its duplicates of the listeners are closed when it
+    /// is dropped.
     fn part(&self) -> State {
+        self.holds.end();
         let former = std::mem::replace(&mut *self.state.lock(), State::Parted);
         self.parted.notify_all();
         former
@@ -185,10 +222,11 @@ impl Shared {
         while !matches!(*state, State::Parted) && !self.parted.wait_until(&mut state, until).timed_out() {}
         let State::Pausing { listeners } = std::mem::replace(&mut *state, State::Parted) else { return None };
         let attended = deposit(&self.place, &listeners, &self.launch)
-            .and_then(|attended| attended.stream().map(|stream| (attended, stream)));
+            .and_then(|attended| attended.stream_to_speak().map(|stream| (attended, stream)));
         Some(match attended {
             Ok((attended, stream)) => {
                 *state = State::Kept { stream, listeners };
+                self.holds.begin_anew();
                 Ok(attended)
             }
             Err(error) => {

@@ -16,6 +16,9 @@
 //! understand, and connected sockets, which clients take for a server that is slow. It is with the keeper whole or not
 //! at all, and until the next server has said that it has it, [`PATIENCE`] at most.
 //!
+//! A server that lives can have the keeper hold duplicates of what it has open, too: should it be killed, these are
+//! what *remains* of it, and the next server gets them in the same way.
+//!
 //! Server and keeper speak over one Unix connection, which lives as long as both do: its end is how each learns of the
 //! other's. A legacy travels over another one, which is made for it. The next server finds the keeper by a socket file
 //! in a directory that only this user can enter. One keeper serves one server at a time; a server whose keeper died
@@ -42,11 +45,19 @@ mod estate;
 #[cfg(unix)]
 mod handle;
 #[cfg(unix)]
+mod held;
+#[cfg(unix)]
+mod holds;
+#[cfg(unix)]
 mod last_words;
 mod legacy;
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+mod memory_file;
 #[cfg(unix)]
 mod open_files;
 mod opened;
+#[cfg(unix)]
+mod remains;
 #[cfg(unix)]
 mod rendezvous;
 #[cfg(unix)]
@@ -77,8 +88,14 @@ pub use descriptors::MAX_CONNECTIONS;
 pub use error::HandOverError;
 #[cfg(unix)]
 pub use handle::Keeper;
+#[cfg(unix)]
+pub use holds::{Held, Holdable, Holds};
 pub use legacy::Legacy;
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+pub use memory_file::memory_file;
 pub use opened::Opened;
+#[cfg(unix)]
+pub use remains::Remains;
 #[cfg(unix)]
 pub use serve::serve_standard_input;
 #[cfg(unix)]

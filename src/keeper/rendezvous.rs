@@ -88,6 +88,27 @@ impl Place {
     pub fn remove(&self) {
         let _ = fs::remove_file(&self.path);
     }
+
+    /// The socket file that is there. `None`: there is none.
+    pub fn file(&self) -> Option<SocketFile> {
+        let found = fs::symlink_metadata(&self.path).ok()?;
+        Some(SocketFile { device: found.dev(), number: found.ino() })
+    }
+
+    /// Removes the socket file, if it is this one still, and not that of another keeper.
+    pub fn remove_own(&self, own: Option<SocketFile>) {
+        if own.is_some() && self.file() == own {
+            self.remove();
+        }
+    }
+}
+
+/// A socket file, whatever its path. As long as somebody listens at it no other one is the same, for its number is not
+/// given away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketFile {
+    device: u64,
+    number: u64,
 }
 
 impl From<PathBuf> for Place {

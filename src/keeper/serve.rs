@@ -1,7 +1,7 @@
 //! The keeper's own work, in a process that does nothing else: one thread, which blocks.
 
 use std::{
-    fs, io,
+    io,
     net::TcpListener,
     os::{
         fd::AsFd,
@@ -16,9 +16,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
     estate::Estate,
+    held::Held,
     open_files,
-    rendezvous::{Place, belongs_to_us},
-    words::{Message, VERSION, Word, receive, send, send_number},
+    rendezvous::{Place, SocketFile, belongs_to_us},
+    words::{Message, VERSION, Word, is_lack_of_files, receive, send, send_number},
 };
 
 /// How long a server that has connected may take to say what it wants, or to end what it has begun to say: it does
@@ -48,8 +49,9 @@ pub fn serve(connection: UnixStream, place: Place, patience: Duration) -> io::Re
     rendezvous.set_nonblocking(true)?;
     connection.set_read_timeout(Some(CLAIM_LIMIT))?;
     let listeners = sockets.map(TcpListener::from).collect();
-    let ward = Ward::Attended(connection);
-    let mut keeper = Serving { place, patience, rendezvous, listeners, estate: None, ward };
+    let (file, ward) = (place.file(), Ward::Attended(connection));
+    let mut keeper =
+        Serving { place, file, patience, rendezvous, listeners, estate: None, held: Held::default(), ward };
     while keeper.step()? == Next::Stay {}
     keeper.close();
     Ok(())
@@ -58,11 +60,15 @@ pub fn serve(connection: UnixStream, place: Place, patience: Duration) -> io::Re
 /// A keeper at work.
 struct Serving {
     place: Place,
+    /// Its own socket file. A keeper that has taken this one's place has another.
+    file: Option<SocketFile>,
     patience: Duration,
     rendezvous: UnixListener,
     listeners: Vec<TcpListener>,
     /// What a server has left for the next one.
     estate: Option<Estate>,
+    /// What the server that lives has given.
+    held: Held,
     ward: Ward,
 }
 
@@ -126,9 +132,19 @@ impl Serving {
         let Ward::Attended(stream) = &self.ward else { return Next::Stay };
         match receive(stream) {
             Ok(Some(message)) => return self.heed(message),
-            Ok(None) | Err(_) => self.ward = Ward::Awaited(Instant::now() + self.patience),
+            // What came could not be held.
+            Err(error) if is_lack_of_files(&error) => {}
+            Ok(None) | Err(_) => self.ward_is_gone(),
         }
         Next::Stay
+    }
+
+    /// The server has left, or was killed.
+    fn ward_is_gone(&mut self) {
+        self.ward = Ward::Awaited(Instant::now() + self.patience);
+        let remains = Estate::remains(&mut self.held, self.patience);
+        // What was left before is better: nobody has said that it was taken over.
+        self.estate = self.estate.take().filter(|estate| !estate.is_accursed()).or(remains);
     }
 
     /// Does what the server wants.
@@ -136,16 +152,19 @@ impl Serving {
         match message.word {
             Word::Go => return Next::Go,
             Word::Entrust => {
-                // There is room for one.
+                // There is room for one, and what is held is a part of it.
                 self.estate = None;
+                self.held.release(None);
                 self.estate = Estate::take(message, self.patience);
             }
             Word::Inherit => {
-                if let Some(estate) = &self.estate {
+                if let Some(estate) = &mut self.estate {
                     estate.pass_on(message);
                 }
             }
             Word::Forget => self.estate = None,
+            Word::Hold => self.held.hold(message),
+            Word::Release => self.held.release(message.number),
             _ => {}
         }
         Next::Stay
@@ -193,8 +212,9 @@ impl Serving {
     /// The socket file goes first: the next server may bind the port, and make its own file, once the listeners are
     /// closed. Connections end last: who waits for that finds the port free.
     fn close(self) {
-        let _ = fs::remove_file(self.place.path());
+        self.place.remove_own(self.file);
         drop(self.estate);
+        drop(self.held);
         drop(self.listeners);
         drop(self.rendezvous);
         drop(self.ward);

@@ -56,14 +56,7 @@ fn make(directory: &Path) -> io::Result<File> {
 /// `None`: this system cannot.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn in_memory() -> Option<File> {
-    use rustix::fs::{MemfdFlags, memfd_create};
-
-    // Newer systems want to be told that it is no program, and may insist. Older ones do not know that flag.
-    #[cfg(not(target_os = "freebsd"))]
-    let ways = [MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL, MemfdFlags::CLOEXEC];
-    #[cfg(target_os = "freebsd")]
-    let ways = [MemfdFlags::CLOEXEC];
-    ways.into_iter().find_map(|flags| memfd_create("acebase-ipc-legacy", flags).ok()).map(File::from)
+    super::memory_file("acebase-ipc-legacy").ok()
 }
 
 /// `None`: this system cannot.

@@ -1,5 +1,6 @@
 //! Servers with real sockets, and keepers in processes of their own.
 
+mod holding;
 mod legacies;
 mod passing;
 mod serving;
@@ -21,7 +22,9 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Keeper, Launch, Legacy, PATIENCE, Wanted, claim::open_in, rendezvous::Place, serve::serve_standard_input};
+use super::{
+    Keeper, Launch, Legacy, PATIENCE, Remains, Wanted, claim::open_in, rendezvous::Place, serve::serve_standard_input,
+};
 
 /// For what must happen.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -62,11 +65,22 @@ impl Scene {
         launch: &Launch,
         fits: &dyn Fn(&[SocketAddr]) -> bool,
     ) -> io::Result<(Opened, Option<Legacy>)> {
+        let (server, legacy, remains) = self.open_whatever_is_left(host, launch, fits)?;
+        assert!(remains.is_none(), "nobody was killed who had anything held");
+        Ok((server, legacy))
+    }
+
+    fn open_whatever_is_left(
+        &self,
+        host: Option<&str>,
+        launch: &Launch,
+        fits: &dyn Fn(&[SocketAddr]) -> bool,
+    ) -> io::Result<(Opened, Option<Legacy>, Option<Remains>)> {
         let wanted = Wanted { host, port: self.port, bind: &|| bind(self.port), fits };
         let warnings = self.warnings.clone();
         let warn = Arc::new(move |message| warnings.lock().push(message));
         let opened = open_in(self.directory.path(), &wanted, launch.clone(), warn)?;
-        Ok(((opened.listeners, opened.keeper.expect("a keeper")), opened.legacy))
+        Ok(((opened.listeners, opened.keeper.expect("a keeper")), opened.legacy, opened.remains))
     }
 
     fn connect(&self) -> io::Result<TcpStream> {

@@ -21,6 +21,16 @@ impl Keeper {
         match self.0 {}
     }
 
+    /// Has nothing more held.
+    pub fn end_holds(&self) {
+        match self.0 {}
+    }
+
+    /// Has it close what it holds.
+    pub fn release_holds(&self) {
+        match self.0 {}
+    }
+
     /// Waits until it is gone.
     pub fn wait_until_gone(&self) -> bool {
         match self.0 {}

@@ -44,6 +44,9 @@ const NUMBER: usize = size_of::<u32>();
 /// kernels take more at once: it would win nothing that can be measured.
 pub const MAX_ATTACHED: usize = MAX_LISTENERS + 1;
 
+/// Marks a number of descriptors as that of what remains of a server. Above any that there can be.
+pub const REMAINS: u32 = 1 << 31;
+
 /// Room for them, in bytes.
 const SPACE: usize = cmsg_space!(ScmRights(MAX_ATTACHED));
 
@@ -55,7 +58,7 @@ pub enum Word {
     /// Server: give me the listening sockets.
     Claim,
     /// Keeper: here they are, attached. This connection is now the one that the two share. Number, if a server has left
-    /// a legacy: how many descriptors it is made of.
+    /// a legacy: how many descriptors it is made of; with [`REMAINS`], if it was killed, and this is what remains.
     Given,
     /// Keeper: I serve another one, which is alive.
     Busy,
@@ -72,12 +75,16 @@ pub enum Word {
     Got,
     /// Keeper: I cannot have so many open files. Number: how many I can have.
     Full,
-    /// Server: close what you have of a legacy. I have it, or it is not to be used.
+    /// Server: close what you have of a legacy, or of what remains. I have it, or it is not to be used.
     Forget,
+    /// Server: hold this, too, while I live, and for the next one should I die. Attached: it. Number: its number.
+    Hold,
+    /// Server: close what you hold. Number: which; without: all.
+    Release,
 }
 
 /// Each word with its number.
-const NUMBERS: [(Word, u8); 11] = [
+const NUMBERS: [(Word, u8); 13] = [
     (Word::Take, 1),
     (Word::Claim, 2),
     (Word::Given, 3),
@@ -89,6 +96,8 @@ const NUMBERS: [(Word, u8); 11] = [
     (Word::Got, 9),
     (Word::Full, 10),
     (Word::Forget, 11),
+    (Word::Hold, 12),
+    (Word::Release, 13),
 ];
 
 impl Word {
@@ -173,13 +182,13 @@ pub fn receive(mut stream: &UnixStream) -> io::Result<Option<Message>> {
     if received.bytes == 0 {
         return Ok(None);
     }
-    if received.flags.contains(ReturnFlags::CTRUNC) {
-        // Not all came through.
-        return Err(Errno::MFILE.into());
-    }
     stream.read_exact(&mut bytes[received.bytes..])?;
     let [MARK, version, word, detail] = bytes else { return Err(not_a_message()) };
     let number = receive_number(stream, detail)?;
+    if received.flags.contains(ReturnFlags::CTRUNC) {
+        // Not all that is attached came through.
+        return Err(Errno::MFILE.into());
+    }
     let word = Word::from_number(word).ok_or_else(not_a_message)?;
     Ok(Some(Message { version, word, number, attached }))
 }

@@ -1,4 +1,6 @@
-//! Ends servers with their JavaScript environment: at `process.exit()`, or when a worker thread ends.
+//! Ends servers with their JavaScript environment: when a worker thread ends, or a program with nothing left to do.
+//! Where the main thread calls `process.exit()`, Node.js calls no such hook, but those of JavaScript
+//! (`lib/server/exit.js`).
 //!
 //! There is one cleanup hook for all servers of an environment, which stays: what a hook was given is never freed when
 //! the hook is removed, and would be a whole server each time that one stops.
@@ -14,8 +16,8 @@ thread_local! {
     static RUNNING: RefCell<Option<Vec<Arc<Server>>>> = const { RefCell::new(None) };
 }
 
-/// From here on the server lives no longer than the environment. Its port is left to the keeper then, for nobody has
-/// said that the server will not come back.
+/// From here on the server lives no longer than the environment. Its port and its connections are left to the keeper
+/// then, for nobody has said that the server will not come back.
 ///
 /// # Errors
 /// The environment is ending already.
@@ -40,6 +42,6 @@ pub(super) fn untie(server: &Arc<Server>) {
 
 fn end_all() {
     for server in RUNNING.take().into_iter().flatten() {
-        server.leave();
+        server.hand_over();
     }
 }

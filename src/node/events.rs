@@ -3,7 +3,7 @@
 //! The server puts events into a queue and rings once; JavaScript's thread takes a batch, and rings again itself while
 //! more is waiting. A process that does not take its events loses the newest, and is told how many.
 
-use std::{collections::VecDeque, mem, sync::Arc};
+use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use napi::{
@@ -15,11 +15,12 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 
 use crate::{
+    acebase::Trouble,
     hub::{
         event::{Event, Observer, Refusal},
         trace::Trace,
     },
-    observe::level::Level,
+    observe::level::{Level, departure},
 };
 
 /// Events that wait for JavaScript at most. At 100,000 messages a second that is a stall of the event loop of a second.
@@ -40,6 +41,7 @@ struct Wanted {
     message: bool,
     trace: bool,
     coordination: bool,
+    trouble: bool,
 }
 
 impl Wanted {
@@ -52,17 +54,19 @@ impl Wanted {
             message: has("message"),
             trace: has("trace"),
             coordination: has("coordination"),
+            trouble: has("trouble"),
         }
     }
 
     fn includes(self, event: &Event) -> bool {
         match event {
-            Event::Connect { .. } => self.connect,
+            Event::Connect { .. } | Event::Identified { .. } => self.connect,
             Event::Disconnect { .. } => self.disconnect,
             Event::Message { .. } => self.message,
             Event::Note { note, .. } => self.coordination || note.kind.is_warning(),
             Event::Refused(_) => self.refused,
             Event::Trace(_) => self.trace,
+            Event::Trouble { .. } => self.trouble,
             Event::Warning { .. } | Event::Error { .. } | Event::Failed { .. } | Event::Notice { .. } => true,
         }
     }
@@ -202,8 +206,8 @@ fn dropped_warning(count: usize) -> Event {
 #[napi(object, object_from_js = false)]
 #[derive(Default)]
 pub struct NativeEvent {
-    /// `connect`, `disconnect`, `refused`, `message`, `trace`, `coordination`, `notice`, `warning`, `error` or
-    /// `failed`.
+    /// `connect`, `identified`, `disconnect`, `refused`, `message`, `trace`, `coordination`, `trouble`, `notice`,
+    /// `warning`, `error` or `failed`.
     #[napi(js_name = "type")]
     pub kind: &'static str,
     /// The database.
@@ -212,10 +216,22 @@ pub struct NativeEvent {
     pub id: Option<String>,
     /// Why a client has left: one word.
     pub reason: Option<&'static str>,
+    /// Its process, where it is one of this machine that was found.
+    pub pid: Option<u32>,
+    /// What that was started with.
+    pub command: Option<String>,
+    /// What to do about a trouble.
+    pub advice: Option<String>,
+    /// For how long it has been there, in milliseconds.
+    pub age: Option<f64>,
+    /// It is over.
+    pub is_over: Option<bool>,
     /// The status that a client was refused with.
     pub status: Option<u32>,
     /// The address that it came from.
     pub remote: Option<String>,
+    /// The port there, where it is known.
+    pub remote_port: Option<u32>,
     /// How many more like it came since one was told last.
     pub left_out: Option<u32>,
     /// The addressee of a traced message.
@@ -237,10 +253,19 @@ pub struct NativeEvent {
 impl From<Event> for NativeEvent {
     fn from(event: Event) -> Self {
         match event {
-            Event::Connect { db, id } => Self::of_peer("connect", &db, &id),
-            Event::Disconnect { db, id, reason } => {
-                Self { reason: Some(reason), ..Self::of_peer("disconnect", &db, &id) }
-            }
+            Event::Connect { db, id, remote } => Self::of_peer("connect", &db, &id).from(remote),
+            Event::Disconnect { db, id, reason, remote } => Self {
+                reason: Some(reason),
+                message: Some(departure(reason)),
+                level: Some(name_of(Level::of_departure(reason))),
+                ..Self::of_peer("disconnect", &db, &id).from(remote)
+            },
+            Event::Identified { db, id, remote, process } => Self {
+                pid: Some(process.pid),
+                command: Some((*process.command).into()),
+                ..Self::of_peer("identified", &db, &id).from(Some(remote))
+            },
+            Event::Trouble { trouble, is_over } => Self::of_trouble(*trouble, is_over),
             Event::Message { db, id, text } => {
                 Self { text: Some(to_string(&text)), ..Self::of_peer("message", &db, &id) }
             }
@@ -285,10 +310,38 @@ impl NativeEvent {
             db: Some((*refusal.db).into()),
             status: Some(refusal.status.into()),
             reason: Some(refusal.reason),
-            remote: Some(refusal.remote.to_string()),
+            pid: refusal.process.as_ref().map(|process| process.pid),
+            command: refusal.process.as_ref().map(|process| (*process.command).into()),
             left_out: Some(u32::try_from(refusal.left_out).unwrap_or(u32::MAX)),
             ..Self::default()
         }
+        .from(Some(refusal.remote))
+    }
+
+    fn of_trouble(trouble: Trouble, is_over: bool) -> Self {
+        let who = trouble.who.unwrap_or_default();
+        let process = who.process;
+        Self {
+            kind: "trouble",
+            db: trouble.db.as_deref().map(Into::into),
+            id: who.id.as_deref().map(Into::into),
+            code: Some(trouble.kind.name()),
+            message: Some(trouble.text),
+            advice: Some(trouble.advice),
+            age: Some(trouble.age as f64),
+            level: Some(name_of(Level::of_trouble(trouble.gravity))),
+            is_over: Some(is_over),
+            pid: process.as_ref().map(|process| process.pid),
+            command: process.map(|process| (*process.command).into()),
+            ..Self::default()
+        }
+        .from(who.remote)
+    }
+
+    /// Tells where it came from.
+    fn from(self, remote: Option<SocketAddr>) -> Self {
+        let remote_port = remote.map(|remote| remote.port()).filter(|port| *port > 0).map(Into::into);
+        Self { remote: remote.map(|remote| remote.ip().to_string()), remote_port, ..self }
     }
 
     fn of_peer(kind: &'static str, db: &str, id: &str) -> Self {

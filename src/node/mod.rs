@@ -113,6 +113,13 @@ impl NativeServer {
         Ok(promise)
     }
 
+    /// Hands over at once: the process is about to end. Blocks for a second and a half at most.
+    #[napi(catch_unwind)]
+    pub fn hand_over_now(&self) {
+        at_exit::untie(&self.server);
+        self.server.hand_over();
+    }
+
     /// All events that have not been handed over yet. None are afterwards: for a server that has stopped.
     #[napi(catch_unwind)]
     pub fn take_last_events(&self) -> Vec<NativeEvent> {
@@ -138,10 +145,12 @@ impl NativeServer {
         self.server.addresses().iter().map(NativeAddress::from).collect()
     }
 
-    /// The clients of a database.
+    /// The clients of a database, those included that are relayed to another hub.
     #[napi(catch_unwind)]
     pub fn clients(&self, db: String) -> Vec<NativeClient> {
-        self.server.hub().clients(&db).iter().map(NativeClient::from).collect()
+        let (own, relayed) = (self.server.hub().clients(&db), self.server.relayed(&db));
+        let own = own.iter().map(|peer| NativeClient::new(peer, self.server.process_of(peer)));
+        own.chain(relayed.iter().map(NativeClient::relayed)).collect()
     }
 
     /// Sends a text to one client. `false`: it is not connected.

@@ -161,7 +161,7 @@ mod tests {
     fn figures(name: &str, received: u64) -> DatabaseFigures {
         let received = Traffic { messages: received, bytes: received };
         let totals = Totals { received, ..Totals::default() };
-        DatabaseFigures { name: name.into(), peers: 1, queued: 7, status: Default::default(), totals }
+        DatabaseFigures { name: name.into(), peers: 1, queued: 7, totals, ..Default::default() }
     }
 
     #[test]

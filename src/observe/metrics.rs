@@ -3,8 +3,12 @@
 //! There are labels for the database, a reason or a kind, never for a peer: workers take a new id with each start, and
 //! each would be a series for ever. Databases beyond a bound share an empty `db` label.
 
+mod families;
+mod hubs;
+mod sums;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Error},
 };
 
@@ -15,13 +19,21 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use families::{AGES, Ages, COUNTERS, Family, GAUGES, LOCK_STATES};
+use hubs::HubsScrape;
+use sums::{by_kind, by_label};
+
 use super::{
     Watch, process,
     process::ProcessFigures,
     tally::{ByWord, DatabaseTally, Tally},
 };
 use crate::{
-    acebase::histogram::{BUCKET_ENDS_MS, Histogram},
+    acebase::{
+        TroubleKind,
+        histogram::{BUCKET_ENDS_MS, Histogram},
+    },
+    clock::Millis,
     hub::{DatabaseFigures, Hub},
 };
 
@@ -36,14 +48,23 @@ impl Watch {
         let tally = self.tally.lock().clone();
         let mut registry = Registry::default();
         registry.register_collector(Box::new(ProcessScrape { started: self.started, figures: process::figures() }));
-        let uptime_seconds = hub.now() as f64 / 1_000.0;
-        let databases = by_label(&tally, hub.figures());
+        let now = hub.now();
+        let uptime_seconds = now as f64 / 1_000.0;
+        let figures = hub.figures();
+        let troubles = by_kind(&tally, &self.lookout.troubles(now, &figures, None, None, is_stopping));
+        let databases = by_label(&tally, figures);
         registry.sub_registry_with_prefix(PREFIX).register_collector(Box::new(Scrape {
             uptime_seconds,
+            now,
             is_stopping,
             databases,
+            troubles,
             tally,
         }));
+        if let Some(hubs) = self.registry.get() {
+            let scrape = Box::new(HubsScrape::new(hubs.clone()));
+            registry.sub_registry_with_prefix(PREFIX).sub_registry_with_prefix("cluster").register_collector(scrape);
+        }
         let mut text = String::new();
         // Writing into a string does not fail.
         let _ = prometheus_text::encode(&mut text, &registry);
@@ -51,42 +72,13 @@ impl Watch {
     }
 }
 
-/// Figures by the label of their database.
-fn by_label(tally: &Tally, figures: Vec<DatabaseFigures>) -> BTreeMap<String, DatabaseFigures> {
-    let mut labelled = BTreeMap::new();
-    for database in figures {
-        let label = tally.label(&database.name).to_owned();
-        match labelled.get_mut(&label) {
-            None => drop(labelled.insert(label, database)),
-            Some(others) => add(others, &database),
-        }
-    }
-    labelled
-}
-
-fn add(all: &mut DatabaseFigures, one: &DatabaseFigures) {
-    all.peers += one.peers;
-    all.queued += one.queued;
-    all.totals.received += one.totals.received;
-    all.totals.sent += one.totals.sent;
-    all.totals.large += one.totals.large;
-    let (all, one) = (&mut all.status, &one.status);
-    all.master_present &= one.master_present;
-    all.held_requests += one.held_requests;
-    all.delivered_requests += one.delivered_requests;
-    all.request_bytes += one.request_bytes;
-    all.kept_sessions += one.kept_sessions;
-    all.held_locks += one.held_locks;
-    all.fenced_locks += one.fenced_locks;
-    all.waiting_locks += one.waiting_locks;
-    all.lock_waits.add(&one.lock_waits);
-    all.lock_holds.add(&one.lock_holds);
-}
-
 struct Scrape {
     uptime_seconds: f64,
+    /// On the hub's clock.
+    now: Millis,
     is_stopping: bool,
     databases: BTreeMap<String, DatabaseFigures>,
+    troubles: BTreeMap<(String, TroubleKind), u64>,
     tally: Tally,
 }
 
@@ -95,48 +87,6 @@ impl fmt::Debug for Scrape {
         f.write_str("Scrape")
     }
 }
-
-/// Reads a figure.
-type Reader = fn(&DatabaseFigures) -> u64;
-
-/// A family with one series for each database.
-struct Family {
-    name: &'static str,
-    help: &'static str,
-    read: Reader,
-}
-
-const COUNTERS: [Family; 5] = [
-    Family { name: "received_messages", help: "Messages from peers", read: |d| d.totals.received.messages },
-    Family { name: "received_bytes", help: "Bytes of messages from peers", read: |d| d.totals.received.bytes },
-    Family {
-        name: "sent_messages",
-        help: "Deliveries: messages to peers, one for each",
-        read: |d| d.totals.sent.messages,
-    },
-    Family { name: "sent_bytes", help: "Bytes of messages to peers", read: |d| d.totals.sent.bytes },
-    Family { name: "large_messages", help: "Messages from peers longer than maxPayload", read: |d| d.totals.large },
-];
-
-const GAUGES: [Family; 6] = [
-    Family { name: "peers", help: "Sessions, kept ones included", read: |d| d.peers as u64 },
-    Family { name: "kept_sessions", help: "Sessions of lost connections", read: |d| d.status.kept_sessions as u64 },
-    Family { name: "queue_bytes", help: "Bytes that wait in all outboxes", read: |d| d.queued as u64 },
-    Family { name: "master_present", help: "1 while a master answers", read: |d| d.status.master_present.into() },
-    Family { name: "held_requests", help: "Requests that wait in the hub", read: |d| d.status.held_requests as u64 },
-    Family {
-        name: "delivered_requests",
-        help: "Requests that a master has and has not answered",
-        read: |d| d.status.delivered_requests as u64,
-    },
-];
-
-/// The states of locks, and how many are in each.
-const LOCK_STATES: [(&str, Reader); 3] = [
-    ("held", |d| d.status.held_locks as u64),
-    ("fenced", |d| d.status.fenced_locks as u64),
-    ("waiting", |d| d.status.waiting_locks as u64),
-];
 
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
@@ -153,6 +103,8 @@ impl Collector for Scrape {
                 family.encode_family(&[("db", db.as_str())])?.encode_gauge(&read(figures))?;
             }
         }
+        self.encode_ages(&mut encoder)?;
+        self.encode_troubles(&mut encoder)?;
         self.encode_locks(&mut encoder)?;
         self.encode_happenings(&mut encoder)
     }
@@ -171,6 +123,33 @@ impl Scrape {
         encoder
             .encode_descriptor("stopping", "1 while the server stops", None, MetricType::Gauge)?
             .encode_gauge(&u64::from(self.is_stopping))
+    }
+
+    fn encode_ages(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+        for Ages { name, help, since } in AGES {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (db, figures) in &self.databases {
+                let age = since(figures).map_or(0, |since| self.now.saturating_sub(since));
+                family.encode_family(&[("db", db.as_str())])?.encode_gauge(&(age as f64 / 1_000.0))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Each kind of each database, so that an alert sees it come and go; those of the server have an empty database.
+    fn encode_troubles(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
+        let help = "Troubles that there are now, by the kind: what keeps a database, or a process, from its work";
+        let mut family = encoder.encode_descriptor("troubles", help, None, MetricType::Gauge)?;
+        let labels = self.databases.keys().cloned().chain(self.troubles.keys().map(|(db, _)| db.clone()));
+        let labels: BTreeSet<String> = labels.chain([String::new()]).collect();
+        for db in labels {
+            for kind in TroubleKind::ALL {
+                let count = self.troubles.get(&(db.clone(), kind)).copied().unwrap_or_default();
+                let labels = [("db", db.as_str()), ("kind", kind.name())];
+                family.encode_family(&labels)?.encode_gauge(&count)?;
+            }
+        }
+        Ok(())
     }
 
     fn encode_locks(&self, encoder: &mut DescriptorEncoder) -> Result<(), Error> {
@@ -303,7 +282,7 @@ mod tests {
             Settings,
             event::{Deaf, Event, Observer},
         },
-        observe::watch::tests::refusal,
+        observe::{Setup, watch::tests::refusal},
     };
 
     fn scraped(watch: &Watch) -> String {
@@ -315,24 +294,26 @@ mod tests {
     }
 
     fn figures(name: &str, peers: usize) -> DatabaseFigures {
-        DatabaseFigures { name: name.into(), peers, queued: 0, status: Default::default(), totals: Default::default() }
+        DatabaseFigures { name: name.into(), peers, ..Default::default() }
     }
 
     #[test]
     fn what_happened_is_in_the_text_with_its_labels() {
-        let watch = Watch::new(Arc::new(Deaf));
-        watch.event(Event::Connect { db: "my\"db".into(), id: "peer".into() });
-        watch.event(Event::Disconnect { db: "my\"db".into(), id: "peer".into(), reason: "fin" });
+        let watch = Watch::new(Arc::new(Deaf), Setup::default());
+        watch.event(Event::Connect { db: "my\"db".into(), id: "peer".into(), remote: None });
+        watch.event(Event::Disconnect { db: "my\"db".into(), id: "peer".into(), reason: "fin", remote: None });
         for _ in 0..3 {
-            watch.event_of_stranger(None, Event::Refused(refusal("token")));
+            watch.event_of_stranger(None, Event::Refused(refusal("token-wrong")));
         }
         let text = scraped(&watch);
         for line in [
             "# TYPE acebase_ipc_disconnects_total counter",
             "acebase_ipc_connects_total{db=\"my\\\"db\"} 1",
             "acebase_ipc_disconnects_total{db=\"my\\\"db\",reason=\"fin\"} 1",
-            "acebase_ipc_refusals_total{reason=\"token\"} 3",
+            "acebase_ipc_refusals_total{reason=\"token-wrong\"} 3",
             "acebase_ipc_stopping 0",
+            "acebase_ipc_troubles{db=\"\",kind=\"token-wrong\"} 1",
+            "acebase_ipc_troubles{db=\"\",kind=\"lock-held\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
@@ -341,7 +322,7 @@ mod tests {
     #[test]
     fn databases_without_a_label_of_their_own_are_added_up() {
         let mut tally = Tally::default();
-        tally.count(&Event::Connect { db: "known".into(), id: "peer".into() });
+        tally.count(&Event::Connect { db: "known".into(), id: "peer".into(), remote: None });
         let labelled = by_label(&tally, vec![figures("a", 1), figures("known", 2), figures("b", 4)]);
         let peers: Vec<_> = labelled.iter().map(|(label, figures)| (label.as_str(), figures.peers)).collect();
         assert_eq!(peers, [("", 5), ("known", 2)]);
@@ -350,7 +331,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn the_process_is_there_under_its_usual_names() {
-        let text = scraped(&Watch::new(Arc::new(Deaf)));
+        let text = scraped(&Watch::new(Arc::new(Deaf), Setup::default()));
         for name in ["process_cpu_seconds_total ", "process_resident_memory_bytes ", "process_open_fds "] {
             assert!(text.lines().any(|line| line.starts_with(name)), "{name} is not in\n{text}");
         }

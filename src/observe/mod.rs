@@ -7,15 +7,20 @@
 
 mod history;
 pub mod level;
+mod lookout;
 pub mod metrics;
+mod neighbours;
 pub mod page;
 mod process;
 mod recent;
 pub mod report;
 mod tally;
 mod throttle;
+mod tracing;
+pub mod trouble;
 mod waiting;
 mod watch;
 
+pub use lookout::Setup;
 pub(crate) use process::resident_bytes;
 pub use watch::Watch;

@@ -38,6 +38,9 @@ pub fn asset(path: &str) -> Option<Asset> {
         "/model.mjs" => (SCRIPT, include_str!("page/model.mjs")),
         "/view.mjs" => (SCRIPT, include_str!("page/view.mjs")),
         "/tables.mjs" => (SCRIPT, include_str!("page/tables.mjs")),
+        "/hubs.mjs" => (SCRIPT, include_str!("page/hubs.mjs")),
+        "/locks.mjs" => (SCRIPT, include_str!("page/locks.mjs")),
+        "/troubles.mjs" => (SCRIPT, include_str!("page/troubles.mjs")),
         "/charts.mjs" => (SCRIPT, include_str!("page/charts.mjs")),
         "/dom.mjs" => (SCRIPT, include_str!("page/dom.mjs")),
         "/words.mjs" => (SCRIPT, module!("../../lib/words.js")),
@@ -66,10 +69,19 @@ mod tests {
         let page = asset("/").unwrap().content;
         let mut names = quoted_after(page, &["href=\"", "src=\""]);
         names.retain(|name| !name.starts_with('#'));
-        for script in ["/page.mjs", "/view.mjs", "/tables.mjs", "/charts.mjs", "/dom.mjs"] {
+        for script in [
+            "/page.mjs",
+            "/view.mjs",
+            "/tables.mjs",
+            "/hubs.mjs",
+            "/locks.mjs",
+            "/troubles.mjs",
+            "/charts.mjs",
+            "/dom.mjs",
+        ] {
             names.extend(quoted_after(asset(script).unwrap().content, &["from './"]));
         }
-        assert!(names.len() >= 13, "{names:?}");
+        assert!(names.len() >= 14, "{names:?}");
         for name in names {
             assert!(asset(&format!("/{name}")).is_some(), "{name}");
         }

@@ -4,9 +4,11 @@
 //! Durations end in `Ms` or `Micros`, sizes in `Bytes`; points in time (`now`, and what ends in `At`) are milliseconds
 //! since the Unix epoch. Members may be added, none will change its meaning.
 
+mod cluster;
 mod database;
 mod foremost;
 mod locks;
+mod troubles;
 
 use std::collections::BTreeMap;
 
@@ -19,10 +21,13 @@ use super::{
     tally::{ByWord, DatabaseTally, OTHERS},
 };
 use crate::{
+    acebase::Trouble,
     clock,
     hub::{DatabaseSnapshot, Hub},
 };
-use database::DatabaseRow;
+use cluster::ClusterRow;
+use database::{DatabaseRow, View};
+use troubles::TroubleRow;
 
 /// Peers and locks of a database that a report lists at most, each: a few hundred kilobytes, which are written in some
 /// milliseconds. How many it leaves out it says; `getClients()` and `locks()` have all.
@@ -38,6 +43,8 @@ pub struct Question {
     pub since: u64,
     /// Peers and locks of each database at most, those that matter most; [`MAX_ROWS`] in any case.
     pub limit: Option<usize>,
+    /// From when on a lock is trouble, in milliseconds, instead of the option `slowLock`.
+    pub max_wait: Option<u64>,
 }
 
 impl Watch {
@@ -49,12 +56,16 @@ impl Watch {
             Some(db) => hub.snapshot_of(db).into_iter().collect(),
         };
         let limit = question.limit.map_or(MAX_ROWS, |limit| limit.min(MAX_ROWS));
+        let found = self.troubles(hub, db, question.max_wait, is_stopping);
         let tally = self.tally.lock().clone();
         let is_asked_for = |entry: &&Entry| db.is_none() || entry.db.as_deref() == db;
         // Copied, so that nobody who has an event waits for the report to be written.
         let events = self.recent.lock().since(question.since).filter(is_asked_for).cloned().collect();
         let report = Report {
-            standing: self.standing(hub, &snapshots, limit, is_stopping),
+            standing: Standing {
+                cluster: self.registry.get().map(|registry| ClusterRow::new(registry, db)),
+                ..self.standing(hub, &snapshots, &found, limit, is_stopping)
+            },
             counts: db.is_none().then_some(Counts {
                 refusals: &tally.refusals,
                 warnings: &tally.warnings,
@@ -75,18 +86,21 @@ impl Watch {
 
     /// What a report says of the present, as JSON, with all peers and locks.
     pub fn standing_json(&self, hub: &Hub, is_stopping: bool) -> String {
-        to_json(&self.standing(hub, &hub.snapshot(), MAX_ROWS, is_stopping))
+        let found = self.troubles(hub, None, None, is_stopping);
+        to_json(&self.standing(hub, &hub.snapshot(), &found, MAX_ROWS, is_stopping))
     }
 
     fn standing<'a>(
         &self,
         hub: &Hub,
         snapshots: &'a [DatabaseSnapshot],
+        found: &'a [Trouble],
         limit: usize,
         is_stopping: bool,
     ) -> Standing<'a> {
         let now = hub.now();
-        let mut databases: Vec<_> = snapshots.iter().map(|snapshot| DatabaseRow::new(snapshot, now, limit)).collect();
+        let view = View { now, process_at: &|address| self.process_at(address) };
+        let mut databases: Vec<_> = snapshots.iter().map(|snapshot| DatabaseRow::new(snapshot, &view, limit)).collect();
         databases.sort_by_key(|database| database.name);
         let server = ServerRow {
             version: env!("CARGO_PKG_VERSION"),
@@ -95,7 +109,8 @@ impl Watch {
             stopping: is_stopping,
             now: clock::unix_millis(),
         };
-        Standing { server, databases }
+        let cluster = self.registry.get().map(|registry| ClusterRow::new(registry, None));
+        Standing { server, cluster, troubles: found.iter().map(TroubleRow::from).collect(), databases }
     }
 }
 
@@ -127,6 +142,11 @@ struct Report<'a> {
 #[derive(Serialize)]
 struct Standing<'a> {
     server: ServerRow,
+    /// Absent where this is the only hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<ClusterRow>,
+    /// The worst first.
+    troubles: Vec<TroubleRow<'a>>,
     databases: Vec<DatabaseRow<'a>>,
 }
 

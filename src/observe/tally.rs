@@ -38,6 +38,8 @@ pub(super) struct Tally {
     /// By the code.
     pub(super) notices: ByWord,
     pub(super) errors: u64,
+    /// Troubles that have begun, by the kind.
+    pub(super) troubles: ByWord,
 }
 
 impl Tally {
@@ -50,7 +52,11 @@ impl Tally {
             Event::Warning { code, .. } => count(&mut self.warnings, code),
             Event::Notice { code, .. } => count(&mut self.notices, code),
             Event::Error { .. } | Event::Failed { .. } => self.errors += 1,
-            Event::Message { .. } | Event::Trace(_) => {}
+            Event::Trouble { trouble, is_over: false } => count(&mut self.troubles, trouble.kind.name()),
+            Event::Trouble { is_over: true, .. }
+            | Event::Identified { .. }
+            | Event::Message { .. }
+            | Event::Trace(_) => {}
         }
     }
 
@@ -87,17 +93,11 @@ mod tests {
     use crate::observe::watch::tests::refusal;
 
     fn connect(db: &str) -> Event {
-        Event::Connect { db: db.into(), id: "peer".into() }
+        Event::Connect { db: db.into(), id: "peer".into(), remote: None }
     }
 
     fn figures(name: &str) -> DatabaseFigures {
-        DatabaseFigures {
-            name: name.into(),
-            peers: 1,
-            queued: 0,
-            status: Default::default(),
-            totals: Default::default(),
-        }
+        DatabaseFigures { name: name.into(), peers: 1, ..Default::default() }
     }
 
     #[test]
@@ -105,7 +105,7 @@ mod tests {
         let mut tally = Tally::default();
         tally.count(&connect("db"));
         for reason in ["fin", "fin", "slow-peer"] {
-            tally.count(&Event::Disconnect { db: "db".into(), id: "peer".into(), reason });
+            tally.count(&Event::Disconnect { db: "db".into(), id: "peer".into(), reason, remote: None });
         }
         tally.count(&Event::Refused(refusal("token")));
         assert_eq!(tally.databases["db"].connects, 1);

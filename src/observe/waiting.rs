@@ -93,7 +93,18 @@ mod tests {
 
     fn lock(peer: &str, tid: &str, write: bool, state: LockState) -> Lock {
         let (peer, tid) = (peer.into(), tid.into());
-        Lock { id: Some(1), peer, path: "a".into(), tid, write, comment: String::new(), state, since: 0, expires: None }
+        Lock {
+            id: Some(1),
+            peer,
+            path: "a".into(),
+            tid,
+            write,
+            comment: String::new(),
+            state,
+            since: 0,
+            expires: None,
+            passed: 0,
+        }
     }
 
     fn blocking(waiting: &Lock, table: &[Lock]) -> Vec<String> {

@@ -53,6 +53,10 @@ close_reasons! {
     Unfinished = 1008, "unfinished", "a message was begun and not finished in time";
     /// A frame or message is longer than the announced `maxPayload`.
     TooLarge = 1009, "too-large", "longer than maxPayload: POST it to /send";
+    /// Another hub of the cluster has the database, or may have it.
+    Moved = 1012, "moved", "another hub has the database now: connect again";
+    /// Another hub of the cluster goes on with the database, and with the peer's session.
+    HandedOver = 1012, "handed-over", "another hub goes on with the database: connect again";
     /// There was no room in time for the rest of what the peer had begun: `maxUnfinished` is reached.
     Full = 1013, "full", "no room for more unfinished messages: maxUnfinished is reached";
     /// Another connection with the same client id has taken its place.

@@ -13,6 +13,9 @@ const TEXT: u8 = 0x81;
 /// FIN and opcode close.
 const CLOSE: u8 = 0x88;
 
+/// A whole ping frame without a payload.
+pub const PING: [u8; 2] = [0x89, 0];
+
 /// Appends the header of a text frame with `len` bytes of payload.
 pub fn put_text_header(out: &mut BytesMut, len: usize) {
     put_header(out, TEXT, len);

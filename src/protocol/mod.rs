@@ -5,6 +5,7 @@ pub mod close;
 pub mod frame;
 pub mod printable;
 pub mod query;
+pub mod reliable;
 
 /// The major protocol version that the server speaks. Published clients send `v=1.0.0`.
 pub const PROTOCOL_MAJOR: &str = "1";

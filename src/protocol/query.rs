@@ -21,6 +21,14 @@ pub struct Query {
     pub token: Option<String>,
     /// `msg`: a message's id (`/receive`) or text (`/send` in development).
     pub message: Option<String>,
+    /// `reliable`: the version of the extension (`super::reliable`) that the client offers.
+    pub reliable: Option<String>,
+    /// `life`: which life of the client offers it.
+    pub life: Option<String>,
+    /// `session`: the session of the extension that the client was in last.
+    pub session: Option<String>,
+    /// `had`: how many numbered frames of that session it has had.
+    pub had: Option<String>,
 }
 
 impl Query {
@@ -33,6 +41,10 @@ impl Query {
                 "id" => &mut parsed.id,
                 "t" => &mut parsed.token,
                 "msg" => &mut parsed.message,
+                "reliable" => &mut parsed.reliable,
+                "life" => &mut parsed.life,
+                "session" => &mut parsed.session,
+                "had" => &mut parsed.had,
                 _ => continue,
             };
             slot.get_or_insert_with(|| decode(value));
@@ -46,6 +58,11 @@ impl Query {
             Some(id) if (MIN_ID_LEN..=MAX_ID_LEN).contains(&id.len()) && !id.contains(char::is_control) => Ok(id),
             other => Err(Refusal::InvalidId(repeatable(other.unwrap_or_default()))),
         }
+    }
+
+    /// A token was sent. Published clients without one send the word `undefined`.
+    pub fn has_token(&self) -> bool {
+        self.token.as_deref().is_some_and(|token| !matches!(token, "" | "undefined"))
     }
 
     /// Checks that the client speaks this major version of the protocol.
@@ -65,8 +82,10 @@ pub enum Refusal {
     UnsupportedVersion(String),
     /// The id is missing, too short or too long.
     InvalidId(String),
+    /// A token is configured, and the client sends none.
+    TokenMissing,
     /// A token is configured, and the client's differs.
-    Unauthorized,
+    TokenWrong,
     /// The database is none of those that are served. The client is not told: the names are nobody's business.
     Unlisted,
 }
@@ -77,7 +96,8 @@ impl Refusal {
         match self {
             Self::UnsupportedVersion(_) => "version",
             Self::InvalidId(_) => "id",
-            Self::Unauthorized => "token",
+            Self::TokenMissing => "token-missing",
+            Self::TokenWrong => "token-wrong",
             Self::Unlisted => "unlisted",
         }
     }
@@ -87,7 +107,7 @@ impl Refusal {
         match self {
             Self::UnsupportedVersion(_) => 409,
             Self::InvalidId(_) => 500,
-            Self::Unauthorized | Self::Unlisted => 403,
+            Self::TokenMissing | Self::TokenWrong | Self::Unlisted => 403,
         }
     }
 
@@ -100,7 +120,7 @@ impl Refusal {
             Self::InvalidId(id) => {
                 format!("500 Invalid IPC client id \"{id}\": it must have {MIN_ID_LEN} to {MAX_ID_LEN} characters")
             }
-            Self::Unauthorized | Self::Unlisted => "403 Unauthorized".into(),
+            Self::TokenMissing | Self::TokenWrong | Self::Unlisted => "403 Unauthorized".into(),
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Accepts connections: TCP options, the bound on their number, the TLS handshake; then HTTP has them.
 
-use std::{io, net::IpAddr, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -10,12 +9,13 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+use super::tuning::Tuning;
 use crate::{
     guard::guard,
     http::{
         self, Context, closing,
         departure::FrozenIdle,
-        stream::{Counted, Stream},
+        stream::{Counted, Stream, TLS_HANDSHAKE},
     },
     hub::event::Event,
     session::{Session, parked::FrozenConnection},
@@ -26,18 +26,12 @@ use crate::{
 /// How long accepting pauses when the process has no file descriptors left: some connections end meanwhile.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Unanswered keepalive probes after which a host counts as dead: one a second, for as long as the connection was
-/// silent before, within these bounds. Many, since probes get lost while nothing else is wrong: thousands of
-/// connections that fell silent at the same time are asked at the same time, and the system drops what its queues have
-/// no room for.
-const KEEP_ALIVE_PROBES: RangeInclusive<u64> = 3..=15;
-
-/// First byte of a TLS handshake record.
-const TLS_HANDSHAKE: u8 = 0x16;
-
 /// How many connections beyond `maxConnections` are refused with care: the answer is sure to arrive, which takes a few
 /// seconds at most. Others get the same answer, but may see only a reset.
 pub const MAX_TURNED_AWAY: usize = 64;
+
+/// What a request of the command `status` begins with.
+const LOOK: &[u8] = b"GET /status.json";
 
 /// What they are told.
 const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -52,12 +46,8 @@ pub struct Acceptor {
     pub places: Arc<Semaphore>,
     /// Free places for those who are told that there is none.
     pub turned_away: Arc<Semaphore>,
-    /// Idle time before TCP asks whether the other host is alive; 0: never.
-    pub keep_alive: Duration,
-    /// How long sent data may stay unacknowledged; 0: as long as the system says.
-    pub user_timeout: Duration,
-    /// TCP_NODELAY.
-    pub no_delay: bool,
+    /// What each socket is set to.
+    pub tuning: Tuning,
 }
 
 impl Acceptor {
@@ -68,7 +58,7 @@ impl Acceptor {
             match listener.accept().await {
                 Ok((socket, from)) => {
                     is_exhausted = false;
-                    self.clone().admit(socket, from.ip().to_canonical());
+                    self.clone().admit(socket, canonical(from));
                 }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
@@ -87,11 +77,12 @@ impl Acceptor {
     pub fn take_up(&self, connection: FrozenConnection, socket: std::net::TcpStream) -> Option<Session> {
         socket.set_nonblocking(true).ok()?;
         let socket = TcpStream::from_std(socket).ok()?;
-        self.set_options(&socket).ok()?;
+        self.tuning.apply(&socket).ok()?;
         // Where there are fewer places than there were, those who are there stay.
         let permit = self.places.clone().try_acquire_owned().ok();
         let limits = self.context.limits.clone();
-        Session::go_on(&self.context.hub, connection, socket, limits, permit)
+        let passages = self.context.cluster.as_ref().map(|cluster| &cluster.relay.passages);
+        Session::go_on(&self.context.hub, connection, socket, limits, permit, passages)
     }
 
     /// Takes up a connection of a former server that is no peer's.
@@ -100,28 +91,32 @@ impl Acceptor {
         let Ok((socket, from)) = socket
             .set_nonblocking(true)
             .and_then(|()| TcpStream::from_std(socket))
-            .and_then(|socket| socket.peer_addr().map(|from| (socket, from.ip().to_canonical())))
+            .and_then(|socket| socket.peer_addr().map(|from| (socket, canonical(from))))
         else {
             return;
         };
+        if connection.is_untouched() {
+            return self.spawn_serving(socket, from, permit);
+        }
         let stream = Stream::taken_up(socket, connection, permit, self.context.shutdown.clone());
         let served = http::serve(stream, from, self.context.clone());
         self.context.tasks.spawn(guard(self.context.observer(), "connection", served));
     }
 
-    fn admit(self: Arc<Self>, socket: TcpStream, from: IpAddr) {
-        let observer = self.context.observer();
-        let tasks = self.context.tasks.clone();
+    fn admit(self: Arc<Self>, socket: TcpStream, from: SocketAddr) {
         match self.places.clone().try_acquire_owned() {
-            Ok(permit) => {
-                tasks.spawn(guard(observer, "connection", async move { self.serve(socket, from, permit).await }));
-            }
+            Ok(permit) => self.spawn_serving(socket, from, permit),
             Err(_) => {
                 let message = format!("A connection from {from} was refused: maxConnections is reached");
                 self.warn("too-many-connections", Some(from), message);
                 self.turn_away(socket);
             }
         }
+    }
+
+    fn spawn_serving(self: Arc<Self>, socket: TcpStream, from: SocketAddr, permit: OwnedSemaphorePermit) {
+        let (observer, tasks) = (self.context.observer(), self.context.tasks.clone());
+        tasks.spawn(guard(observer, "connection", async move { self.serve(socket, from, permit).await }));
     }
 
     /// Says that there is no place; with care, where not too many are refused at the moment.
@@ -138,8 +133,8 @@ impl Acceptor {
         self.context.tasks.spawn(guard(self.context.observer(), "connection", dismissal));
     }
 
-    async fn serve(&self, socket: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit) {
-        if self.set_options(&socket).is_err() {
+    async fn serve(&self, socket: TcpStream, from: SocketAddr, permit: OwnedSemaphorePermit) {
+        if self.tuning.apply(&socket).is_err() {
             // The other side is gone already.
             return;
         }
@@ -148,20 +143,7 @@ impl Acceptor {
         }
     }
 
-    fn set_options(&self, socket: &TcpStream) -> io::Result<()> {
-        socket.set_nodelay(self.no_delay)?;
-        let socket = SockRef::from(socket);
-        if !self.keep_alive.is_zero() {
-            socket.set_tcp_keepalive(&keep_alive_after(self.keep_alive))?;
-        }
-        #[cfg(target_os = "linux")]
-        if !self.user_timeout.is_zero() {
-            socket.set_tcp_user_timeout(Some(self.user_timeout))?;
-        }
-        Ok(())
-    }
-
-    async fn stream(&self, socket: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit) -> Option<Stream> {
+    async fn stream(&self, socket: TcpStream, from: SocketAddr, permit: OwnedSemaphorePermit) -> Option<Stream> {
         let shutdown = self.context.shutdown.clone();
         let Some(certificates) = &self.certificates else { return Some(Stream::plain(socket, permit, shutdown)) };
         let tls = TlsAcceptor::from(certificates.current());
@@ -175,11 +157,21 @@ impl Acceptor {
         &self,
         tls: &TlsAcceptor,
         socket: TcpStream,
-        from: IpAddr,
+        from: SocketAddr,
     ) -> Option<tokio_rustls::server::TlsStream<Counted>> {
         let mut first = [0];
-        if socket.peek(&mut first).await.ok()? == 1 && first[0] != TLS_HANDSHAKE {
-            self.refuse_plain(socket, from).await;
+        let peeked = tokio::select! {
+            // What was not begun before the server's end is for the next one.
+            biased;
+            () = self.context.shutdown.cancelled() => {
+                self.context.departure.leave_untouched(socket);
+                return None;
+            }
+            peeked = socket.peek(&mut first) => peeked.ok()?,
+        };
+        if peeked == 1 && first[0] != TLS_HANDSHAKE {
+            // Its future is a large one, and rare.
+            Box::pin(self.refuse_plain(socket, from)).await;
             return None;
         }
         let greeting = Greeting::new(self.context.limits.unfinished.clone());
@@ -197,10 +189,13 @@ impl Acceptor {
     }
 
     /// A client that speaks plain HTTP to the TLS port is told so, instead of getting bytes that mean nothing to it.
-    async fn refuse_plain(&self, socket: TcpStream, from: IpAddr) {
-        let advice = "Clients must use ssl: true, and a maxPayload that spares them plain POSTs (leave the option out)";
-        let message = format!("Plain HTTP was sent to the TLS port by {from}. {advice}");
-        self.warn("plain-http-on-tls-port", Some(from), message);
+    async fn refuse_plain(&self, socket: TcpStream, from: SocketAddr) {
+        if !asks_how_it_is(&socket).await {
+            let advice =
+                "Clients must use ssl: true, and a maxPayload that spares them plain POSTs (leave the option out)";
+            let message = format!("Plain HTTP was sent to the TLS port by {from}. {advice}");
+            self.warn("plain-http-on-tls-port", Some(from), message);
+        }
         let body = "400 This port speaks TLS: use https and wss";
         let response = format!(
             "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\
@@ -211,20 +206,20 @@ impl Acceptor {
     }
 
     /// `from`: the stranger who caused it, if one did.
-    fn warn(&self, code: &'static str, from: Option<IpAddr>, message: String) {
-        self.context.watch.event_of_stranger(from, Event::Warning { code, message });
+    fn warn(&self, code: &'static str, from: Option<SocketAddr>, message: String) {
+        self.context.watch.event_of_stranger(from.map(|from| from.ip()), Event::Warning { code, message });
     }
 }
 
-/// The system's settings for asking after so long a silence whether the other host is alive.
-fn keep_alive_after(silence: Duration) -> TcpKeepalive {
-    let probes = silence.as_secs().clamp(*KEEP_ALIVE_PROBES.start(), *KEEP_ALIVE_PROBES.end()) as u32;
-    let keep_alive = TcpKeepalive::new().with_time(silence);
-    #[cfg(any(target_os = "linux", target_os = "macos", windows))]
-    let keep_alive = keep_alive.with_interval((silence / probes).max(Duration::from_secs(1)));
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    let keep_alive = keep_alive.with_retries(probes);
-    keep_alive
+/// The command finds out in this way whether a server speaks TLS: nothing is wrong with anybody.
+async fn asks_how_it_is(socket: &TcpStream) -> bool {
+    let mut first = [0; LOOK.len()];
+    socket.peek(&mut first).await.is_ok_and(|length| first[..length] == *LOOK)
+}
+
+/// An IPv4 address as such, whatever the listener is.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// Whether an error of `accept` is about the connection, and not about the listener.
@@ -241,11 +236,11 @@ mod tests {
     #[test]
     fn a_connection_that_has_said_nothing_is_small() {
         fn size_of_output<'a, F: Future>(
-            _: impl FnOnce(&'a Acceptor, TcpStream, IpAddr, OwnedSemaphorePermit) -> F,
+            _: impl FnOnce(&'a Acceptor, TcpStream, SocketAddr, OwnedSemaphorePermit) -> F,
         ) -> usize {
             size_of::<F>()
         }
         let task = size_of_output(Acceptor::serve);
-        assert!(task <= 2048, "{task} bytes");
+        assert!(task <= 2112, "{task} bytes");
     }
 }

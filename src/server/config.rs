@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 pub use self::json::BadOption;
 pub use crate::http::access::Secret;
 use crate::{
+    cluster::ClusterConfig,
     coordination::CoordinationConfig,
     http::access::{Tokens, Unlisted},
     keeper::Launch,
+    observe::trouble::Thresholds,
     tls::TlsOptions,
 };
 
@@ -81,6 +83,9 @@ pub struct Config {
     pub port: u16,
     /// Keep the port open while the server restarts, and how to start what does so. Needs a fixed port.
     pub keep_port: Option<Launch>,
+    /// Write down what happens, so that the next server goes on with the connections of this one, should it be killed.
+    /// Needs `keep_port`, Linux and plain connections; has no effect elsewhere, which is told.
+    pub survive_crash: bool,
     /// Certificate and key, for TLS.
     #[serde(rename = "ssl", deserialize_with = "json::tls", serialize_with = "json::absent")]
     pub tls: Option<TlsOptions>,
@@ -105,6 +110,9 @@ pub struct Config {
     pub max_queue: usize,
     /// Bytes that all peers together may have begun and not finished.
     pub max_unfinished: usize,
+    /// Makes this one of several hubs.
+    #[serde(deserialize_with = "json::cluster", serialize_with = "json::absent")]
+    pub cluster: Option<ClusterConfig>,
     /// Connections at once.
     pub max_connections: usize,
     /// Bytes of a request's head.
@@ -138,6 +146,9 @@ pub struct Config {
     /// What is done for AceBase peers beyond carrying their mail.
     #[serde(flatten)]
     pub coordination: CoordinationConfig,
+    /// From when on something is trouble.
+    #[serde(flatten)]
+    pub trouble: Thresholds,
     /// The live page is served at `/`.
     pub dashboard: bool,
     /// `GET /:db/send` is allowed where a token is asked for (NODE_ENV=development).
@@ -150,6 +161,7 @@ impl Default for Config {
             host: None,
             port: DEFAULT_PORT,
             keep_port: None,
+            survive_crash: false,
             tls: None,
             max_payload: None,
             token: None,
@@ -159,6 +171,7 @@ impl Default for Config {
             max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
             max_queue: DEFAULT_MAX_QUEUE,
             max_unfinished: DEFAULT_MAX_UNFINISHED,
+            cluster: None,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             max_header_size: DEFAULT_MAX_HEADER_SIZE,
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
@@ -172,6 +185,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             coordination: CoordinationConfig::default(),
+            trouble: Thresholds::default(),
             dashboard: true,
             development: false,
         }

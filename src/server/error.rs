@@ -45,7 +45,14 @@ impl StartError {
 
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => ". Another process uses this port: stop it, or choose another port",
+        io::ErrorKind::AddrInUse => {
+            ". Another process uses this port: stop it, or choose another port. One that a server has kept (keepPort) is \
+             free a minute after that server has gone"
+        }
+        // Windows has no ports that need privileges, but ranges that it keeps, and servers that share no port.
+        io::ErrorKind::PermissionDenied if cfg!(windows) => {
+            ". Another process has this port on all addresses, or Windows keeps it for itself: choose another port"
+        }
         io::ErrorKind::PermissionDenied => ". Ports below 1024 need privileges: choose a higher one",
         _ => "",
     }

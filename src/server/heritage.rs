@@ -7,7 +7,9 @@ use std::net::TcpStream;
 
 use serde::{Deserialize, Serialize};
 
+use super::held::Held;
 use crate::{
+    cluster::estate::Packing,
     http::departure::{FrozenIdle, Idle},
     hub::{FrozenHub, Hub, ThawError},
     keeper::{HandOverError, Legacy},
@@ -17,8 +19,11 @@ use crate::{
 /// What the bytes begin with.
 const MARK: &[u8; 8] = b"AB-IPC\r\n";
 
-/// The format that is written; a server reads this one and those before.
-const FORMAT: u32 = 1;
+/// The format that is written; a server reads this one and those before. Since 2 there may be TLS on a connection,
+/// or the extension between a peer and the hub: who does not know them would write there what nobody understands.
+/// Since 3 a worker may have a lock that the master granted to another one: who does not know that would request of
+/// the master what it cannot give.
+const FORMAT: u32 = 3;
 
 /// A server's hub and connections.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +35,9 @@ pub struct Heritage {
     /// The connections between two requests, in the order of their sockets, which come behind those of peers.
     #[serde(default)]
     pub idle: Vec<FrozenIdle>,
+    /// What was this hub's, where it is one of several.
+    #[serde(default)]
+    pub cluster: Option<Held>,
 }
 
 /// What a server that has stopped leaves, while its sockets are this process's.
@@ -87,7 +95,7 @@ impl Heritage {
         let (connections, mut sockets): (Vec<_>, Vec<_>) = parked.into_iter().filter_map(Parked::freeze).unzip();
         let (idle, others): (Vec<_>, Vec<_>) = idle.into_iter().filter_map(Idle::freeze).unzip();
         sockets.extend(others);
-        (Self { hub, connections, idle }, sockets)
+        (Self { hub, connections, idle, cluster: None }, sockets)
     }
 
     /// As bytes.
@@ -109,8 +117,22 @@ impl Heritage {
         let rest = bytes.strip_prefix(MARK).ok_or(HeritageError::Mark)?;
         let (format, rest) = rest.split_first_chunk().ok_or(HeritageError::Mark)?;
         match u32::from_le_bytes(*format) {
-            FORMAT => Ok(rmp_serde::from_slice(rest)?),
+            1..=FORMAT => Ok(rmp_serde::from_slice(rest)?),
             other => Err(HeritageError::Format(other)),
         }
+    }
+}
+
+/// Databases travel between hubs as a server leaves them to the next one.
+pub struct AsHeritage;
+
+impl Packing for AsHeritage {
+    fn pack(&self, frozen: &FrozenHub) -> Result<Vec<u8>, String> {
+        let heritage = Heritage { hub: frozen.clone(), connections: Vec::new(), idle: Vec::new(), cluster: None };
+        heritage.to_bytes().map_err(|error| error.to_string())
+    }
+
+    fn unpack(&self, bytes: &[u8]) -> Result<FrozenHub, String> {
+        Heritage::from_bytes(bytes).map(|heritage| heritage.hub).map_err(|error| error.to_string())
     }
 }

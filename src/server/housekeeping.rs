@@ -9,7 +9,11 @@ use tokio::{
 };
 
 use super::memory::Memory;
-use crate::{hub::Hub, observe::Watch};
+use crate::{
+    clock::{Millis, SystemClock},
+    hub::Hub,
+    observe::Watch,
+};
 
 /// How often outboxes drop what has been acknowledged, figures are written down, and the process's memory is looked at.
 /// Rarely enough to cost nothing, often enough that idle peers hold no memory, and that a chart shows what a person has
@@ -17,13 +21,13 @@ use crate::{hub::Hub, observe::Watch};
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// Keeps house for as long as it is polled. `alarm` rings when the hub's next deadline has come nearer.
-pub async fn keep(hub: &Hub, watch: &Arc<Watch>, alarm: &Notify) {
+pub async fn keep(hub: &Hub, watch: &Arc<Watch>, clock: &SystemClock, alarm: &Notify) {
     let mut memory = Memory::new(watch.clone());
-    let started = Instant::now();
-    let hub_started = hub.now();
-    let mut tidy_at = started + TIDY_EVERY;
+    let mut tidy_at = Instant::now() + TIDY_EVERY;
     loop {
-        let deadline = hub.next_deadline().map(|at| started + Duration::from_millis(at.saturating_sub(hub_started)));
+        // The hub's clock may have been put forward.
+        let left = |at: Millis| Duration::from_millis(at.saturating_sub(hub.now()));
+        let deadline = hub.next_deadline().and_then(|at| Instant::now().checked_add(left(at)));
         tokio::select! {
             () = alarm.notified() => {}
             () = sleep_until(deadline.map_or(tidy_at, |deadline| deadline.min(tidy_at))) => {}
@@ -32,6 +36,7 @@ pub async fn keep(hub: &Hub, watch: &Arc<Watch>, alarm: &Notify) {
             hub.tick();
         }
         if Instant::now() >= tidy_at {
+            clock.keep_up();
             hub.trim();
             watch.sample(hub);
             memory.look();

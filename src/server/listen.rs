@@ -6,12 +6,23 @@ use std::{
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
+#[cfg(windows)]
+use windows_sys::Win32::Networking::WinSock;
+
+#[cfg(windows)]
+use super::socket_option;
 
 /// Connections that the kernel completes before they are accepted. The kernel lowers it to its own limit.
 const BACKLOG: i32 = 4096;
 
 /// How many free ports of one loopback are tried until one is free on the other, too.
 const PORT_TRIES: usize = 16;
+
+/// The system's error where it knows no addresses of that family, as where IPv6 is switched off.
+#[cfg(unix)]
+const NO_SUCH_FAMILY: i32 = libc::EAFNOSUPPORT;
+#[cfg(windows)]
+const NO_SUCH_FAMILY: i32 = WinSock::WSAEAFNOSUPPORT;
 
 /// Binds. With several addresses and port 0, all get the same port.
 pub fn bind(host: Option<&str>, port: u16) -> io::Result<Vec<TcpListener>> {
@@ -93,21 +104,21 @@ fn bind_one(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(only_v6)?;
     }
-    // On Unix this allows a restart while old connections linger; on Windows it would allow two servers on one port.
+    // On Unix this allows a restart while old connections linger. Windows allows that anyway, and there it would let
+    // two servers share a port; without the other option one could do so that asks for it.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    #[cfg(windows)]
+    socket_option::set(&socket, WinSock::SOL_SOCKET, WinSock::SO_EXCLUSIVEADDRUSE, 1)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 
+/// The machine has no such address, or none of its family.
 fn is_no_such_address(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    let unsupported = error.raw_os_error() == Some(libc::EAFNOSUPPORT);
-    #[cfg(not(unix))]
-    let unsupported = error.kind() == io::ErrorKind::Unsupported;
-    unsupported || error.kind() == io::ErrorKind::AddrNotAvailable
+    error.raw_os_error() == Some(NO_SUCH_FAMILY) || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
 #[cfg(test)]
@@ -136,6 +147,13 @@ mod tests {
         for host in [Some("127.0.0.1"), Some("localhost"), None] {
             assert_eq!(bind(host, port).unwrap_err().kind(), io::ErrorKind::AddrInUse, "{host:?}");
         }
+    }
+
+    #[test]
+    fn a_machine_without_addresses_of_a_family_is_recognised() {
+        assert!(is_no_such_address(&io::Error::from_raw_os_error(NO_SUCH_FAMILY)));
+        assert!(is_no_such_address(&io::ErrorKind::AddrNotAvailable.into()));
+        assert!(!is_no_such_address(&io::ErrorKind::AddrInUse.into()));
     }
 
     #[test]

@@ -3,8 +3,11 @@
 //! Node.js.
 
 mod accept;
+mod company;
 pub mod config;
+mod ending;
 mod error;
+mod held;
 mod heritage;
 mod housekeeping;
 mod listen;
@@ -12,8 +15,17 @@ mod memory;
 mod port;
 mod renewal;
 mod service;
+#[cfg(any(target_vendor = "apple", windows))]
+mod socket_option;
+#[cfg(target_os = "linux")]
+mod survival;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_survival.rs"]
+mod survival;
 #[cfg(all(test, unix))]
 mod tests;
+mod tuning;
+mod user_timeout;
 
 use std::{
     io,
@@ -27,17 +39,24 @@ use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
+use company::Company;
 pub use error::StartError;
 use heritage::Inheritance;
 pub use service::Service;
+#[cfg(target_os = "linux")]
+use survival::Found;
 
+#[cfg(target_os = "linux")]
+use crate::keeper::Remains;
 use crate::{
+    acebase::Process,
     clock,
+    cluster::{Cluster, relay::relayed::Row},
     coordination::{ClusterCoordinator, CoordinationConfig},
     guard::describe,
     http::departure::Parting,
     hub::{
-        CoordinatorFactory, Hub,
+        CoordinatorFactory, Hub, PeerSnapshot,
         event::{Event, Observer},
     },
     keeper::{Keeper, Legacy, Opened},
@@ -49,6 +68,9 @@ use config::Config;
 /// The code of what is told of connections that go from one server to the next.
 const HAND_OVER: &str = "hand-over";
 
+/// The code of what is told of connections that outlive a server that was killed.
+const CRASH: &str = "crash";
+
 /// A running server.
 pub struct Server {
     hub: Arc<Hub>,
@@ -58,8 +80,12 @@ pub struct Server {
     parting: Arc<OnceLock<Parting>>,
     thread: Mutex<Option<JoinHandle<Option<Inheritance>>>>,
     keeper: Mutex<Option<Keeper>>,
+    /// Held while it is being left to the next one.
+    leaving: Mutex<()>,
     watch: Arc<Watch>,
     certificates: Option<Arc<Certificates>>,
+    /// The other hubs, where this is one of several.
+    cluster: Option<Arc<Cluster>>,
 }
 
 impl Server {
@@ -71,9 +97,24 @@ impl Server {
         let coordinators = coordinators(&config.coordination);
         let mut service = Service::new(config, coordinators, observer)?;
         let (hub, watch, certificates) = (service.hub.clone(), service.watch.clone(), service.certificates.clone());
-        let Opened { listeners, keeper, legacy } = port::open(&service.config, watch.clone())?;
-        if let Some(legacy) = legacy {
-            inherit(&mut service, legacy);
+        let cluster = service.company.as_ref().map(Company::cluster);
+        let opened = port::open(&service.config, watch.clone())?;
+        match opened.legacy {
+            Some(legacy) => inherit(&mut service, legacy),
+            None if opened.is_succession => watch.note_restart(),
+            None => {}
+        }
+        let Opened { listeners, keeper, .. } = opened;
+        #[cfg(target_os = "linux")]
+        if let Some(keeper) = &keeper {
+            if let Some(remains) = opened.remains {
+                go_on_after_crash(&mut service, remains);
+            }
+            service.survive_with(keeper);
+        }
+        if let Some(obstacle) = service.obstacle_to_survival().filter(|_| service.config.survive_crash) {
+            let message = format!("The option surviveCrash has no effect: {obstacle}");
+            watch.event(Event::Warning { code: CRASH, message });
         }
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let shutdown = CancellationToken::new();
@@ -86,8 +127,10 @@ impl Server {
             parting,
             thread: Mutex::new(Some(thread)),
             keeper: Mutex::new(keeper),
+            leaving: Mutex::default(),
             watch,
             certificates,
+            cluster,
         })
     }
 
@@ -105,29 +148,36 @@ impl Server {
         }
     }
 
-    /// Stops as [`Server::stop`] does, but leaves the port to its keeper, if it has one: the server is coming back, in
-    /// another process perhaps. Without a keeper the port is free afterwards.
+    /// Stops as [`Server::stop`] does, but leaves the port to its keeper, if it has one, and with it the sessions of
+    /// peers that may be back, and the connections that are no peer's: the server is coming back, in another process
+    /// perhaps. Without a keeper it is a [`Server::stop`].
     pub fn leave(&self) {
-        self.finish(Parting::Close);
-        // Not earlier: the next server must not get the port while this one still has peers.
-        drop(self.keeper.lock().take());
+        self.end_before_the_next(Parting::PassSessionsOn);
     }
 
     /// As [`Server::leave`], but the next server on this port goes on with the connections: clients see a pause, and
-    /// nothing else. Over TLS connections are closed when locks are returned, and the next server knows their sessions
-    /// when they are back. Without a keeper it is a [`Server::leave`]. Blocks for as long as [`Server::stop`] at most.
+    /// nothing else. Those of TLS 1.2 are closed, and the next server knows their sessions when they are back. Without
+    /// a keeper it is a [`Server::leave`]. Blocks for as long as [`Server::stop`] at most. A second call returns when
+    /// the first has left all.
     pub fn hand_over(&self) {
+        self.end_before_the_next(Parting::PassConnectionsOn);
+    }
+
+    fn end_before_the_next(&self, parting: Parting) {
+        let _leaving = self.leaving.lock();
         let keeper = self.keeper.lock().take();
-        let parting = match (&keeper, &self.certificates) {
-            (None, _) => Parting::Close,
-            (Some(_), Some(_)) => Parting::PassSessionsOn,
-            (Some(_), None) => Parting::PassConnectionsOn,
-        };
+        let parting = if keeper.is_some() { parting } else { Parting::Close };
+        if let Some(keeper) = &keeper {
+            // Duplicates are in the way of whoever gives sockets away.
+            keeper.end_holds();
+        }
         if let (Some(inheritance), Some(keeper)) = (self.finish(parting), &keeper) {
             self.entrust(inheritance, keeper);
         }
         // Not earlier: the next server must not get the port while this one still has peers.
-        drop(keeper);
+        if let Some(keeper) = keeper {
+            keeper.release_holds();
+        }
     }
 
     fn entrust(&self, inheritance: Inheritance, keeper: &Keeper) {
@@ -152,6 +202,17 @@ impl Server {
     /// The hub, for questions and for messages of the server's owner.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// The clients of a database that another hub has, or may have: those that this one relays, or holds until it is
+    /// known which.
+    pub fn relayed(&self, db: &str) -> Vec<Row> {
+        self.cluster.as_ref().map(|cluster| cluster.relay.relayed.of(db)).unwrap_or_default()
+    }
+
+    /// The process of a peer, where it is one of this machine that was found.
+    pub fn process_of(&self, peer: &PeerSnapshot) -> Option<Process> {
+        peer.remote.and_then(|remote| self.watch.process_at(remote))
     }
 
     /// How things stand at the moment, as JSON: what `/status.json` says of the server and its databases.
@@ -188,9 +249,9 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Who does not stop a server has not said that it will not come back.
+    /// Who does not stop a server has not said that it will not come back: a thread that ends while it starts one.
     fn drop(&mut self) {
-        self.leave();
+        self.hand_over();
     }
 }
 
@@ -210,6 +271,38 @@ fn inherit(service: &mut Service, legacy: Legacy) {
         }
     };
     service.watch.event(event);
+}
+
+/// Goes on where a server was killed, as far as what remains of it can be used.
+#[cfg(target_os = "linux")]
+fn go_on_after_crash(service: &mut Service, remains: Remains) {
+    let coordination = service.config.coordination.clone();
+    let config = &service.config;
+    let look = AssertUnwindSafe(|| survival::look_through(remains, config, || coordinators(&coordination)));
+    let Ok(Found { inheritance, lost, errors }) = panic::catch_unwind(look) else {
+        let message = "The connections of a server that was killed cannot be taken over: what it was in the middle of \
+                       fails here, too. They are closed, and clients connect anew"
+            .to_owned();
+        return service.watch.event(Event::Warning { code: CRASH, message });
+    };
+    let count = inheritance.1.len();
+    let advice = "They are closed, and clients connect anew";
+    if let Err(error) = service.inherit(inheritance) {
+        let message =
+            format!("{count} connections of a server that was killed cannot be taken over: {error}. {advice}");
+        return service.watch.event(Event::Warning { code: CRASH, message });
+    }
+    if count > 0 {
+        let message = format!("Goes on with {count} connections of the server that was here before, and was killed");
+        service.watch.event(Event::Notice { code: CRASH, message });
+    }
+    if lost > 0 {
+        let reason =
+            errors.first().map_or_else(|| "what they were in the middle of is not known".into(), ToString::to_string);
+        let message =
+            format!("{lost} connections of a server that was killed cannot be taken over: {reason}. {advice}");
+        service.watch.event(Event::Warning { code: CRASH, message });
+    }
 }
 
 /// Each database gets a coordinator of its own; none where everything that it does is switched off.

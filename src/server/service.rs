@@ -5,23 +5,25 @@ use std::{
     io,
     net::{TcpListener, TcpStream},
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, Semaphore},
-    time::{sleep, timeout},
-};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     accept::{self, Acceptor},
+    company::Company,
     config::{Config, LargeMessages},
-    heritage::{Heritage, Inheritance},
+    heritage::Inheritance,
     housekeeping, renewal,
+    survival::Survival,
+    tuning::Tuning,
 };
+#[cfg(target_os = "linux")]
+use crate::keeper::Keeper;
 use crate::{
     clock::SystemClock,
+    cluster::relay::dial::{Dialer, Trust},
     guard::guard_vital,
     http::{
         self,
@@ -33,33 +35,18 @@ use crate::{
         self, CoordinatorFactory, Hub, ThawError,
         event::{Event, Observer},
     },
-    observe::Watch,
+    observe::{Setup, Watch},
     session::{self, Sessions, parked::FrozenConnection},
     tls::{Certificates, TlsError},
     unfinished::Unfinished,
 };
 
-/// Time that a stop takes at most beyond the flush: closing handshakes, tasks that end.
-const STOP_GRACE: Duration = Duration::from_millis(750);
-
-/// How long requests may take to end where connections go on in another process, whatever `flushTimeout` says: all
-/// peers stand still meanwhile, or would be cut off where whoever stops this process loses patience (pm2 after 1.6
-/// seconds).
-const REQUESTS_LIMIT: Duration = Duration::from_secs(1);
-
-/// How long sessions may take to stop where they are going on in another process: a turn each. Those that are being
-/// closed may take longer, and are not worth the wait.
-const PARK_LIMIT: Duration = Duration::from_millis(400);
-
-/// How often it is looked whether all is quiet: rarely enough to cost nothing, often enough that nobody notices.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-
 /// What is under way.
-struct Serving {
-    departure: Arc<Departure>,
+pub(super) struct Serving {
+    pub(super) departure: Arc<Departure>,
     /// Connections that are no sessions (yet).
-    requests: TaskTracker,
-    sessions: Arc<Sessions>,
+    pub(super) requests: TaskTracker,
+    pub(super) sessions: Arc<Sessions>,
 }
 
 /// A server without a port and a thread of its own.
@@ -69,9 +56,13 @@ pub struct Service {
     pub(super) watch: Arc<Watch>,
     pub(super) certificates: Option<Arc<Certificates>>,
     /// Rings when the hub's next deadline has come nearer.
-    alarm: Arc<Notify>,
-    clock: Arc<SystemClock>,
+    pub(super) alarm: Arc<Notify>,
+    pub(super) clock: Arc<SystemClock>,
     inherited: Inherited,
+    /// What lets connections outlive the process, where something does.
+    pub(super) survival: Option<Survival>,
+    /// The other hubs, where this is one of several.
+    pub(super) company: Option<Company>,
 }
 
 /// The connections of the former server, from which the hub was taken over.
@@ -93,12 +84,64 @@ impl Service {
         coordinators: Option<CoordinatorFactory>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, TlsError> {
-        let watch = Arc::new(Watch::new(observer));
+        let setup = Setup {
+            thresholds: config.trouble,
+            max_queue: config.max_queue,
+            release_locks_after: config.coordination.release_locks_after,
+        };
+        let watch = Arc::new(Watch::new(observer, setup));
         let certificates = load_certificates(&config, &*watch)?;
         let alarm = Arc::new(Notify::new());
-        let clock = Arc::new(SystemClock::start());
+        let clock = Arc::new(match config.cluster {
+            Some(_) => SystemClock::start_at_the_time_of_day(),
+            None => SystemClock::start(),
+        });
         let hub = Arc::new(new_hub(&config, coordinators, watch.clone(), clock.clone(), alarm.clone()));
-        Ok(Self { config, hub, watch, certificates, alarm, clock, inherited: Inherited::default() })
+        let inherited = Inherited::default();
+        let mut service =
+            Self { config, hub, watch, certificates, alarm, clock, inherited, survival: None, company: None };
+        if let Some(settings) = service.config.cluster.clone() {
+            service.join(Company::new(settings, service.dialer(), &service.hub, &service.watch));
+        }
+        Ok(service)
+    }
+
+    /// Is one of several hubs from now on.
+    pub(super) fn join(&mut self, company: Company) {
+        self.watch.joins(company.cluster().registry.clone());
+        self.company = Some(company);
+    }
+
+    /// What reaches other hubs: as this one is reached, with TLS where it has a certificate.
+    pub(super) fn dialer(&self) -> Dialer {
+        let tuning = tuning(&self.config);
+        let trust = self.certificates.clone().map(|own| -> Trust { Box::new(move || own.to_hubs()) });
+        Dialer::new(Box::new(move |socket| tuning.apply(socket)), trust)
+    }
+
+    /// Lets the connections outlive the process with a keeper's help, where that is wanted and can be.
+    #[cfg(target_os = "linux")]
+    pub(super) fn survive_with(&mut self, keeper: &Keeper) {
+        if self.config.survive_crash && self.obstacle_to_survival().is_none() {
+            self.survival = Some(Survival::new(keeper.holds().clone(), &self.config));
+        } else {
+            keeper.holds().forget_remains();
+        }
+    }
+
+    /// Why the connections cannot outlive the process, whatever the configuration wants.
+    pub(super) fn obstacle_to_survival(&self) -> Option<&'static str> {
+        if cfg!(not(target_os = "linux")) {
+            Some("it needs Linux")
+        } else if self.config.keep_port.is_none() {
+            Some("it needs keepPort")
+        } else if self.certificates.is_some() {
+            Some("with ssl, connections cannot go on in another process that knows nothing of this one")
+        } else if self.config.large_messages == LargeMessages::Download {
+            Some("with largeMessages \"download\", what waits to be fetched is not written down")
+        } else {
+            None
+        }
     }
 
     /// Goes on where another server has stopped: its peers are there, and are served as soon as this runs.
@@ -108,7 +151,10 @@ impl Service {
     pub(super) fn inherit(&mut self, (heritage, sockets): Inheritance) -> Result<(), ThawError> {
         let now = heritage.hub.now;
         self.hub.thaw(heritage.hub)?;
-        self.clock.put_forward(now);
+        if let Some((company, held)) = self.company.as_mut().zip(heritage.cluster) {
+            company.adopt(held);
+        }
+        self.clock.go_on_from(now);
         let mut sockets = sockets.into_iter();
         self.inherited.peers = heritage.connections.into_iter().zip(&mut sockets).collect();
         self.inherited.idle = heritage.idle.into_iter().zip(sockets).collect();
@@ -136,18 +182,7 @@ impl Service {
         parting: Arc<OnceLock<Parting>>,
     ) -> Option<Inheritance> {
         let serving = self.serve(listeners, &shutdown, parting).await;
-        match serving.departure.parting() {
-            Parting::Close => {
-                self.come_to_rest().await;
-                self.close(serving).await;
-                None
-            }
-            Parting::PassSessionsOn => {
-                self.come_to_rest().await;
-                Some(self.bequeath_sessions(serving).await)
-            }
-            Parting::PassConnectionsOn => Some(self.bequeath(serving).await),
-        }
+        self.end(serving).await
     }
 
     /// Serves until `shutdown` is cancelled and no more connection is accepted.
@@ -167,6 +202,9 @@ impl Service {
             requests: TaskTracker::new(),
             sessions: Sessions::new(self.watch.clone()),
         };
+        if let Some(company) = &mut self.company {
+            company.begin(self.watch.clone());
+        }
         let acceptor = Arc::new(self.acceptor(shutdown, &serving));
         self.take_up_inherited(&acceptor, &serving.sessions);
         for listener in listeners {
@@ -178,64 +216,25 @@ impl Service {
                 Err(error) => self.watch.event(Event::Failed { message: format!("Cannot listen: {error}") }),
             }
         }
-        until_cancelled(shutdown.clone(), housekeeping::keep(&self.hub, &self.watch, &self.alarm)).await;
+        until_cancelled(shutdown.clone(), housekeeping::keep(&self.hub, &self.watch, &self.clock, &self.alarm)).await;
         accepting.close();
         accepting.wait().await;
         serving.requests.close();
         serving
     }
 
-    /// Lets processes return their locks, and the master give the answers that it owes, for `drainTimeout` at most.
-    async fn come_to_rest(&self) {
-        self.hub.close_doors();
-        self.hub.quiesce();
-        let rest = async {
-            while !self.hub.is_quiet() {
-                sleep(LOOK_EVERY).await;
-            }
-        };
-        tokio::select! {
-            _ = timeout(self.config.drain_timeout, rest) => {}
-            () = housekeeping::keep(&self.hub, &self.watch, &self.alarm) => {}
-        }
-    }
-
-    async fn close(&self, serving: Serving) {
-        self.hub.close();
-        self.wait_for_the_end_of(&serving).await;
-        self.watch.tell_rest();
-    }
-
-    async fn wait_for_the_end_of(&self, serving: &Serving) {
-        let all_has_ended = async { tokio::join!(serving.requests.wait(), serving.sessions.wait()) };
-        let _ = timeout(self.config.flush_timeout + session::LINGER + STOP_GRACE, all_has_ended).await;
-    }
-
-    async fn bequeath_sessions(&self, serving: Serving) -> Inheritance {
-        self.hub.part();
-        self.wait_for_the_end_of(&serving).await;
-        let heritage = Heritage::take(&self.hub, Vec::new(), Vec::new());
-        self.watch.tell_rest();
-        heritage
-    }
-
-    async fn bequeath(&self, serving: Serving) -> Inheritance {
-        self.hub.close_doors();
-        let _ = timeout(self.config.flush_timeout.min(REQUESTS_LIMIT), serving.requests.wait()).await;
-        let parked = serving.sessions.park(&self.hub, PARK_LIMIT).await;
-        let heritage = Heritage::take(&self.hub, parked, serving.departure.take());
-        self.watch.tell_rest();
-        heritage
-    }
-
     fn take_up_inherited(&mut self, acceptor: &Arc<Acceptor>, sessions: &Arc<Sessions>) {
         let Inherited { peers, idle } = std::mem::take(&mut self.inherited);
-        for (connection, socket) in peers {
-            if let Some(session) = acceptor.take_up(connection, socket) {
-                sessions.spawn(session);
-            }
-        }
+        let take_up = |(connection, socket)| acceptor.take_up(connection, socket);
+        let taken_up: Vec<_> = peers.into_iter().filter_map(take_up).collect();
         self.hub.settle();
+        if let Some(survival) = &self.survival {
+            survival.begin(&self.hub);
+        }
+        // Not earlier: what they read must be written down.
+        for session in taken_up {
+            sessions.spawn(session);
+        }
         for (connection, socket) in idle {
             acceptor.clone().take_up_idle(connection, socket);
         }
@@ -248,9 +247,7 @@ impl Service {
             certificates: self.certificates.clone(),
             places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             turned_away: Arc::new(Semaphore::new(accept::MAX_TURNED_AWAY)),
-            keep_alive: config.keep_alive,
-            user_timeout: config.user_timeout,
-            no_delay: config.no_delay,
+            tuning: tuning(config),
         }
     }
 
@@ -265,17 +262,20 @@ impl Service {
                 max_message_size: config.max_message_size,
                 flush_timeout: config.flush_timeout,
                 unfinished: Arc::new(new_unfinished(config.max_unfinished, self.watch.clone())),
+                keep: self.survival.as_ref().map(Survival::keep),
             },
             max_payload_without_post: config.max_payload_without_post(),
             max_header_size: config.max_header_size,
             handshake_timeout: config.handshake_timeout,
             development: config.development,
+            drain_timeout: config.drain_timeout,
             watch: self.watch.clone(),
             dashboard: config.dashboard,
             shutdown: shutdown.clone(),
             departure: serving.departure.clone(),
             tasks: serving.requests.clone(),
             sessions: serving.sessions.clone(),
+            cluster: self.company.as_ref().map(Company::cluster),
         }
     }
 }
@@ -297,13 +297,17 @@ fn new_hub(
     clock: Arc<SystemClock>,
     alarm: Arc<Notify>,
 ) -> Hub {
-    let settings = hub::Settings {
+    Hub::new(hub_settings(config, coordinators), observer, clock, Box::new(move || alarm.notify_one()))
+}
+
+/// A hub's settings, as a configuration says.
+pub(super) fn hub_settings(config: &Config, coordinators: Option<CoordinatorFactory>) -> hub::Settings {
+    hub::Settings {
         max_queue: config.max_queue,
         max_payload: config.effective_max_payload(),
         download_large: config.large_messages == LargeMessages::Download,
         coordinators,
-    };
-    Hub::new(settings, observer, clock, Box::new(move || alarm.notify_one()))
+    }
 }
 
 fn new_unfinished(limit: usize, watch: Arc<Watch>) -> Unfinished {
@@ -312,6 +316,10 @@ fn new_unfinished(limit: usize, watch: Arc<Watch>) -> Unfinished {
         let message = format!("A message or a connection was refused: {full}. {advice}");
         watch.event_of_stranger(None, Event::Warning { code: "max-unfinished", message });
     })
+}
+
+fn tuning(config: &Config) -> Tuning {
+    Tuning { keep_alive: config.keep_alive, user_timeout: config.user_timeout, no_delay: config.no_delay }
 }
 
 fn into_async(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {

@@ -2,10 +2,12 @@
 
 mod bequest;
 mod certificates;
+mod hubs;
 mod kept;
 mod looking;
 mod one_flight;
 mod quiet;
+mod relaying;
 mod service;
 #[cfg(target_os = "linux")]
 mod watchdog;
@@ -19,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, StreamOwned, version::TLS12};
 use socket2::SockRef;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
@@ -54,6 +56,13 @@ impl Transport {
         let tls = Some(pem(&workshop, "chain.pem", "leaf.key"));
         let client = Some(handshake::client(&workshop, None));
         Self { config: Config { tls, ..config() }, client, workshop: Some(workshop) }
+    }
+
+    /// Its clients know nothing newer.
+    fn tls_1_2() -> Self {
+        let transport = Self::tls();
+        let client = transport.workshop.as_ref().map(|workshop| handshake::client_of(&[&TLS12], workshop, None));
+        Self { client, ..transport }
     }
 
     fn start(&self) -> Server {

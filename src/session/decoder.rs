@@ -102,6 +102,11 @@ impl Decoder {
         self.limits.max_payload
     }
 
+    /// Nothing unfinished is kept.
+    pub fn is_whole(&self) -> bool {
+        self.open.is_none()
+    }
+
     /// What must be read again, before what comes, by a decoder that is to go on where this one stops.
     pub fn unread(self) -> Vec<u8> {
         self.open.map(|open| open.into_stream()).unwrap_or_default()

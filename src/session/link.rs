@@ -1,10 +1,16 @@
 //! The writing half of a connection: carries an outbox to a socket, called from whichever task has put mail into it.
 
+#[cfg(test)]
+mod tests;
+
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::{
     io::{self, IoSlice},
+    net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Waker,
     time::Duration,
@@ -12,13 +18,14 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use rustls::ServerConnection;
 use tokio::net::{TcpStream, tcp::OwnedWriteHalf};
 
 use super::{
     loss::loss_of,
+    passage::{Client, Passage, Whose},
     tcp_info,
-    tls::{Plain, Tls},
+    tls::Tls,
+    tls_engine::Plain,
 };
 use crate::{
     hub::{
@@ -26,7 +33,7 @@ use crate::{
         coordinator::Loss,
         transport::{LinkId, Transport},
     },
-    protocol::close::CloseReason,
+    protocol::{close::CloseReason, frame},
 };
 
 /// Bytes written to one connection before others get a turn: one write, or with TLS two. Whoever puts mail into many
@@ -41,6 +48,10 @@ pub struct Link {
     tls: Option<Box<Mutex<Tls>>>,
     /// Bytes written to the socket before this link: the HTTP response, the TLS handshake.
     written_before: u64,
+    /// Bytes written to the socket in all, those included.
+    written: AtomicU64,
+    /// Whose connection it is.
+    client: Client,
     /// The socket takes no more: the session waits until it does.
     is_blocked: AtomicBool,
     /// There is mail that the session writes at its next turn, because more may follow within the moment.
@@ -52,8 +63,19 @@ pub struct Link {
     is_parking: AtomicBool,
     /// Its session has stopped, and the peer is not lost.
     is_parked: AtomicBool,
+    /// Something was read since this was asked last.
+    is_heard: AtomicBool,
     /// The session's task.
     task: AtomicWaker,
+}
+
+/// Bytes written to a socket.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    /// Before the stream of the link's outbox began: the HTTP response, the TLS handshake.
+    pub before: u64,
+    /// In all.
+    pub in_all: u64,
 }
 
 /// How far [`Link::drain`] came.
@@ -67,27 +89,39 @@ pub enum Drained {
     Enough,
 }
 
+impl Written {
+    /// Nothing was written yet by a link.
+    pub fn before(before: u64) -> Self {
+        Self { before, in_all: before }
+    }
+}
+
 impl Link {
     /// A link between an outbox and a socket.
     pub fn new(
         id: LinkId,
         outbox: Arc<Outbox>,
         socket: OwnedWriteHalf,
-        tls: Option<ServerConnection>,
-        written_before: u64,
+        tls: Option<Tls>,
+        written: Written,
+        whose: Whose,
     ) -> Self {
+        let client = whose.settle(|| socket.peer_addr().ok());
         Self {
             id,
             outbox,
             socket,
-            tls: tls.map(|connection| Box::new(Mutex::new(Tls::new(connection)))),
-            written_before,
+            tls: tls.map(|tls| Box::new(Mutex::new(tls))),
+            written_before: written.before,
+            written: AtomicU64::new(written.in_all.max(written.before)),
+            client,
             is_blocked: AtomicBool::new(false),
             is_due: AtomicBool::new(false),
             is_unreachable: AtomicBool::new(false),
             close_reason: Mutex::new(None),
             is_parking: AtomicBool::new(false),
             is_parked: AtomicBool::new(false),
+            is_heard: AtomicBool::new(true),
             task: AtomicWaker::new(),
         }
     }
@@ -95,6 +129,11 @@ impl Link {
     /// The session's task is woken by this waker when it has to write on or to close.
     pub fn register(&self, waker: &Waker) {
         self.task.register(waker);
+    }
+
+    /// Something was read.
+    pub fn hears(&self) {
+        self.is_heard.store(true, Ordering::Relaxed);
     }
 
     /// Why the server's side wants the connection closed, if it does.
@@ -122,14 +161,29 @@ impl Link {
         self.id
     }
 
-    /// Bytes written to the socket before this link.
-    pub fn written_before(&self) -> u64 {
-        self.written_before
+    /// Bytes written to the socket.
+    pub fn written(&self) -> Written {
+        Written { before: self.written_before, in_all: self.written.load(Ordering::Acquire) }
     }
 
-    /// The half of the socket that it has written to.
-    pub fn into_socket(self) -> OwnedWriteHalf {
-        self.socket
+    /// The half of the socket that it has written to, and the state of its TLS.
+    pub fn into_parts(self) -> (OwnedWriteHalf, Option<Tls>) {
+        (self.socket, self.tls.map(|tls| tls.into_inner()))
+    }
+
+    /// The socket.
+    pub(super) fn socket(&self) -> &TcpStream {
+        self.socket.as_ref()
+    }
+
+    /// The passage that it is of, where another hub passes it on.
+    pub fn passage(&self) -> Option<&Passage> {
+        self.client.passage()
+    }
+
+    /// How the client has ended, where its connection has ended like this.
+    pub fn loss_of_client(&self, seen: Loss) -> Loss {
+        self.passage().map_or(seen, |passage| passage.loss(seen))
     }
 
     /// Writes what was left to the session's turn.
@@ -240,8 +294,8 @@ impl Link {
     }
 
     /// Bytes of this link, encrypted ones with TLS, that the kernel counts in some way.
-    fn of_this_link(&self, count: impl FnOnce(&TcpStream) -> Option<u64>) -> Option<u64> {
-        Some(count(self.socket.as_ref())?.saturating_sub(self.written_before))
+    fn of_this_link(&self, count: impl FnOnce(&TcpStream, u64) -> Option<u64>) -> Option<u64> {
+        Some(count(self.socket.as_ref(), self.written().in_all)?.saturating_sub(self.written_before))
     }
 
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -249,8 +303,12 @@ impl Link {
             [one] => self.socket.try_write(one),
             several => self.socket.try_write_vectored(several),
         };
-        if written.as_ref().is_err_and(|error| loss_of(error) == Loss::Unreachable) {
-            self.is_unreachable.store(true, Ordering::Release);
+        match &written {
+            Ok(count) => {
+                self.written.fetch_add(*count as u64, Ordering::Release);
+            }
+            Err(error) if loss_of(error) == Loss::Unreachable => self.is_unreachable.store(true, Ordering::Release),
+            Err(_) => {}
         }
         written
     }
@@ -258,6 +316,13 @@ impl Link {
     fn block(&self) {
         self.is_blocked.store(true, Ordering::Release);
         self.task.wake();
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_ref().as_fd()
     }
 }
 
@@ -285,9 +350,11 @@ impl Transport for Link {
     }
 
     fn park(&self) {
-        if self.tls.is_none() {
+        if self.tls.as_ref().is_none_or(|tls| tls.lock().is_movable()) {
             self.is_parking.store(true, Ordering::Release);
             self.task.wake();
+        } else {
+            self.close(CloseReason::Shutdown);
         }
     }
 
@@ -310,70 +377,23 @@ impl Transport for Link {
         tcp_info::is_established(self.socket.as_ref()).unwrap_or(true)
     }
 
+    fn has_been_heard(&self) -> bool {
+        self.is_heard.swap(false, Ordering::Relaxed)
+    }
+
+    fn ask_for_life(&self) {
+        self.send_control(&frame::PING);
+    }
+
+    fn remote(&self) -> Option<SocketAddr> {
+        self.client.remote()
+    }
+
+    fn via(&self) -> Option<Arc<str>> {
+        self.passage().map(|passage| passage.via().clone())
+    }
+
     fn round_trip(&self) -> Option<Duration> {
         tcp_info::round_trip(self.socket.as_ref())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use tokio::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    /// As much as makes the link ask, once it is written, what has been acknowledged.
-    const MUCH: &[u8] = &[b'x'; 20_000];
-
-    /// Somebody else, who puts mail into the outbox at the moment in which the link has written all and does not know
-    /// it yet.
-    struct Meddler {
-        link: Arc<Link>,
-        outbox: Arc<Outbox>,
-    }
-
-    impl Transport for Meddler {
-        fn flush(&self) {}
-
-        fn close(&self, _: CloseReason) {}
-
-        fn acknowledged(&self) -> Option<u64> {
-            self.outbox.push_text(&Bytes::from_static(b"late"));
-            self.link.flush();
-            Some(0)
-        }
-
-        fn delivered(&self) -> Option<u64> {
-            None
-        }
-
-        fn round_trip(&self) -> Option<Duration> {
-            None
-        }
-    }
-
-    /// A link whose socket takes some, and the other side.
-    async fn connected(outbox: &Arc<Outbox>) -> (Arc<Link>, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let theirs = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let ours = listener.accept().await.unwrap().0;
-        ours.writable().await.unwrap();
-        let (_, writer) = ours.into_split();
-        (Arc::new(Link::new(LinkId(1), outbox.clone(), writer, None, 0)), theirs)
-    }
-
-    #[tokio::test]
-    async fn mail_that_comes_as_the_session_stops_to_write_is_written() {
-        let outbox = Arc::new(Outbox::new(1 << 20));
-        let (link, _theirs) = connected(&outbox).await;
-        outbox.retain();
-        outbox.attach(LinkId(1), Arc::new(Meddler { link: link.clone(), outbox: outbox.clone() }), "welcome", false);
-        outbox.push_text(&Bytes::from_static(MUCH));
-        link.block();
-        link.write_on();
-        assert_eq!(outbox.waiting_bytes(), 0);
-        assert!(!link.is_blocked());
-        // The outbox holds the meddler, who holds the outbox.
-        link.release();
     }
 }

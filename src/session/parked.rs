@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::{net::TcpStream, sync::Arc};
 use tokio::net::tcp::OwnedReadHalf;
 
-use super::link::Link;
+use super::{link::Link, passage::FrozenPassage, tls::FrozenTls};
 use crate::hub::PeerHandle;
 
 /// A parked session in this process. Its peer is still in the hub, until that is frozen.
@@ -32,6 +32,16 @@ pub struct FrozenConnection {
     pub written_before: u64,
     /// The longest text of a frame that the peer was told, in UTF-16 units.
     pub max_payload: usize,
+    /// With TLS.
+    #[serde(default)]
+    pub tls: Option<FrozenTls>,
+    /// Bytes written to the socket in all, those included. Only macOS needs it told. A server that does not know of it
+    /// leaves it out.
+    #[serde(default)]
+    pub written: u64,
+    /// Another hub passes it on. A server that does not know of that takes the other hub for the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<FrozenPassage>,
 }
 
 impl Parked {
@@ -39,15 +49,24 @@ impl Parked {
     /// system will not give it back.
     pub fn freeze(self) -> Option<(FrozenConnection, TcpStream)> {
         let link = Arc::into_inner(self.link)?;
+        let (number, written, passed) = (link.id(), link.written(), link.passage().map(|passage| passage.freeze()));
+        let (writer, tls) = link.into_parts();
+        let tls = match tls {
+            None => None,
+            Some(tls) => Some(tls.freeze()?),
+        };
         let connection = FrozenConnection {
             db: self.peer.db().to_owned(),
             id: self.peer.id().to_owned(),
-            link: link.id().0,
+            link: number.0,
             unread: self.unread.into(),
-            written_before: link.written_before(),
+            written_before: written.before,
             max_payload: self.max_payload,
+            tls,
+            written: written.in_all,
+            passed,
         };
-        let socket = self.reader.reunite(link.into_socket()).ok()?.into_std().ok()?;
+        let socket = self.reader.reunite(writer).ok()?.into_std().ok()?;
         Some((connection, socket))
     }
 }

@@ -1,16 +1,21 @@
-//! TLS on a connection that several tasks write to: rustls without its own I/O.
+//! TLS on a connection that several tasks write to, without I/O of its own.
 //!
 //! Plain text goes in record by record, and each record's end is remembered in both streams: so what the peer's kernel
 //! has acknowledged of the encrypted stream tells which messages it can have read.
 
 use std::{
     collections::VecDeque,
-    io::{self, BufRead, IoSlice, Write},
+    io::{self, IoSlice},
 };
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use rustls::ServerConnection;
+use serde::{Deserialize, Serialize};
 
+use super::{
+    record_tail::RecordTail,
+    tls_engine::{Engine, FrozenEngine, Plain},
+};
 use crate::hub::{Drain, Outbox, transport::LinkId};
 
 /// Most plain text of one TLS record, in bytes (RFC 8446 §5.1).
@@ -24,7 +29,7 @@ const REMEMBERED_RECORDS: usize = 64;
 
 /// The TLS state of one connection.
 pub struct Tls {
-    connection: ServerConnection,
+    engine: Engine,
     /// Encrypted, not written yet.
     cipher: BytesMut,
     /// Bytes of plain text and of cipher text produced so far.
@@ -35,36 +40,29 @@ pub struct Tls {
 }
 
 /// A place in both streams.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     plain: u64,
     cipher: u64,
 }
 
-/// What was decrypted.
-pub struct Plain {
-    /// The plain text. It is good, whatever comes of the stream.
-    pub bytes: Vec<u8>,
-    /// What comes of the stream.
-    pub outlook: Outlook,
-}
-
-/// What can be expected of the encrypted stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outlook {
-    /// More may come.
-    More,
-    /// The peer has ended it (close_notify). Whatever follows means nothing, and rustls does not take it.
-    Ended,
-    /// It is no TLS, or not the peer's. An alert may be waiting for [`Tls::write`].
-    Broken,
+/// The TLS state of a connection as plain data: its keys are in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrozenTls {
+    engine: FrozenEngine,
+    /// Encrypted, and not written.
+    cipher: Bytes,
+    produced: Mark,
+    records: Vec<Mark>,
+    arrived_plain: u64,
 }
 
 impl Tls {
     /// Goes on with a connection whose handshake is done.
-    pub fn new(connection: ServerConnection) -> Self {
+    /// `tail`: it has followed what rustls has got.
+    pub fn new(connection: ServerConnection, tail: RecordTail) -> Self {
         Self {
-            connection,
+            engine: Engine::new(connection, tail),
             cipher: BytesMut::new(),
             produced: Mark::default(),
             records: VecDeque::new(),
@@ -72,38 +70,40 @@ impl Tls {
         }
     }
 
-    /// Decrypts what the socket gave, after what was left when the connection was taken over. What has to be answered
-    /// waits for [`Tls::write`].
-    pub fn decrypt(&mut self, mut cipher: &[u8]) -> Plain {
-        let mut plain = Plain { bytes: Vec::with_capacity(cipher.len()), outlook: Outlook::More };
-        loop {
-            plain.outlook = self.take_in(&mut plain.bytes);
-            if plain.outlook != Outlook::More || cipher.is_empty() {
-                return plain;
-            }
-            // Room was made above. If it takes nothing all the same, it never will.
-            if !matches!(self.connection.read_tls(&mut cipher), Ok(1..)) {
-                plain.outlook = Outlook::Broken;
-                return plain;
-            }
-        }
+    /// Another process could go on with it.
+    pub fn is_movable(&self) -> bool {
+        self.engine.is_movable()
     }
 
-    /// Decrypts what rustls has, and appends it.
-    fn take_in(&mut self, plain: &mut Vec<u8>) -> Outlook {
-        let state = self.connection.process_new_packets();
-        // What came before a bad record is good.
-        let mut reader = self.connection.reader();
-        while let Ok(chunk @ [_, ..]) = reader.fill_buf() {
-            let count = chunk.len();
-            plain.extend_from_slice(chunk);
-            reader.consume(count);
-        }
-        match state {
-            Ok(state) if state.peer_has_closed() => Outlook::Ended,
-            Ok(_) => Outlook::More,
-            Err(_) => Outlook::Broken,
-        }
+    /// Takes it apart, for another process to go on with. `None`: that cannot be.
+    pub fn freeze(mut self) -> Option<FrozenTls> {
+        self.collect();
+        let Self { engine, cipher, produced, records, arrived_plain } = self;
+        Some(FrozenTls {
+            engine: engine.freeze()?,
+            cipher: cipher.freeze(),
+            produced,
+            records: records.into(),
+            arrived_plain,
+        })
+    }
+
+    /// Goes on where another process has stopped. `None`: that cannot be.
+    pub fn thaw(frozen: FrozenTls) -> Option<Self> {
+        let FrozenTls { engine, cipher, produced, records, arrived_plain } = frozen;
+        Some(Self {
+            engine: Engine::thaw(engine, produced.plain)?,
+            cipher: BytesMut::from(&*cipher),
+            produced,
+            records: records.into(),
+            arrived_plain,
+        })
+    }
+
+    /// Decrypts what the socket gave, after what was left when the connection was taken over. What has to be answered
+    /// waits for [`Tls::write`].
+    pub fn decrypt(&mut self, cipher: &[u8]) -> Plain {
+        self.engine.decrypt(cipher)
     }
 
     /// Encrypts and writes what is in the outbox.
@@ -155,7 +155,9 @@ impl Tls {
 
     /// Says goodbye in TLS's words.
     pub fn send_close_notify(&mut self) {
-        self.connection.send_close_notify();
+        let before = self.cipher.len();
+        self.engine.send_close_notify(&mut self.cipher);
+        self.count_since(before);
     }
 
     /// Takes plain text from the outbox, record by record, until enough is encrypted. `Blocked`: there may be more.
@@ -180,9 +182,11 @@ impl Tls {
                 break;
             }
         }
-        let written = self.connection.writer().write_vectored(&record[..count])?;
+        let before = self.cipher.len();
+        let encrypted = self.engine.encrypt(&record[..count], &mut self.cipher);
+        self.count_since(before);
+        let written = encrypted?;
         self.produced.plain += written as u64;
-        self.collect();
         self.records.push_back(self.produced);
         Ok(written)
     }
@@ -190,12 +194,11 @@ impl Tls {
     /// Takes over what rustls has encrypted.
     fn collect(&mut self) {
         let before = self.cipher.len();
-        while self.connection.wants_write() {
-            let mut writer = bytes::BufMut::writer(&mut self.cipher);
-            if self.connection.write_tls(&mut writer).unwrap_or(0) == 0 {
-                break;
-            }
-        }
+        self.engine.collect(&mut self.cipher);
+        self.count_since(before);
+    }
+
+    fn count_since(&mut self, before: usize) {
         self.produced.cipher += (self.cipher.len() - before) as u64;
     }
 }

@@ -4,7 +4,7 @@
 use std::{fs, path::Path, sync::Arc, time::SystemTime};
 
 use parking_lot::{Mutex, RwLock};
-use rustls::ServerConfig;
+use rustls::{ClientConfig, ServerConfig};
 
 use super::{
     error::TlsError,
@@ -15,8 +15,14 @@ use super::{
 /// The certificates in use, and the files that they were read from.
 pub struct Certificates {
     options: TlsOptions,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Current>,
     files: Mutex<Files>,
+}
+
+/// What has been made of the files.
+struct Current {
+    server: Arc<ServerConfig>,
+    to_hubs: Arc<ClientConfig>,
 }
 
 /// What the files looked like.
@@ -38,14 +44,20 @@ impl Certificates {
     /// See [`load`].
     pub fn load(options: TlsOptions) -> Result<(Self, Option<TlsError>), TlsError> {
         let read = stamps(&options);
-        let Loaded { config, doubt } = load(&options)?;
+        let Loaded { config, to_hubs, doubt } = load(&options)?;
         let files = Mutex::new(Files { seen: read.clone(), read });
-        Ok((Self { options, current: RwLock::new(config), files }, doubt))
+        let current = RwLock::new(Current { server: config, to_hubs });
+        Ok((Self { options, current, files }, doubt))
     }
 
     /// For new connections.
     pub fn current(&self) -> Arc<ServerConfig> {
-        self.current.read().clone()
+        self.current.read().server.clone()
+    }
+
+    /// For new connections to other hubs of a cluster.
+    pub fn to_hubs(&self) -> Arc<ClientConfig> {
+        self.current.read().to_hubs.clone()
     }
 
     /// Reads the files again. Connections that are there keep what they were made with.
@@ -58,11 +70,11 @@ impl Certificates {
         let now = stamps(&self.options);
         files.seen.clone_from(&now);
         files.read = now;
-        let Loaded { config, doubt } = load(&self.options)?;
+        let Loaded { config, to_hubs, doubt } = load(&self.options)?;
         match doubt {
             Some(doubt) => Err(doubt),
             None => {
-                *self.current.write() = config;
+                *self.current.write() = Current { server: config, to_hubs };
                 Ok(())
             }
         }

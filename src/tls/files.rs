@@ -34,7 +34,7 @@ pub(super) fn read_file(file: &NamedFile) -> Result<Vec<u8>, TlsError> {
 }
 
 /// Reads one byte more than allowed, so that the caller can tell a file of the greatest size from a larger one.
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
     Ok(content)

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustls::{
-    RootCertStore, ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::{CertifiedKey, SingleCertAndKey},
@@ -16,6 +16,7 @@ use rustls::{
 use super::{
     chain,
     error::{NamedFile, SslOption, TlsError},
+    hubs,
     options::{IdentitySource, TlsOptions},
     pem, pkcs12,
     words::certificate_fault,
@@ -26,6 +27,8 @@ use super::{
 pub struct Loaded {
     /// For new connections.
     pub config: Arc<ServerConfig>,
+    /// For connections to other hubs of a cluster.
+    pub to_hubs: Arc<ClientConfig>,
     /// Why no client that checks certificates takes the server's, although it can be served:
     /// [`TlsError::NotForClients`].
     pub doubt: Option<TlsError>,
@@ -45,13 +48,17 @@ pub fn load(options: &TlsOptions) -> Result<Loaded, TlsError> {
     let doubt = chain::fault_of(&identity.cert, unix_seconds())
         .map(|fault| TlsError::NotForClients { file: options.cert_file(), fault });
     let clients = client_verifier(options, &provider)?;
+    let identity = Arc::new(identity);
+    let to_hubs = hubs::client_config(identity.clone(), &provider)?;
     // No ALPN: a client that offers only `h2` would be refused by a list, and without one falls back to HTTP/1.1.
-    let config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsError::Setup(error.to_string()))?
         .with_client_cert_verifier(clients)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
-    Ok(Loaded { config: Arc::new(config), doubt })
+    // A connection's keys go along where it goes on in the next process.
+    config.enable_secret_extraction = true;
+    Ok(Loaded { config: Arc::new(config), to_hubs, doubt })
 }
 
 /// A clock that is before 1970 is at 1970.

@@ -5,8 +5,10 @@
 
 mod certificates;
 mod chain;
+pub mod client;
 mod error;
 mod files;
+mod hubs;
 mod load;
 mod options;
 mod pem;

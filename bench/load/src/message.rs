@@ -11,6 +11,8 @@ const DIGITS: usize = 10;
 const STAMP: &str = "##########";
 /// What fills a message up to its size. The sender's position shifts it, so that senders' contents differ.
 const FILLER: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+/// In whose name a hub asks a master for something.
+const HUB: &str = "acebase-ipc-server";
 /// How much of an unexpected text a report shows, in bytes.
 const SHOWN: usize = 160;
 
@@ -88,6 +90,21 @@ impl Style {
                 r#"{{"type":"unlock-result","id":"b{STAMP}","from":"{from}","to":"{to}","ok":true,"data":{{"id":1{STAMP}}}}}"#
             )),
         ]
+    }
+
+    /// How a hub that has answered a worker's release itself asks the master for it: in its own name, under a number of
+    /// its own, which stands between the two. What is behind it is the same for every lock but for the lock's number.
+    fn release() -> (&'static str, Template) {
+        let behind = format!(r#"","from":"{HUB}","to":"{}","data":{{"id":1{STAMP}}}}}"#, Self::MASTER);
+        (r#"{"type":"unlock-request","id":""#, Template::new(&behind))
+    }
+
+    /// What the master answers to a hub's release.
+    fn released(id: &str) -> Template {
+        let from = Self::MASTER;
+        Template::new(&format!(
+            r#"{{"type":"unlock-result","id":"{id}","from":"{from}","to":"{HUB}","ok":true,"data":{{"id":1{STAMP}}}}}"#
+        ))
     }
 }
 
@@ -234,6 +251,12 @@ impl Outgoing {
         self.cursor.advance(self.script.len());
     }
 
+    /// As [`Outgoing::write_next`], but as the answer to a hub's release of that id, instead of to a worker's.
+    pub fn write_released(&mut self, id: &str, key: MaskKey, out: &mut Vec<u8>) {
+        Style::released(id).framed(Some(HUB), key).write(self.cursor.number, out);
+        self.cursor.advance(self.script.len());
+    }
+
     pub fn sent(&self) -> u64 {
         self.cursor.count
     }
@@ -249,6 +272,8 @@ impl Outgoing {
 pub struct Incoming {
     script: Rc<[Template]>,
     cursor: Cursor,
+    /// Of a master: what a hub may say instead of the script's last message.
+    release: Option<(&'static str, Template)>,
 }
 
 /// What a received text was.
@@ -256,6 +281,8 @@ pub struct Incoming {
 pub enum Received {
     /// The message that was due.
     Message,
+    /// The release that was due, from the hub: it has answered the worker itself.
+    Release { id: String },
     /// A word of the server itself: not part of the load.
     Notice,
 }
@@ -271,7 +298,12 @@ pub enum Violation {
 
 impl Incoming {
     pub fn new(script: Rc<[Template]>) -> Self {
-        Self { script, cursor: Cursor::START }
+        Self { script, cursor: Cursor::START, release: None }
+    }
+
+    /// What a master must receive of its worker, whose releases the hub may have answered, and ask for itself.
+    pub fn of_master(script: Rc<[Template]>) -> Self {
+        Self { release: Some(Style::release()), ..Self::new(script) }
     }
 
     /// Checks a text against the message that is due, byte by byte.
@@ -287,7 +319,21 @@ impl Incoming {
         if is_notice(text) {
             return Ok(Received::Notice);
         }
+        if let Some(id) = self.released_by_hub(text) {
+            self.cursor.advance(self.script.len());
+            return Ok(Received::Release { id });
+        }
         Err(self.violation(text))
+    }
+
+    /// The id of a hub's release of the lock whose release is due.
+    fn released_by_hub(&self, text: &[u8]) -> Option<String> {
+        let (before, behind) = &self.release.as_ref()?;
+        let id_and_behind = text.strip_prefix(before.as_bytes())?;
+        let (id, rest) = id_and_behind.split_at_checked(id_and_behind.len().checked_sub(behind.text.len())?)?;
+        let is_due = self.cursor.step + 1 == self.script.len() && behind.matches(self.cursor.number, rest);
+        let is_id = id.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+        (is_due && is_id).then(|| String::from_utf8_lossy(id).into_owned())
     }
 
     pub fn received(&self) -> u64 {
@@ -374,6 +420,23 @@ mod tests {
         for due in ["a0000000000", "b0000000000", "a0000000001", "b0000000001"] {
             assert_eq!(incoming.accept(due.as_bytes()), Ok(Received::Message));
         }
+    }
+
+    #[test]
+    fn a_master_takes_a_hubs_release_of_the_lock_that_is_due() {
+        let mut incoming = Incoming::of_master(Rc::from(Style::AceBase.lock_requests(0)));
+        let asked = text(&Style::AceBase.lock_requests(0)[0], 0);
+        let release = |lock: &str| {
+            format!(
+                r#"{{"type":"unlock-request","id":"release-3","from":"{HUB}","to":"[master]","data":{{"id":{lock}}}}}"#
+            )
+        };
+        assert!(incoming.accept(release("10000000000").as_bytes()).is_err(), "before the lock is granted");
+        assert_eq!(incoming.accept(&asked), Ok(Received::Message));
+        assert!(incoming.accept(release("10000000001").as_bytes()).is_err(), "of another lock");
+        let id = "release-3".to_owned();
+        assert_eq!(incoming.accept(release("10000000000").as_bytes()), Ok(Received::Release { id }));
+        assert!(incoming.accept(release("10000000000").as_bytes()).is_err(), "doubled");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use acebase_ipc_server::{
         CoordinatorFactory, Hub, PeerHandle, Settings,
         coordinator::Loss,
         event::Deaf,
-        testing::{self, Watch},
+        testing::{self, Journals, Watch},
     },
     protocol::{Text, close::CloseReason},
 };
@@ -41,6 +41,9 @@ const EVENTS: usize = 12;
 /// The events among those in which the hub hands over to another one. Rare: what others find must not depend on it.
 const HANDS_OVER: [u8; 2] = [239, 251];
 
+/// The events among those in which the hub is killed, and another one goes on.
+const CRASHES: [u8; 2] = [227, 215];
+
 /// Losses after which a session may be kept, and after which it is not.
 const LOSSES: [Loss; 5] = [Loss::Fin, Loss::Reset, Loss::Unreachable, Loss::Closed, Loss::Violation];
 
@@ -54,6 +57,7 @@ fn settings(max_queue: usize, fetches: bool, coordinators: Option<CoordinatorFac
 
 pub struct World {
     hub: Hub,
+    journals: Journals,
     config: CoordinationConfig,
     watch: Watch<ClusterCoordinator>,
     max_queue: usize,
@@ -79,8 +83,12 @@ impl World {
         let fetches = input.flag();
         let (watch, coordinators) = Watch::new(maker(config.clone()));
         let settings = settings(max_queue, fetches, coordinates.then_some(coordinators));
+        let hub = Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}));
+        let journals = Journals::default();
+        hub.keep_journals(journals.factory());
         Self {
-            hub: Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {})),
+            hub,
+            journals,
             config,
             watch,
             max_queue,
@@ -119,6 +127,7 @@ impl World {
                 self.hub.trim();
             }
             _ if HANDS_OVER.contains(&number) => self.hand_over(),
+            _ if CRASHES.contains(&number) && !self.fetches => self.crash(),
             _ => self.send(id, input),
         }
         self.remove_slow();
@@ -128,15 +137,47 @@ impl World {
     fn hand_over(&mut self) {
         let coordinators = self.keeps_sessions.then(|| self.watch.factory(maker(self.config.clone())));
         let clock = SystemClock::start();
-        clock.put_forward(self.hub.now());
+        clock.go_on_from(self.hub.now());
         let settings = settings(self.max_queue, self.fetches, coordinators);
         let next = Hub::new(settings, Arc::new(Deaf), Arc::new(clock), Box::new(|| {}));
         testing::pass_on(&self.hub, &next);
+        self.go_on(next);
+    }
+
+    /// The hub is killed in the middle of everything, and another one goes on: nobody notices.
+    fn crash(&mut self) {
+        if self.journals.count() == 0 {
+            // More waits for somebody than is written down.
+            return;
+        }
+        let coordinators = self.keeps_sessions.then(|| self.watch.factory(maker(self.config.clone())));
+        let clock = SystemClock::start();
+        clock.go_on_from(self.hub.now());
+        let next = Hub::new(
+            settings(self.max_queue, self.fetches, coordinators),
+            Arc::new(Deaf),
+            Arc::new(clock),
+            Box::new(|| {}),
+        );
+        let played_back = || {
+            let make = maker(self.config.clone());
+            let coordinators =
+                self.keeps_sessions.then(|| -> CoordinatorFactory { Box::new(move || Box::new(make())) });
+            settings(self.max_queue, self.fetches, coordinators)
+        };
+        let connected = self.peers.iter().filter(|peer| peer.is_connected).map(|peer| &peer.wire);
+        testing::go_on_after_crash(&self.journals, played_back, connected, &next);
+        self.go_on(next);
+    }
+
+    fn go_on(&mut self, next: Hub) {
         for peer in self.peers.iter_mut().filter(|peer| peer.is_connected) {
             let taken = testing::reattach(&next, DB, peer.id, &peer.wire);
             (peer.handle, peer.wire) = taken.expect("a connection was not taken along");
         }
         next.settle();
+        self.journals = Journals::default();
+        next.keep_journals(self.journals.factory());
         self.hub = next;
     }
 

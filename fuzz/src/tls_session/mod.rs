@@ -20,11 +20,12 @@ const HERE: &str = "connect:speaker";
 const GONE: &str = "disconnect:speaker";
 
 /// Any texts and any bytes in TLS, new keys, the end of TLS, and any bytes between, in and behind its records. Some of
-/// it comes with the upgrade, and is read by HTTP or not; the rest in any pieces.
+/// it comes with the upgrade, and is read by HTTP or not; the rest in any pieces. Between any two bytes, though not
+/// within new keys, the server hands over to another one, which goes on with the connection where that is TLS 1.3.
 ///
 /// - The session comes to rest, whatever it is sent.
 /// - Others hear what was said before TLS ended or broke, in order, each text once, and nothing of what follows. The
-///   pieces do not matter, and nothing waits for more to come.
+///   pieces and the server do not matter, and nothing waits for more to come.
 /// - The session ends when TLS ends, when what is said ends it, and when the socket does.
 pub fn tls_session(data: &[u8]) {
     let mut input = Input::new(data);
@@ -35,9 +36,16 @@ pub fn tls_session(data: &[u8]) {
     let plan = input.take(plan_len);
     let (client, server) = stage::shake_hands(version);
     let script = Script::write(client, &mut input);
-    let (ahead, rest) = script.cipher.split_at(with_upgrade.min(script.cipher.len()));
+    let first_part = script.hand_overs.first().copied().unwrap_or(script.cipher.len());
+    let (ahead, mut rest) = script.cipher.split_at(with_upgrade.min(first_part));
 
     let mut stage = Stage::begin(server, ahead, read_by_http, limits.clone());
+    for hand_over in &script.hand_overs {
+        let (part, next) = rest.split_at(hand_over - (script.cipher.len() - rest.len()));
+        stage.send(part, plan);
+        stage.hand_over();
+        rest = next;
+    }
     stage.send(rest, plan);
     let (said, decoded) = decode(&script.plain, limits);
     let mut expected = heard_by_listener(&said);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use rustls::ClientConnection;
+use rustls::{ClientConnection, ProtocolVersion};
 
 use crate::input::Input;
 
@@ -12,6 +12,12 @@ const MAX_BYTES: usize = 300_000;
 /// New keys in one run: rustls suspects a peer that sends more of them in a row.
 const MAX_NEW_KEYS: usize = 30;
 
+/// The numbers from this one on are hand-overs, and not what the client does.
+const FIRST_HAND_OVER: u8 = 224;
+
+/// Hand-overs in one run, so that runs are short.
+const MAX_HAND_OVERS: usize = 8;
+
 /// Bytes of a record's header, which tells its length.
 const RECORD_HEADER: usize = 5;
 
@@ -19,7 +25,7 @@ const RECORD_HEADER: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     Open,
-    /// By a close_notify.
+    /// By a close_notify, or by new keys that the server cannot follow.
     Ended,
     /// By bytes that no TLS has made.
     Derailed,
@@ -32,14 +38,26 @@ pub struct Script {
     /// The plain text that the server must find in it.
     pub plain: Vec<u8>,
     pub stream: Stream,
+    /// How much has come each time that the server hands over to another one.
+    pub hand_overs: Vec<usize>,
     new_keys: usize,
+    /// Where the last new keys are behind.
+    renewed_at: usize,
     client: ClientConnection,
 }
 
 impl Script {
     pub fn write(mut client: ClientConnection, input: &mut Input<'_>) -> Self {
         client.set_buffer_limit(None);
-        let mut script = Self { cipher: Vec::new(), plain: Vec::new(), stream: Stream::Open, new_keys: 0, client };
+        let mut script = Self {
+            cipher: Vec::new(),
+            plain: Vec::new(),
+            stream: Stream::Open,
+            hand_overs: Vec::new(),
+            new_keys: 0,
+            renewed_at: 0,
+            client,
+        };
         let mut bytes = 0;
         while !input.is_empty() && bytes < MAX_BYTES {
             bytes += script.step(input);
@@ -49,7 +67,12 @@ impl Script {
 
     /// One thing that the client does. Gives the bytes of plain text in it.
     fn step(&mut self, input: &mut Input<'_>) -> usize {
-        match input.below(8) {
+        let number = input.byte();
+        if number >= FIRST_HAND_OVER {
+            self.hand_over(input.below(64));
+            return 0;
+        }
+        match number % 8 {
             0..=2 => {
                 let (text, times) = (input.until(b'\n'), 1 + input.below(64));
                 self.say(&frame(text).repeat(times))
@@ -90,8 +113,21 @@ impl Script {
         self.new_keys += 1;
         if self.new_keys <= MAX_NEW_KEYS {
             // TLS 1.2 has none.
-            let _ = self.client.refresh_traffic_keys();
+            let has_new_keys = self.client.refresh_traffic_keys().is_ok();
             self.record();
+            self.renewed_at = self.cipher.len();
+            if has_new_keys && !self.hand_overs.is_empty() {
+                // Whoever has nothing but the keys cannot follow.
+                self.becomes(Stream::Ended);
+            }
+        }
+    }
+
+    /// The server hands over so many bytes before the end of what has been said. Before TLS 1.3 connections stay.
+    fn hand_over(&mut self, before: usize) {
+        if self.client.protocol_version() == Some(ProtocolVersion::TLSv1_3) && self.hand_overs.len() < MAX_HAND_OVERS {
+            let earliest = self.hand_overs.last().map_or(self.renewed_at, |last| self.renewed_at.max(*last));
+            self.hand_overs.push(self.cipher.len().saturating_sub(before).max(earliest));
         }
     }
 

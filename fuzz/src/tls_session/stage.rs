@@ -21,7 +21,13 @@ use acebase_ipc_server::{
         event::Deaf,
         testing::{self, Wire},
     },
-    session::{Connection, Limits, Session, parked::Parked},
+    session::{
+        Connection, Limits, Session,
+        parked::{FrozenConnection, Parked},
+        passage::Whose,
+        record_tail::RecordTail,
+        tls::Tls,
+    },
     tls::{IdentitySource, TlsOptions, load},
     unfinished::Unfinished,
 };
@@ -76,8 +82,11 @@ pub fn shake_hands(version: &'static SupportedProtocolVersion) -> (ClientConnect
 pub struct Stage {
     hub: Hub,
     runtime: Runtime,
-    /// `None`: it is over.
+    limits: Limits,
+    /// `None`: it is over, or parked.
     session: Option<Pin<Box<dyn Future<Output = Option<Parked>>>>>,
+    /// What goes on with another server.
+    parked: Option<Parked>,
     woken: Arc<Woken>,
     client: Option<TcpStream>,
     /// The server's side of the socket, to see what it has not read.
@@ -102,6 +111,7 @@ impl Stage {
             max_message_size: 100 << 20,
             flush_timeout: Duration::from_secs(1),
             unfinished: Arc::new(Unfinished::new(1 << 30, |_| {})),
+            keep: None,
         }
     }
 
@@ -109,22 +119,33 @@ impl Stage {
     /// most.
     pub fn begin(mut tls: ServerConnection, ahead: &[u8], read_by_http: usize, limits: Limits) -> Self {
         let (read_ahead, behind) = upgrade(&mut tls, ahead, read_by_http);
+        let (got, left) = ahead.split_at(ahead.len() - behind);
+        let mut tail = RecordTail::default();
+        tail.follow(got);
         let runtime = Builder::new_current_thread().enable_all().build().expect("there is no runtime");
         let (client, server) = connect();
-        let hub = Hub::new(settings(&limits), Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}));
+        let hub = new_hub(&limits);
         let (listener, ear) = testing::connect(&hub, DB, LISTENER, limits.max_payload).expect("the hub is closed");
         let session = {
             let _entered = runtime.enter();
             let socket = server.try_clone().expect("there are no sockets left");
             let socket = tokio::net::TcpStream::from_std(socket).expect("there is no reactor");
-            let connection =
-                Connection { socket, tls: Some(tls), read_ahead: read_ahead.into(), written: 0, permit: None };
-            Session::begin(&hub, DB, SPEAKER, connection, limits).expect("the hub is closed")
+            let connection = Connection {
+                socket,
+                tls: Some(Tls::new(tls, tail)),
+                read_ahead: read_ahead.into(),
+                written: 0,
+                whose: Whose::Peer,
+                permit: None,
+            };
+            Session::begin(&hub, DB, SPEAKER, connection, None, limits.clone()).expect("the hub is closed")
         };
         let mut stage = Self {
             hub,
             runtime,
+            limits,
             session: Some(Box::pin(session.serve())),
+            parked: None,
             woken: Arc::new(Woken(AtomicBool::new(true))),
             client: Some(client),
             server,
@@ -132,7 +153,7 @@ impl Stage {
             _listener: listener,
         };
         stage.come_to_rest();
-        stage.send(&ahead[ahead.len() - behind..], &[]);
+        stage.send(left, &[]);
         stage
     }
 
@@ -153,6 +174,29 @@ impl Stage {
             }
             self.come_to_rest();
         }
+    }
+
+    /// The server leaves, and another one goes on with the connection, if that is not over or ending.
+    pub fn hand_over(&mut self) {
+        self.hub.park();
+        self.come_to_rest();
+        let Some(parked) = self.parked.take() else { return };
+        let hub = new_hub(&self.limits);
+        testing::pass_on(&self.hub, &hub);
+        let (connection, socket) = parked.freeze().expect("somebody still writes");
+        let bytes = rmp_serde::to_vec_named(&connection).expect("a connection cannot be written");
+        let connection: FrozenConnection = rmp_serde::from_slice(&bytes).expect("what was written cannot be read");
+        (self._listener, self.ear) = testing::reattach(&hub, DB, LISTENER, &self.ear).expect("the listener is lost");
+        {
+            let _entered = self.runtime.enter();
+            let socket = tokio::net::TcpStream::from_std(socket).expect("there is no reactor");
+            let session = Session::go_on(&hub, connection, socket, self.limits.clone(), None, None);
+            self.session = Some(Box::pin(session.expect("the connection is lost").serve()));
+        }
+        hub.settle();
+        self.hub = hub;
+        self.woken.0.store(true, Relaxed);
+        self.come_to_rest();
     }
 
     /// The client is gone, and so the session ends.
@@ -200,8 +244,8 @@ impl Stage {
         let _entered = self.runtime.enter();
         let waker = Waker::from(self.woken.clone());
         let polled = self.session.as_mut().map(|session| session.as_mut().poll(&mut Context::from_waker(&waker)));
-        if let Some(Poll::Ready(_)) = polled {
-            self.session = None;
+        if let Some(Poll::Ready(parked)) = polled {
+            (self.session, self.parked) = (None, parked);
         }
     }
 
@@ -240,8 +284,10 @@ fn upgrade(tls: &mut ServerConnection, mut ahead: &[u8], read_by_http: usize) ->
     }
 }
 
-fn settings(limits: &Limits) -> Settings {
-    Settings { max_queue: 128 << 20, max_payload: limits.max_payload, download_large: false, coordinators: None }
+fn new_hub(limits: &Limits) -> Hub {
+    let settings =
+        Settings { max_queue: 128 << 20, max_payload: limits.max_payload, download_large: false, coordinators: None };
+    Hub::new(settings, Arc::new(Deaf), Arc::new(SystemClock::start()), Box::new(|| {}))
 }
 
 /// Two ends of a socket that do not block.

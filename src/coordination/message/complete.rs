@@ -5,18 +5,19 @@
 
 use std::borrow::Cow;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, IgnoredAny, SeqAccess, Visitor},
-};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::{
     AnswerKind,
-    rules::{self, MAX_KEYS, MAX_RANGES, MAX_RECORDS},
+    places::{Address, Ranges},
+    rules::{self, MAX_KEYS, MAX_RECORDS},
     said::{Answer, Ask, Due, Fault, Grant, Message, Reading, RefusalForm, Request, Said, Unsound, WantedLock},
     value::{absent_or, exact_text_of, flag_of, is_object, is_text, number_of, object_of, text_of, whole_of},
 };
+
+/// What acebase refuses a lock with while its process ends, whatever the version.
+const LEAVING: &str = "new transaction lock denied because the IPC peer is exiting";
 
 /// The members of a message that clients or the hub read. A member that stands there twice is an error.
 #[derive(Deserialize)]
@@ -99,26 +100,6 @@ struct Info<'a> {
     address: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct Address<'a> {
-    #[serde(borrow, default)]
-    path: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "pageNr")]
-    page: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "recordNr")]
-    record: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Range<'a> {
-    #[serde(borrow, default, rename = "pageNr")]
-    page: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "recordNr")]
-    record: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    length: Option<&'a RawValue>,
-}
-
 /// Reads a text that begins with a brace.
 pub(super) fn read(text: &[u8]) -> Reading<'_> {
     let Ok(head) = serde_json::from_slice::<Head<'_>>(text) else {
@@ -177,11 +158,19 @@ impl<'a> Head<'a> {
         }
     }
 
+    /// The words in which a master that waits for its locks to come back, to end then, refuses others: an error with
+    /// its stack (`lock` in acebase's ipc.js).
+    fn is_leaving(&self) -> bool {
+        self.reason.and_then(text_of).is_some_and(|reason| reason.contains(LEAVING))
+    }
+
     fn answer(&self, kind: AnswerKind) -> Result<Message, Fault> {
         let (id, is_ok) = (self.id()?, self.ok.and_then(flag_of).ok_or(Fault::Ok)?);
         if !is_ok {
             absent_or(self.reason, is_text).ok_or(Fault::Member("reason"))?;
-            return Ok(Message::Answer(Answer { id, kind, grant: None, suits_key: true, denies_index: false }));
+            let (is_leaving, denies_index) = (kind == AnswerKind::Lock && self.is_leaving(), false);
+            let refusal = Answer { id, kind, is_ok, grant: None, suits_key: true, denies_index, is_leaving };
+            return Ok(Message::Answer(refusal));
         }
         let data = match kind {
             AnswerKind::Unlock => None,
@@ -193,7 +182,7 @@ impl<'a> Head<'a> {
         };
         let suits_key = data.as_ref().is_none_or(|data| data.names_a_key_at_most());
         let denies_index = data.is_some_and(|data| data.denies_index());
-        Ok(Message::Answer(Answer { id, kind, grant, suits_key, denies_index }))
+        Ok(Message::Answer(Answer { id, kind, is_ok, grant, suits_key, denies_index, is_leaving: false }))
     }
 
     /// Who waits because this message is not what it should be.
@@ -233,14 +222,14 @@ impl Data<'_> {
         match &*self.kind()? {
             "root.update" => {
                 let address: Address<'_> = self.address.and_then(object_of).ok_or(Fault::Member("address"))?;
-                let is_root = address.path.and_then(exact_text_of).is_some_and(|path| path.is_empty());
+                let is_root = address.path().and_then(exact_text_of).is_some_and(|path| path.is_empty());
                 (is_root && address.is_place()).then_some(Message::News).ok_or(Fault::Member("address"))
             }
             "cache.update" => {
                 let info: Info<'_> = self.info.and_then(object_of).ok_or(Fault::Member("info"))?;
                 let address: Option<Address<'_>> = info.address.and_then(object_of);
                 let has_address =
-                    address.is_some_and(|address| address.path.is_some_and(is_text) && address.is_place());
+                    address.is_some_and(|address| address.path().is_some_and(is_text) && address.is_place());
                 (info.path.is_some_and(is_text) && has_address).then_some(Message::News).ok_or(Fault::Member("info"))
             }
             "cache.invalidate" => {
@@ -311,7 +300,7 @@ impl Data<'_> {
             "fst.allocate" => {
                 let is_amount = |records: &RawValue| whole_of(records).is_some_and(|records| records <= MAX_RECORDS);
                 absent_or(self.records, is_amount).ok_or(Fault::Member("records"))?;
-                Ok(Ask::Custom)
+                Ok(Ask::Allocate)
             }
             "fst.release" => {
                 let ranges: Option<Ranges> = self.ranges.and_then(|ranges| serde_json::from_str(ranges.get()).ok());
@@ -352,50 +341,6 @@ impl Data<'_> {
     fn names_a_key_at_most(&self) -> bool {
         let is_index = |index: &RawValue| index.get() == "-1" || whole_of(index).is_some_and(|index| index < MAX_KEYS);
         absent_or(self.index, is_index).is_some()
-    }
-}
-
-impl Address<'_> {
-    fn is_place(&self) -> bool {
-        let place = self.page.and_then(whole_of).zip(self.record.and_then(whole_of));
-        place.is_some_and(|(page, record)| rules::is_place(page, record))
-    }
-}
-
-/// An array of ranges, looked at one by one.
-struct Ranges;
-
-impl<'de> Deserialize<'de> for Ranges {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Self)
-    }
-}
-
-impl<'de> Visitor<'de> for Ranges {
-    type Value = Self;
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("ranges of records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut ranges: A) -> Result<Self, A::Error> {
-        let mut count = 0;
-        while let Some(range) = ranges.next_element::<&RawValue>()? {
-            count += 1;
-            let range = object_of::<Range<'_>>(range).filter(|_| count <= MAX_RANGES);
-            if !range.is_some_and(|range| range.is_one()) {
-                return Err(A::Error::custom("no range of records"));
-            }
-        }
-        Ok(self)
-    }
-}
-
-impl Range<'_> {
-    fn is_one(&self) -> bool {
-        let number = |value: Option<&RawValue>| value.and_then(whole_of);
-        let parts = number(self.page).zip(number(self.record)).zip(number(self.length));
-        parts.is_some_and(|((page, record), length)| rules::is_range(page, record, length))
     }
 }
 

@@ -11,11 +11,17 @@ pub enum Failure {
     /// A lock cannot be moved any more. Its release needs no reason: it succeeds.
     #[error("The lock is gone with the master that granted it (acebase-ipc-server)")]
     GoneWithMaster,
+    /// Its transaction has had a lock for too long. As masters refuse it.
+    #[error("A lock of this transaction has expired, it may not go on (acebase-ipc-server)")]
+    Expired,
     /// It is not given to one master more.
     #[error(
         "Two AceBase masters ended while they had this request, so it is not given to a third (acebase-ipc-server)"
     )]
     EndsMasters,
+    /// A master may have it, from a server that has ended, and would do it twice.
+    #[error("The IPC server ended, and nobody knows whether the AceBase master has this request (acebase-ipc-server)")]
+    UnknownFate,
     /// Nobody will answer it any more.
     #[error("The IPC server stops (acebase-ipc-server)")]
     Stopping,

@@ -9,6 +9,7 @@ mod complete;
 mod cursor;
 mod failure;
 mod own;
+mod places;
 mod quick;
 mod rules;
 mod said;
@@ -21,7 +22,10 @@ pub use self::{
     failure::Failure,
     own::OwnRequest,
     said::{Answer, Ask, Due, Fault, Grant, Message, Reading, RefusalForm, Request, Said, Unsound, WantedLock},
-    words::{AnswerKind, HUB, MASTER, NO_SUCH_LOCK, is_acebase_id, is_own_id, parent_path, resembles_acebase},
+    words::{
+        AnswerKind, HUB, MASTER, NO_SUCH_LOCK, first_own_lock, is_acebase_id, is_own_id, is_own_lock, parent_path,
+        resembles_acebase,
+    },
     write::{
         disconnected, failed, granted, hello, hold_request, index_challenge, invalidate_cache, mark_hello, refused,
         unlock_request, unlocked,

@@ -169,7 +169,8 @@ fn answer(cursor: Cursor<'_>, kind: AnswerKind) -> Option<Said<'_>> {
         _ => (None, cursor),
     };
     cursor.ends_with(b"}}")?;
-    let answer = Answer { id: owned(id)?, kind, grant, suits_key: true, denies_index: false };
+    let answer =
+        Answer { id: owned(id)?, kind, is_ok: true, grant, suits_key: true, denies_index: false, is_leaving: false };
     Some(Said { from: Cow::Borrowed(from), message: Message::Answer(answer) })
 }
 

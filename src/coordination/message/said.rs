@@ -97,6 +97,8 @@ pub enum Ask {
     /// That space be freed. Freed twice it would be given away twice; not freed it is merely lost. Nor does the client
     /// handle this request's rejection.
     Free,
+    /// That space be given, for what a transaction is about to write.
+    Allocate,
     /// That an index be created.
     CreateIndex,
     /// Anything else.
@@ -106,7 +108,7 @@ pub enum Ask {
 impl Ask {
     /// The master needs its tables of keys, of free space or of indexes for it.
     pub fn needs_tables(&self) -> bool {
-        matches!(self, Self::AddKey | Self::Free | Self::CreateIndex | Self::Custom)
+        matches!(self, Self::AddKey | Self::Free | Self::Allocate | Self::CreateIndex | Self::Custom)
     }
 }
 
@@ -143,12 +145,16 @@ pub struct Answer {
     pub id: String,
     /// To what it can be the answer.
     pub kind: AnswerKind,
+    /// Whether it says that all is well.
+    pub is_ok: bool,
     /// The lock that it grants, if it does.
     pub grant: Option<Grant>,
     /// Whether a worker that has requested a key can take it: it names a place in the table of keys, or none.
     pub suits_key: bool,
     /// Whether it says that there is no such index.
     pub denies_index: bool,
+    /// Whether it says that the master is about to end, and grants no transaction its first lock any more.
+    pub is_leaving: bool,
 }
 
 impl Answer {
@@ -158,7 +164,7 @@ impl Answer {
             Ask::Lock(_) | Ask::Move { .. } => self.kind == AnswerKind::Lock,
             Ask::Unlock { .. } => self.kind == AnswerKind::Unlock,
             Ask::AddKey => self.kind == AnswerKind::Custom && self.suits_key,
-            Ask::Free | Ask::CreateIndex | Ask::Custom => self.kind == AnswerKind::Custom,
+            Ask::Free | Ask::Allocate | Ask::CreateIndex | Ask::Custom => self.kind == AnswerKind::Custom,
         }
     }
 }
@@ -236,7 +242,7 @@ impl From<&Ask> for RefusalForm {
             Ask::Lock(_) | Ask::Move { .. } => Self::Lock,
             Ask::Unlock { .. } => Self::Unlock,
             Ask::AddKey | Ask::Free => Self::ByMaster,
-            Ask::CreateIndex | Ask::Custom => Self::Custom,
+            Ask::Allocate | Ask::CreateIndex | Ask::Custom => Self::Custom,
         }
     }
 }

@@ -94,8 +94,8 @@ fn messages_are_read_as_clients_write_them() {
     assert_eq!(ask(&with_data("request", &format!(r#"{{"type":"fst.release","ranges":{ranges}}}"#))), Ask::Free);
     let index = r#"{"type":"index.create","path":"a","key":"b","options":{"rebuild":true}}"#;
     assert_eq!(ask(&with_data("request", index)), Ask::CreateIndex);
+    assert_eq!(ask(&with_data("request", r#"{"type":"fst.allocate","records":12}"#)), Ask::Allocate);
     for data in [
-        r#"{"type":"fst.allocate","records":12}"#,
         r#"{"type":"index.update","path":"a[1]","oldValue":null,"newValue":{"a":1}}"#,
         r#"{"type":"index.update","fileName":"a-b.idx","path":"a/b","newValue":1}"#,
         r#"{"type":"of a later client"}"#,

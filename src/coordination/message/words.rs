@@ -9,6 +9,13 @@ pub const HUB: &str = "acebase-ipc-server";
 /// The number of a lock that no master ever grants.
 pub const NO_SUCH_LOCK: i8 = -1;
 
+/// The lowest number of a lock that the hub grants itself: no master counts so far. All are whole numbers of
+/// JavaScript.
+const FIRST_OWN_LOCK: u64 = 1 << 52;
+
+/// Numbers for locks that the hub may grant in a millisecond: far more than it can.
+const OWN_LOCKS_EACH_MS: u64 = 1 << 10;
+
 /// Characters in an id that acebase-core generates: a cuid without its first letter.
 const ID_LENGTH: usize = 24;
 
@@ -67,6 +74,17 @@ pub fn is_acebase_id(id: &str) -> bool {
 /// Whether an id is one of those under which the hub itself speaks.
 pub fn is_own_id(id: &str) -> bool {
     id.starts_with(HUB)
+}
+
+/// Whether a lock of this number was granted by a hub, and no master.
+pub fn is_own_lock(id: u64) -> bool {
+    id >= FIRST_OWN_LOCK
+}
+
+/// The first number for the locks of a hub that begins at this time. No hub that began before has come so far, so that
+/// each lock has a number of its own also where a hub has crashed.
+pub fn first_own_lock(epoch_ms: u64) -> u64 {
+    FIRST_OWN_LOCK + epoch_ms % (FIRST_OWN_LOCK / OWN_LOCKS_EACH_MS) * OWN_LOCKS_EACH_MS
 }
 
 /// The parent of a database path, as acebase-core's `PathInfo` has it, except that the root's parent is the root.

@@ -87,7 +87,7 @@ pub fn failed(worker: &str, id: &str, ask: &Ask, reason: impl Display) -> Bytes 
         // A client does not handle a failed release; and a lock is gone with its master.
         Ask::Unlock { lock } => unlocked(worker, id, *lock),
         Ask::AddKey | Ask::Free => refused_by_master(worker, id, &reason.to_string()),
-        Ask::CreateIndex | Ask::Custom => {
+        Ask::Allocate | Ask::CreateIndex | Ask::Custom => {
             let object = object("result").text("id", id).raw("ok", "false");
             object.text("from", MASTER).text("to", worker).text("reason", &reason.to_string()).end()
         }
@@ -180,6 +180,7 @@ mod tests {
             state: LockState::Held,
             since: 0,
             expires: Some(9),
+            passed: 0,
         };
         assert_eq!(
             granted("w", "r", &lock),

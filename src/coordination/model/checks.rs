@@ -2,10 +2,14 @@
 
 use super::{
     super::message::MASTER,
+    master::Master,
     worker::{Belief, Worker},
     world::World,
 };
-use crate::acebase::{Lock, Note, NoteKind};
+use crate::{
+    acebase::{Lock, LockState, Note, NoteKind},
+    hub::testing::EPOCH_MS,
+};
 
 impl World {
     /// What must be true at all times.
@@ -24,6 +28,8 @@ impl World {
             return Err(format!("what an honest process says is kept back: {}", note.detail));
         }
         self.check_conflicts()?;
+        self.check_masters_own()?;
+        self.check_passed()?;
         self.check_blame()
     }
 
@@ -50,6 +56,44 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The master itself and a worker with a lock of its do not write at the same time.
+    fn check_masters_own(&self) -> Result<(), String> {
+        let Some(master) = self.present_master() else { return Ok(()) };
+        let now = self.rig.now();
+        let Some(writes) = master.own_locks(now).max() else { return Ok(()) };
+        for lock in self.rig.locks().iter().filter(|lock| lock.state == LockState::Held) {
+            let holder = self.workers.iter().find(|worker| worker.id == lock.peer);
+            let is_meant = |belief: &&Belief| belief.is(lock.id, &lock.tid) && belief.counts(now);
+            let belief = holder.and_then(|worker| worker.beliefs.iter().find(is_meant));
+            if belief.is_some_and(|belief| belief.write || writes) {
+                return Err(format!("the master itself has a lock, to write: {writes}, and there is {lock:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is passed on, the master has granted, and the hub has not known it for long.
+    fn check_passed(&self) -> Result<(), String> {
+        let Some(master) = self.present_master() else { return Ok(()) };
+        let now = self.rig.now();
+        let locks = self.rig.locks();
+        let passed = locks.iter().filter(|lock| lock.state == LockState::Held && lock.passed > 0);
+        for lock in passed.filter(|lock| lock.expires.is_some_and(|expires| now < expires - EPOCH_MS)) {
+            let granted = lock.id.and_then(|id| master.told_of(id));
+            let is_in_time = granted.is_some_and(|granted| lock.since < granted + self.config.pass_locks_for);
+            if !is_in_time {
+                return Err(format!("known to be granted since {granted:?}: {lock:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The master whose locks the hub takes for those of the present one.
+    fn present_master(&self) -> Option<&Master> {
+        let mut masters = self.masters.iter();
+        masters.find(|master| master.identity == self.rig.master_identity && !self.rig.master_is_asked())
     }
 
     /// How many requests of living workers failed on the master's behalf.

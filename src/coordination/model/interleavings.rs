@@ -44,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::StartMaster),
         1 => Just(Step::TakeOver),
         4 => Just(Step::HandOver),
+        6 => Just(Step::Survive),
         2 => Just(Step::StopQuietly),
         3 => Just(Step::Rival),
         1 => Just(Step::RivalLeaves),
@@ -51,6 +52,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..2_usize).prop_map(Step::ReturnMaster),
         1 => (loss(), 0..8_usize, 0..4_usize).prop_map(|(loss, reads, writes)| Step::KillMaster(loss, reads, writes)),
         1 => Just(Step::MasterBye),
+        3 => (0..2_u8, any::<bool>()).prop_map(|(tid, write)| Step::MasterLocks(tid, write)),
+        4 => (0..2_usize).prop_map(Step::MasterReleases),
         16 => some().prop_map(Step::MasterReads),
         16 => some().prop_map(Step::MasterWrites),
         25 => Just(Step::Flow),
@@ -74,6 +77,8 @@ fn step_of_poison() -> impl Strategy<Value = Step> {
         16 => some().prop_map(Step::MasterWrites),
         8 => (worker(), some()).prop_map(|(worker, texts)| Step::Read(worker, texts)),
         10 => Just(Step::Flow),
+        4 => Just(Step::HandOver),
+        2 => Just(Step::Survive),
         8 => (1..6_000_u64).prop_map(Step::Pass),
     ]
 }
@@ -81,12 +86,20 @@ fn step_of_poison() -> impl Strategy<Value = Step> {
 fn config() -> impl Strategy<Value = CoordinationConfig> {
     let max_requests = prop_oneof![3 => Just(10_000_usize), 1 => 1..6_usize];
     let resume_window = prop_oneof![5 => Just(5_000_u64), 1 => Just(0)];
-    (max_requests, resume_window, prop::bool::weighted(0.9)).prop_map(|(max_requests, resume_window, introductions)| {
-        CoordinationConfig { max_requests, resume_window, introductions, ..Default::default() }
-    })
+    let pass_locks_for = prop_oneof![4 => Just(100_u64), 3 => Just(5_000), 1 => Just(0)];
+    let introductions = prop::bool::weighted(0.9);
+    (max_requests, resume_window, introductions, pass_locks_for).prop_map(
+        |(max_requests, resume_window, introductions, pass_locks_for)| CoordinationConfig {
+            max_requests,
+            resume_window,
+            introductions,
+            pass_locks_for,
+            ..Default::default()
+        },
+    )
 }
 
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES)
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     super::{DEFAULT_MASTER_WARM_UP_MS, message::MASTER, rig::Rig},
     LOCK_TIMEOUT_MS,
-    worker::POISON,
+    worker::{POISON, number_of},
 };
 use crate::{clock::Millis, hub::testing::EPOCH_MS};
 
@@ -59,12 +59,16 @@ pub(super) struct Master {
     wire: VecDeque<(Option<String>, String)>,
     locks: Vec<Lock>,
     last_lock: u64,
+    /// When the hub got to know that it had granted each lock.
+    told: BTreeMap<u64, Millis>,
     /// What it has read has ended it: this request of this worker.
     pub(super) ended_by: Option<(String, String)>,
     /// The requests for indexes that it has and has not answered.
     creating: VecDeque<(String, String)>,
     /// Requests that it has got, and as which master.
     seen: BTreeSet<(String, u64, u64)>,
+    /// It has the extension: what is sent again may be overtaken.
+    pub(super) has_extension: bool,
     /// Per worker, identity and line, the last request.
     last_in_order: BTreeMap<(String, u64, Line), u64>,
 }
@@ -88,8 +92,18 @@ impl Master {
     /// One text of its own reaches the hub.
     pub(super) fn flush(&mut self, rig: &mut Rig) -> bool {
         let Some((to, text)) = self.wire.pop_front() else { return false };
+        self.note_grant(&text, rig.now());
         rig.send(MASTER, to.as_deref(), &text);
         true
+    }
+
+    fn note_grant(&mut self, text: &str, now: Millis) {
+        let Ok(message) = serde_json::from_str::<Value>(text) else { return };
+        if message["type"] == "lock-result"
+            && let Some(lock) = message["data"]["id"].as_u64()
+        {
+            self.told.entry(lock).or_insert(now);
+        }
     }
 
     /// Reads one text. Fails where the hub gives it what it must not be given.
@@ -160,12 +174,12 @@ impl Master {
     /// No request comes twice, and those of a line come in order; a request for a lock is in none, for a fence may hold
     /// it back.
     fn check_delivery(&mut self, rig: &Rig, from: &str, id: &str, line: Option<Line>) -> Result<(), String> {
-        let Ok(number) = id.parse::<u64>() else { return Ok(()) };
+        let Some(number) = number_of(id) else { return Ok(()) };
         if !self.seen.insert((from.to_owned(), number, self.identity)) {
             return Err("a request twice".to_owned());
         }
         // What was with another master when it ended waits for its turn.
-        if let Some(line) = line.filter(|_| !rig.was_with_another_master(from, id)) {
+        if let Some(line) = line.filter(|_| !self.has_extension && !rig.was_with_another_master(from, id)) {
             let last = self.last_in_order.insert((from.to_owned(), self.identity, line), number);
             if last.is_some_and(|last| last > number) {
                 return Err(format!("a request after request {last:?}"));
@@ -217,6 +231,40 @@ impl Master {
         self.process_queue(now);
     }
 
+    /// It wants a lock for itself.
+    pub(super) fn locks_itself(&mut self, transaction: u8, write: bool, now: Millis) {
+        let tid = format!("{MASTER}-{transaction}");
+        if self.locks.iter().any(|lock| lock.tid == tid && lock.state == State::Expired) {
+            return;
+        }
+        self.last_lock += 1;
+        let (worker, request) = (MASTER.to_owned(), String::new());
+        self.locks.push(Lock { id: self.last_lock, worker, request, tid, write, state: State::Pending });
+        self.process_queue(now);
+    }
+
+    /// It releases one of its own locks. `false`: it has none.
+    pub(super) fn releases_own(&mut self, which: usize, now: Millis) -> bool {
+        let is_own = |lock: &Lock| lock.worker == MASTER && lock.state != State::Pending;
+        let own: Vec<usize> = (0..self.locks.len()).filter(|lock| is_own(&self.locks[*lock])).collect();
+        let Some(which) = which.checked_rem(own.len()) else { return false };
+        self.locks.remove(own[which]);
+        self.process_queue(now);
+        true
+    }
+
+    /// Whether each of its own locks that counts is one to write.
+    pub(super) fn own_locks(&self, now: Millis) -> impl Iterator<Item = bool> {
+        let counts = move |lock: &&Lock| matches!(lock.state, State::Locked { until } if now < until);
+        self.locks.iter().filter(|lock| lock.worker == MASTER).filter(counts).map(|lock| lock.write)
+    }
+
+    /// When it told the hub that it had granted a lock by this number that it has.
+    pub(super) fn told_of(&self, id: u64) -> Option<Millis> {
+        let has = self.locks.iter().any(|lock| lock.id == id && matches!(lock.state, State::Locked { .. }));
+        self.told.get(&id).copied().filter(|_| has)
+    }
+
     fn unlock(&mut self, worker: &str, id: &str, lock: Option<u64>, now: Millis) {
         let granted = |held: &Lock| Some(held.id) == lock && held.state != State::Pending;
         let Some(position) = self.locks.iter().position(granted) else {
@@ -249,6 +297,9 @@ impl Master {
             if wanted.state == State::Pending && !self.locks.iter().any(conflicts) {
                 let (worker, request) = (wanted.worker.clone(), wanted.request.clone());
                 self.locks[pending].state = State::Locked { until: now + LOCK_TIMEOUT_MS };
+                if worker == MASTER {
+                    continue;
+                }
                 let data = details(&self.locks[pending]);
                 self.answer(&worker, "lock-result", &request, json!({"ok": true, "data": data}));
             }

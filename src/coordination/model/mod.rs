@@ -3,16 +3,24 @@
 //!
 //! Checked at every step: a worker is answered only what it has asked and has not been answered; no master gets a
 //! request twice, or out of order; no request ends more than two masters, and where nothing else ends one, no other
-//! request is blamed for it; what one peer tells another comes in order; no two living workers hold conflicting locks;
+//! request is blamed for it; what one peer tells another comes in order; no two living workers hold conflicting locks,
+//! nor a worker and the master itself; a lock is passed on only if the master has it, and for as long as it may be;
 //! a returned master is told from a new one; of two living masters one is let in; a master creates one index at a time;
 //! nothing passes its bound. At the end, when all is well for long enough: every request has had
 //! its answer, all peers know each other, and when all have left nothing is left of them.
 
 mod checks;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod interleavings;
 mod master;
+mod mastery;
 mod quiet;
+mod rest;
+mod rivals;
+#[cfg(test)]
+mod under_way;
 mod worker;
 mod world;
 
@@ -61,6 +69,8 @@ pub enum Step {
     TakeOver,
     /// The hub hands over to another one, which goes on where it has stopped.
     HandOver,
+    /// The hub is killed, and another one goes on with what was written down.
+    Survive,
     /// The hub lets all come to its end, closes all connections, and another one goes on.
     StopQuietly,
     /// The master's connection breaks, once it has read, and the hub has got, so many texts more.
@@ -71,6 +81,10 @@ pub enum Step {
     KillMaster(Loss, usize, usize),
     /// The master closes its database, if nobody holds a lock.
     MasterBye,
+    /// The master itself wants a lock for one of its transactions, to write or to read.
+    MasterLocks(u8, bool),
+    /// The master releases one of its own locks.
+    MasterReleases(usize),
     /// The master reads so many texts.
     MasterReads(usize),
     /// So many texts of the master's reach the hub.

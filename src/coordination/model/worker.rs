@@ -48,6 +48,11 @@ impl Belief {
     pub(super) fn counts(&self, now: Millis) -> bool {
         self.moved_by.is_none() && now < self.expires
     }
+
+    /// It is the lock of this number and transaction.
+    pub(super) fn is(&self, id: Option<u64>, tid: &str) -> bool {
+        Some(self.id) == id && self.tid == tid
+    }
 }
 
 #[derive(Debug)]
@@ -65,6 +70,10 @@ pub(super) struct Worker {
     pub(super) had_namesakes: bool,
     /// It was told that a request of its own ended masters, which did not.
     pub(super) was_blamed: bool,
+    /// It has the extension, and this project's client: that waits for no answer to a release.
+    pub(super) has_extension: bool,
+    /// Requests for locks, and for moves of locks, that have failed.
+    pub(super) failures: usize,
     last_news: BTreeMap<String, u64>,
     requests: u64,
     news: u64,
@@ -81,6 +90,8 @@ impl Worker {
             was_given_up: false,
             had_namesakes: false,
             was_blamed: false,
+            has_extension: false,
+            failures: 0,
             last_news: BTreeMap::new(),
             requests: 0,
             news: 0,
@@ -110,23 +121,88 @@ impl Worker {
 
     fn ask(&mut self, rig: &mut Rig, kind: &str, asked: Asked, data: Value) {
         self.requests += 1;
-        let id = format!("{}", self.requests);
+        let id = request_id(self.requests);
         let (me, data) = (&self.id, data.to_string());
         let text = format!(r#"{{"type":"{kind}","id":"{id}","from":"{me}","to":"[master]","data":{data}}}"#);
-        self.pending.insert(id, asked);
+        if !self.has_extension || asked != Asked::Unlock {
+            self.pending.insert(id, asked);
+        }
         rig.send(&self.id, Some(MASTER), &text);
     }
 
     pub(super) fn ask_lock(&mut self, rig: &mut Rig, transaction: u8, write: bool) {
-        let tid = format!("{}-{transaction}", self.id);
+        self.ask_lock_of(rig, format!("{}-{transaction}", self.id), write);
+    }
+
+    /// The id of a transaction that it begins: made after all its requests so far, as far as it tells.
+    #[cfg(test)]
+    pub(super) fn new_transaction(&self) -> String {
+        format!("{:08}{}", self.requests + 1, &self.id[8..])
+    }
+
+    /// Asks for a lock for the transaction of this id.
+    pub(super) fn ask_lock_of(&mut self, rig: &mut Rig, tid: String, write: bool) {
         let data = json!({"path": "a/b/c", "tid": tid, "write": write, "comment": "model"});
         self.ask(rig, "lock-request", Asked::Lock { tid, write }, data);
     }
 
     pub(super) fn release(&mut self, rig: &mut Rig, which: usize) {
-        let Some(belief) = self.pick(which) else { return };
+        if let Some(belief) = self.pick(which) {
+            self.give_back(rig, belief);
+        }
+    }
+
+    fn give_back(&mut self, rig: &mut Rig, belief: usize) {
         let id = self.beliefs.remove(belief).id;
         self.ask(rig, "unlock-request", Asked::Unlock, json!({"id": id}));
+    }
+
+    /// Returns the last lock that it has got, as AceBase does: none whose transaction waits for another.
+    #[cfg(test)]
+    pub(super) fn return_last(&mut self, rig: &mut Rig) {
+        if let Some(last) = self.last_in_hand() {
+            self.give_back(rig, last);
+        }
+    }
+
+    /// Moves the last lock that it has got to the parent, as AceBase does: none whose transaction waits for another.
+    #[cfg(test)]
+    pub(super) fn move_last(&mut self, rig: &mut Rig) {
+        if let Some(last) = self.last_in_hand() {
+            self.move_belief(rig, last);
+        }
+    }
+
+    #[cfg(test)]
+    fn last_in_hand(&self) -> Option<usize> {
+        let waits_for_lock = |tid: &str| {
+            self.pending.values().any(|asked| matches!(asked, Asked::Lock { tid: wanted, .. } if wanted == tid))
+        };
+        let moves = |tid: &str| self.beliefs.iter().any(|belief| belief.tid == tid && belief.moved_by.is_some());
+        self.beliefs.iter().rposition(|belief| !waits_for_lock(&belief.tid) && !moves(&belief.tid))
+    }
+
+    /// What it tells a hub that knows nothing, as this project's client does.
+    #[cfg(test)]
+    pub(super) fn state(&self, fellows: &[String], is_unsent: impl Fn(&str) -> bool) -> String {
+        let lock = |belief: &Belief| {
+            let Belief { id, tid, write, expires, .. } = belief;
+            json!({"id": id, "tid": tid, "path": "a/b", "write": write, "expires": EPOCH_MS + expires, "comment": ""})
+        };
+        let request = |(id, asked): (&String, &Asked)| {
+            let moved = self.beliefs.iter().find(|belief| belief.moved_by.as_ref() == Some(id)).map(|belief| belief.id);
+            let kind = match asked {
+                Asked::Lock { .. } => "lock-request",
+                Asked::Move => "move-lock-request",
+                Asked::Unlock => "unlock-request",
+                Asked::Custom | Asked::AddKey | Asked::Poison => "request",
+            };
+            json!({"id": id, "type": kind, "lock": moved})
+        };
+        let sent = self.pending.iter().filter(|(id, _)| !is_unsent(id));
+        let (locks, requests): (Vec<_>, Vec<_>) =
+            (self.beliefs.iter().map(lock).collect(), sent.map(request).collect());
+        json!({"locks": locks, "requests": requests, "peers": fellows}).to_string()
     }
 
     pub(super) fn release_all(&mut self, rig: &mut Rig) {
@@ -136,9 +212,14 @@ impl Worker {
     }
 
     pub(super) fn move_lock(&mut self, rig: &mut Rig, which: usize) {
-        let Some(belief) = self.pick(which) else { return };
+        if let Some(belief) = self.pick(which) {
+            self.move_belief(rig, belief);
+        }
+    }
+
+    fn move_belief(&mut self, rig: &mut Rig, belief: usize) {
         let data = json!({"id": self.beliefs[belief].id, "move_to": "parent"});
-        self.beliefs[belief].moved_by = Some((self.requests + 1).to_string());
+        self.beliefs[belief].moved_by = Some(request_id(self.requests + 1));
         self.ask(rig, "move-lock-request", Asked::Move, data);
     }
 
@@ -224,12 +305,17 @@ impl Worker {
         let id = message["id"].as_str().unwrap_or_default();
         let Some(asked) = self.pending.remove(id) else {
             // Given up, it no longer waits; a real client would, and take the answer.
-            return if self.was_given_up { Ok(()) } else { Err("an answer to what is not asked".to_owned()) };
+            return if self.was_given_up || self.has_extension {
+                Ok(())
+            } else {
+                Err("an answer to what is not asked".to_owned())
+            };
         };
         let ok = message["ok"].as_bool().unwrap_or_default();
         let reason = message["reason"].as_str().or_else(|| message["data"]["reason"].as_str());
         self.was_blamed |=
             reason.is_some_and(|reason| reason == Failure::EndsMasters.to_string()) && asked != Asked::Poison;
+        self.failures += usize::from(!ok && matches!(asked, Asked::Lock { .. } | Asked::Move));
         let data = &message["data"];
         let is_grant = ok && matches!(asked, Asked::Lock { .. });
         self.had_namesakes |= is_grant && self.beliefs.iter().any(|belief| Some(belief.id) == data["id"].as_u64());
@@ -256,6 +342,16 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// The id of a request, of the form that acebase-core generates: it begins with what tells earlier from later ones.
+fn request_id(number: u64) -> String {
+    format!("{number:08}{:016}", 0)
+}
+
+/// The number of a request by its id, if that is one of a worker's.
+pub(super) fn number_of(id: &str) -> Option<u64> {
+    id.get(..8)?.parse().ok()
 }
 
 fn expiry(data: &Value, now: Millis) -> Millis {

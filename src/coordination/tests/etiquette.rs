@@ -146,8 +146,10 @@ fn a_lock_is_released_by_its_holder_only_however_its_number_is_written() {
 #[test]
 fn only_the_master_answers_and_only_who_waits_and_once() {
     let mut rig = settled_rig(&[MASTER, ANN, BOB]);
-    let data = json!({"id": 1, "path": "a", "tid": "t", "write": true});
-    let text = |from: &str, id: &str| {
+    let mut lock = 0;
+    let mut text = |from: &str, id: &str| {
+        lock += 1;
+        let data = json!({"id": lock, "path": "a", "tid": "t", "write": true});
         let head = format!(r#""id":"{id}","from":"{from}","to":"{ANN}","ok":true"#);
         format!(r#"{{"type":"lock-result",{head},"data":{data}}}"#)
     };

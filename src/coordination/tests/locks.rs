@@ -21,9 +21,61 @@ fn the_lock_table_follows_grant_move_and_release() {
     assert_eq!((locks.len(), locks[0].id, locks[0].path.as_str()), (1, Some(4), "a"));
 
     ask_unlock(&mut rig, ANN, "r3", 4);
-    assert_eq!(rig.locks().len(), 1);
-    answer(&mut rig, ANN, "unlock-result", "r3", json!({"ok": true, "data": {"id": 4}}));
     assert!(rig.locks().is_empty() && rig.is_idle());
+}
+
+#[test]
+fn a_release_is_answered_at_once_and_then_goes_to_the_master() {
+    let mut rig = rig_with(&[MASTER, ANN, BOB]);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    grant(&mut rig, ANN, "r1", 1, "t", true);
+    rig.read_all(ANN);
+    rig.read_all(MASTER);
+    assert_eq!(ask_unlock(&mut rig, ANN, "r2", 1), Verdict::Taken);
+    assert_eq!(ask_lock(&mut rig, ANN, "r3", "u", true), Verdict::Forward);
+    let released = json_of(&rig.read_all(ANN)[0]);
+    assert_eq!(
+        (&released["type"], &released["id"], &released["ok"]),
+        (&json!("unlock-result"), &json!("r2"), &json!(true))
+    );
+
+    let texts = rig.read_all(MASTER);
+    let [release, request] = &texts[..] else { panic!("{texts:?}") };
+    assert_eq!(
+        (field(release, "type"), json_of(release)["data"]["id"].as_u64()),
+        (Some("unlock-request".into()), Some(1))
+    );
+    assert_eq!(field(request, "id").as_deref(), Some("r3"));
+    // Its answer concerns nobody but the owner of the server, and only if it is no.
+    for ok in [true, false] {
+        let answered = answer(&mut rig, HUB, "unlock-result", &field(release, "id").unwrap(), json!({"ok": ok}));
+        assert_eq!((answered, count(&rig, NoteKind::ReleaseUnknown)), (Verdict::Taken, usize::from(!ok)));
+    }
+    assert!(rig.read_all(ANN).is_empty());
+}
+
+#[test]
+fn a_release_that_is_answered_while_the_master_is_away_reaches_it_when_it_is_back() {
+    let mut rig = rig_with(&[ANN]);
+    let marks = connect_master(&mut rig);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    grant(&mut rig, ANN, "r1", 1, "t", true);
+    rig.read_all(ANN);
+    rig.read_all(MASTER);
+    rig.lose(MASTER, Loss::Reset);
+    ask_unlock(&mut rig, ANN, "r2", 1);
+    assert_eq!(json_of(&rig.read_all(ANN)[0])["ok"], true);
+    resume_master(&mut rig, &marks);
+    assert!(rig.read_all(MASTER).iter().any(|text| text.ends_with(r#""data":{"id":1}}"#)));
+}
+
+#[test]
+fn a_lock_that_is_being_moved_is_released_by_the_master() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    grant(&mut rig, ANN, "r1", 1, "t", true);
+    ask(&mut rig, ANN, "move-lock-request", "r2", json!({"id": 1, "move_to": "parent"}));
+    assert_eq!(ask_unlock(&mut rig, ANN, "r3", 1), Verdict::Forward);
 }
 
 #[test]
@@ -101,7 +153,8 @@ fn what_concerns_locks_of_a_master_that_is_gone_is_answered_by_the_hub() {
 
 #[test]
 fn a_late_grant_for_what_waits_behind_a_fence_is_swallowed() {
-    let mut rig = rig_with(&[MASTER, ANN, BOB]);
+    let mut rig = Rig::new(CoordinationConfig { pass_locks_for: 0, ..Default::default() });
+    connect(&mut rig, &[MASTER, ANN, BOB]);
     ask_lock(&mut rig, BOB, "r1", "u", true);
     replace_master(&mut rig);
     // It lives on with the request that was with the first one.
@@ -150,9 +203,9 @@ fn of_two_locks_with_one_number_the_stronger_is_kept_longer() {
     replace_master(&mut rig);
     ask_lock(&mut rig, ANN, "r2", "t", false);
     grant(&mut rig, ANN, "r2", 1, "t", false);
-    assert_eq!(ask_unlock(&mut rig, ANN, "r3", 1), Verdict::Forward);
+    ask_unlock(&mut rig, ANN, "r3", 1);
     assert_eq!(ask_lock(&mut rig, BOB, "r4", "u", false), Verdict::Taken);
-    assert_eq!(ask_unlock(&mut rig, ANN, "r5", 1), Verdict::Taken);
+    ask_unlock(&mut rig, ANN, "r5", 1);
     assert_eq!(rig.status().held_requests, 0);
 }
 

@@ -1,6 +1,7 @@
 //! Masters that come, go, return and fight.
 
 use super::*;
+use crate::coordination::config::DEFAULT_MASTER_WARM_UP_MS;
 
 #[test]
 fn a_new_master_gets_what_the_former_left_unanswered() {
@@ -139,4 +140,72 @@ fn what_a_master_grants_itself_is_no_lock() {
     rig.lose(MASTER, Loss::Closed);
     rig.advance(LOCK_TIMEOUT_MS);
     assert!(rig.is_idle());
+}
+
+/// Ann's transaction `a` has a lock to write, and the master has one more request of it when it ends, some time later.
+fn rig_with_stalled_writer(request: impl FnOnce(&mut Rig), time: u64) -> Rig {
+    let mut rig = rig_with(&[MASTER, ANN, BOB]);
+    ask_lock(&mut rig, ANN, "a1", "a", true);
+    grant(&mut rig, ANN, "a1", 1, "a", true);
+    request(&mut rig);
+    rig.read_all(ANN);
+    rig.advance(time);
+    rig.lose(MASTER, Loss::Closed);
+    rig.connect(MASTER).unwrap();
+    rig.advance(DEFAULT_MASTER_WARM_UP_MS);
+    rig
+}
+
+fn ask_for_space(rig: &mut Rig, worker: &str, id: &str) {
+    ask(rig, worker, "request", id, json!({"type": "fst.allocate", "records": 1}));
+}
+
+/// What a worker reads: the failure of its only answer.
+fn failure_read(rig: &mut Rig, worker: &str) -> Option<String> {
+    let texts = rig.read_all(worker);
+    let answer = texts.iter().find(|text| field(text, "id").is_some())?;
+    field(answer, "reason")
+}
+
+#[test]
+fn the_next_master_does_not_let_a_transaction_go_on_whose_lock_has_expired() {
+    let for_lock = |rig: &mut Rig| {
+        ask_lock(rig, ANN, "a2", "a", true);
+    };
+    let requests: [fn(&mut Rig); 2] = [|rig| ask_for_space(rig, ANN, "a2"), for_lock];
+    for request in requests {
+        let mut rig = rig_with_stalled_writer(request, LOCK_TIMEOUT_MS);
+        assert!(!requests_read(&mut rig).contains(&"a2".to_owned()));
+        assert!(failure_read(&mut rig, ANN).unwrap().contains("has expired"));
+        // In time it goes on.
+        let mut rig = rig_with_stalled_writer(request, LOCK_TIMEOUT_MS - DEFAULT_MASTER_WARM_UP_MS - 1);
+        assert_eq!(requests_read(&mut rig), ["a2"]);
+        assert_eq!(failure_read(&mut rig, ANN), None);
+    }
+}
+
+#[test]
+fn a_transaction_that_has_outlived_its_lock_gets_no_other_until_it_has_returned_that() {
+    for (before, after) in [(LOCK_TIMEOUT_MS, 0), (0, LOCK_TIMEOUT_MS)] {
+        let mut rig = rig_with_stalled_writer(|_| (), before);
+        rig.advance(after);
+        assert_eq!(ask_lock(&mut rig, ANN, "a2", "a", true), Verdict::Taken);
+        assert!(failure_read(&mut rig, ANN).unwrap().contains("has expired"));
+        assert_eq!(ask_lock(&mut rig, BOB, "b1", "b", true), Verdict::Forward);
+        ask_unlock(&mut rig, ANN, "a3", 1);
+        assert!(rig.locks().iter().all(|lock| lock.peer != ANN));
+        assert_eq!(ask_lock(&mut rig, ANN, "a4", "a", false), Verdict::Forward, "nothing is remembered of it");
+    }
+}
+
+#[test]
+fn what_another_transaction_of_the_same_worker_has_outlived_keeps_nobody_from_space() {
+    let mut rig = rig_with_stalled_writer(|_| (), LOCK_TIMEOUT_MS);
+    ask_lock(&mut rig, ANN, "b1", "b", true);
+    grant(&mut rig, ANN, "b1", 1, "b", true);
+    ask_for_space(&mut rig, ANN, "b2");
+    rig.lose(MASTER, Loss::Closed);
+    rig.connect(MASTER).unwrap();
+    rig.advance(DEFAULT_MASTER_WARM_UP_MS);
+    assert_eq!(requests_read(&mut rig), ["b2"]);
 }

@@ -3,15 +3,19 @@
 mod etiquette;
 mod farewells;
 mod introductions;
+mod lending;
 mod locks;
 mod masters;
 mod newcomers;
+mod passing;
 mod quiet;
 mod requests;
+mod retelling;
 #[cfg(unix)]
 mod scale;
 mod sessions;
 mod turns;
+mod vigil;
 
 use serde_json::{Value, json};
 

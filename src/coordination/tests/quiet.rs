@@ -35,8 +35,7 @@ fn nothing_new_begins_and_what_is_under_way_comes_to_its_end() {
     answer(&mut rig, ANN, "result", "r6", json!({"ok": true, "data": {"ok": true}}));
     for (id, lock) in [("r7", 1), ("r8", 2)] {
         assert!(!rig.has_come_to_rest());
-        assert_eq!(ask_unlock(&mut rig, ANN, id, lock), Verdict::Forward);
-        answer(&mut rig, ANN, "unlock-result", id, json!({"ok": true, "data": {"id": lock}}));
+        ask_unlock(&mut rig, ANN, id, lock);
     }
     assert!(rig.has_come_to_rest());
     assert_eq!(rig.status().held_requests, 3);

@@ -75,6 +75,42 @@ fn what_no_master_answers_in_time_fails_in_the_way_its_client_can_bear() {
     assert!(rig.is_idle());
 }
 
+/// The master refuses a lock that Ann has requested, with this reason.
+fn refuse(rig: &mut Rig, reason: &str) -> Verdict {
+    ask_lock(rig, ANN, "lock", "t", true);
+    answer(rig, ANN, "lock-result", "lock", json!({"ok": false, "reason": reason}))
+}
+
+#[test]
+fn what_a_master_refuses_because_it_is_about_to_end_the_next_one_gets() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    let reason = "Error: Exiting: new transaction lock denied because the IPC peer is exiting\n    at lock (ipc.js)";
+    assert_eq!(refuse(&mut rig, reason), Verdict::Taken);
+    assert!(rig.read_all(ANN).is_empty());
+    requests_read(&mut rig);
+    replace_master(&mut rig);
+    assert_eq!(requests_read(&mut rig), ["lock"]);
+    assert_eq!(grant(&mut rig, ANN, "lock", 7, "t", true), Verdict::Forward);
+    assert_eq!(rig.locks()[0].id, Some(7));
+}
+
+#[test]
+fn what_it_refuses_and_nobody_gets_fails_in_time() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    refuse(&mut rig, "Error: Exiting: new transaction lock denied because the IPC peer is exiting");
+    rig.advance(60_000);
+    let read = rig.read_all(ANN);
+    assert!(read.iter().any(|text| text.contains("No AceBase master answered within 60 s")), "{read:?}");
+    assert!(rig.is_idle());
+}
+
+#[test]
+fn what_a_master_refuses_for_another_reason_its_worker_hears() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    assert_eq!(refuse(&mut rig, "no"), Verdict::Forward);
+    assert!(rig.is_idle());
+}
+
 #[test]
 fn a_request_past_the_bounds_is_answered_at_once_but_releases_pass() {
     let mut rig = Rig::new(CoordinationConfig { max_requests: 1, ..Default::default() });
@@ -84,7 +120,8 @@ fn a_request_past_the_bounds_is_answered_at_once_but_releases_pass() {
     rig.read_all(ANN);
     assert_eq!(ask_lock(&mut rig, ANN, "r2", "t", true), Verdict::Taken);
     assert_eq!(json_of(&rig.read_all(ANN)[0])["ok"], false);
-    assert_eq!(ask_unlock(&mut rig, ANN, "r3", 1), Verdict::Forward);
+    ask_unlock(&mut rig, ANN, "r3", 1);
+    assert_eq!(json_of(&rig.read_all(ANN)[0])["ok"], true);
 }
 
 #[test]
@@ -94,7 +131,7 @@ fn a_burst_of_one_worker_leaves_room_for_others() {
     rig.advance(1_000);
     let burst: Vec<Verdict> = (0..100).map(|number| ask_lock(&mut rig, ANN, &number.to_string(), "t", true)).collect();
     assert_eq!(burst.iter().filter(|verdict| **verdict == Verdict::Forward).count(), 50);
-    assert_eq!(ask_lock(&mut rig, BOB, "r1", "u", true), Verdict::Forward);
+    assert_eq!(ask_lock(&mut rig, BOB, "r1", "u", false), Verdict::Forward);
     assert_eq!(ask(&mut rig, BOB, "request", "r2", json!({"type": "fst.allocate"})), Verdict::Forward);
     // One warning for all.
     assert_eq!(count(&rig, NoteKind::RequestsRefused), 1);
@@ -161,11 +198,38 @@ fn an_answer_to_a_request_of_a_former_run_of_the_hub_reaches_its_worker() {
 }
 
 #[test]
+fn an_answer_to_a_request_that_another_hub_has_passed_on_reaches_its_worker() {
+    let mut rig = rig();
+    // This hub has been up for long.
+    rig.advance(3_600_000);
+    rig.take_over();
+    connect(&mut rig, &[MASTER, ANN]);
+    assert_eq!(grant(&mut rig, ANN, "by another hub", 5, "t", true), Verdict::Forward);
+    assert_eq!(rig.locks()[0].id, Some(5));
+}
+
+#[test]
+fn a_lock_from_another_hub_is_left_to_a_worker_that_may_be_cut_off_with_it() {
+    for (is_taken_over, left) in [(false, 0), (true, 1)] {
+        let mut rig = rig();
+        rig.advance(1);
+        if is_taken_over {
+            rig.take_over();
+        }
+        connect(&mut rig, &[MASTER]);
+        assert_eq!(grant(&mut rig, BOB, "of before", 6, "u", true), Verdict::Taken);
+        rig.advance(LOCK_TIMEOUT_MS - 1_000);
+        assert_eq!(rig.locks().len(), left);
+        rig.advance(1_000);
+        assert!(rig.locks().is_empty());
+    }
+}
+
+#[test]
 fn a_release_whose_answer_was_lost_in_a_blip_is_made_sure_of() {
     let mut rig = rig_with(&[ANN]);
     let marks = connect_master(&mut rig);
-    ask_lock(&mut rig, ANN, "r1", "t", true);
-    grant(&mut rig, ANN, "r1", 1, "t", true);
+    // Granted under a former run of the hub.
     ask_unlock(&mut rig, ANN, "r2", 1);
     rig.read_all(MASTER);
     rig.lose(MASTER, Loss::Reset);

@@ -137,6 +137,23 @@ fn the_same_master_back_from_a_blip_goes_on_with_the_trial() {
 }
 
 #[test]
+fn the_next_hub_goes_on_with_the_trial() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    for id in ["r1", "r2"] {
+        ask_lock(&mut rig, ANN, id, id, false);
+    }
+    restart_master(&mut rig);
+    rig.succeed();
+    rig.advance(1_000);
+    let texts = rig.read_all(MASTER);
+    let requests = texts.iter().filter(|text| text.contains("\"lock-request\""));
+    assert_eq!(requests.filter_map(|text| field(text, "id")).collect::<Vec<_>>(), ["r1"]);
+    let question = texts.iter().find(|text| text.contains("\"unlock-request\"")).unwrap();
+    answer(&mut rig, HUB, "unlock-result", &field(question, "id").unwrap(), json!({"ok": false, "reason": "unknown"}));
+    assert_eq!(requests_read(&mut rig), ["r2"]);
+}
+
+#[test]
 fn a_master_creates_one_index_at_a_time_in_order() {
     let mut rig = rig_with(&[MASTER, ANN, BOB]);
     rig.advance(1_000);

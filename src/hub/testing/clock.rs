@@ -36,4 +36,8 @@ impl Clock for HandClock {
     fn unix(&self) -> u64 {
         EPOCH_MS + self.now()
     }
+
+    fn shows_at_least(&self, now: Millis) {
+        self.0.fetch_max(now, Relaxed);
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::hub::coordinator::{Action, Decision, Entry, Fate, Return, Ticket};
+use crate::hub::coordinator::{Action, Decision, Entry, Fate, Recognition, Return, Ticket};
 
 /// A peer's session, as both have it.
 #[derive(Debug, Default)]
@@ -62,7 +62,12 @@ impl Contract {
         }
     }
 
-    pub(super) fn returned(&mut self, peer: &str, back: Return) {
+    pub(super) fn returned(&mut self, peer: &str, recognition: Recognition, back: Return) {
+        match recognition {
+            Recognition::Unknown => {}
+            Recognition::Same => assert_ne!(back, Return::Identify, "{peer} is known, and is to be identified"),
+            Recognition::Another => assert_eq!(back, Return::Renew, "{peer} is another one, and goes on"),
+        }
         let session = self.session(peer, "returns");
         if back != Return::Renew {
             session.is_away = false;
@@ -94,7 +99,11 @@ impl Contract {
             Action::Decide { ticket, decision: Decision::LetIn | Decision::Refuse(_) } => {
                 assert!(self.waiting.remove(ticket), "{ticket:?} is told what becomes of it, and does not wait");
             }
-            Action::Post { .. } | Action::Probe { .. } | Action::Note(_) => {}
+            Action::Post { .. }
+            | Action::GoOn { .. }
+            | Action::LetGo { .. }
+            | Action::Probe { .. }
+            | Action::Note(_) => {}
         }
     }
 

@@ -5,19 +5,34 @@
 
 mod clock;
 mod contract;
+mod journals;
 mod lobby;
 mod notebook;
+#[cfg(test)]
+mod talk;
 mod watch;
 mod wire;
 
+#[cfg(test)]
+pub use self::talk::Talk;
 pub use self::{
     clock::{EPOCH_MS, HandClock},
+    journals::{Journals, Lines, go_on_after_crash},
     lobby::{Answer, Caller, Lobby},
     notebook::Notebook,
     watch::{Watch, Watched},
     wire::Wire,
 };
-use super::{FrozenHub, Hub, PeerHandle, Refused};
+use bytes::Bytes;
+
+use super::{FrozenHub, Greeting, Hub, PeerHandle, Refused};
+use crate::protocol::reliable::Offer;
+
+/// What clients with the extension are told, in UTF-16 units. Nobody here heeds it.
+const MAX_PAYLOAD: usize = 100;
+
+/// The same, in bytes.
+const MAX_MESSAGE: usize = 1 << 20;
 
 /// Takes a connection, which is one in memory. `announced_payload`: as of [`Hub::connect`].
 ///
@@ -38,9 +53,29 @@ pub fn connect_by(
     announced_payload: usize,
     prepared: impl FnOnce(&Wire),
 ) -> Result<(PeerHandle, Wire), Refused> {
+    greet_by(hub, db, id, &Greeting::published(announced_payload), prepared)
+}
+
+/// As [`connect`], by a client that offers the extension.
+///
+/// # Errors
+/// As [`Hub::connect`].
+pub fn connect_reliably(hub: &Hub, db: &str, id: &str, offer: Offer) -> Result<(PeerHandle, Wire), Refused> {
+    let greeting = Greeting { max_payload: MAX_PAYLOAD, max_message: MAX_MESSAGE, offer: Some(offer) };
+    greet_by(hub, db, id, &greeting, |_| {})
+}
+
+fn greet_by(
+    hub: &Hub,
+    db: &str,
+    id: &str,
+    greeting: &Greeting,
+    prepared: impl FnOnce(&Wire),
+) -> Result<(PeerHandle, Wire), Refused> {
     let mut made = None;
-    let peer = hub.connect(db, id, announced_payload, |link, outbox| {
-        let wire = Wire::new(link, outbox);
+    let socket = journals::next_socket();
+    let peer = hub.connect_from(db, id, greeting, journals::origin(socket), |link, outbox| {
+        let wire = Wire::new(link, outbox).with_socket(socket);
         prepared(&wire);
         made.insert(wire).transport()
     })?;
@@ -63,7 +98,9 @@ pub fn pass_on(from: &Hub, to: &Hub) {
 /// A connection comes along. `None`: its peer was not connected by it when its hub stopped.
 pub fn reattach(hub: &Hub, db: &str, id: &str, wire: &Wire) -> Option<(PeerHandle, Wire)> {
     let mut passed = None;
-    let peer = hub.reattach(db, id, wire.link(), |outbox| passed.insert(wire.passed_on(outbox)).transport())?;
+    let read = (journals::origin(wire.socket()), 0, Bytes::new());
+    let peer =
+        hub.reattach_from(db, id, wire.link(), read, |outbox| passed.insert(wire.passed_on(outbox)).transport())?;
     let wire = passed?;
     wire.flush();
     Some((peer, wire))

@@ -31,8 +31,8 @@ impl Observer for Notebook {
 
 fn line(event: &Event) -> String {
     match event {
-        Event::Connect { db, id } => format!("connect {db} {id}"),
-        Event::Disconnect { db, id, reason } => format!("disconnect {db} {id} {reason}"),
+        Event::Connect { db, id, .. } => format!("connect {db} {id}"),
+        Event::Disconnect { db, id, reason, .. } => format!("disconnect {db} {id} {reason}"),
         Event::Message { id, text, .. } => format!("message {id} {}", String::from_utf8_lossy(text)),
         Event::Warning { code, .. } => format!("warning {code}"),
         Event::Trace(trace) => line_of_trace(trace),

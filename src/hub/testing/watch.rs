@@ -8,11 +8,14 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::contract::Contract;
 use crate::{
-    acebase::{Lock, Role, Status},
+    acebase::{Lock, Role, Status, Strain},
     clock::Millis,
     hub::{
-        CoordinatorFactory,
-        coordinator::{Action, Address, Coordinator, Entry, Fate, Incumbent, Loss, Moment, Return, Ticket, Verdict},
+        CoordinatorFactory, Origin,
+        coordinator::{
+            Action, Address, Coordinator, Entry, Fate, Incumbent, Loss, Moment, Recognition, Return, StateError,
+            Ticket, Verdict,
+        },
     },
 };
 
@@ -104,6 +107,10 @@ impl<C> Watched<C> {
 }
 
 impl<C: Coordinator + 'static> Coordinator for Watch<C> {
+    fn begin(&mut self, since: Millis) {
+        self.0.lock().coordinator.begin(since);
+    }
+
     fn admit(&mut self, peer: &str, ticket: Ticket, other: Incumbent, moment: &mut Moment<'_>) -> Entry {
         self.look().contract.asks_in(ticket);
         let entry = self.ask(moment, |coordinator, moment| coordinator.admit(peer, ticket, other, moment));
@@ -116,9 +123,9 @@ impl<C: Coordinator + 'static> Coordinator for Watch<C> {
         self.ask(moment, |coordinator, moment| coordinator.withdraw(ticket, moment));
     }
 
-    fn joined(&mut self, peer: &str, moment: &mut Moment<'_>) {
+    fn joined(&mut self, peer: &str, life: Option<&str>, moment: &mut Moment<'_>) {
         self.look().contract.joined(peer);
-        self.ask(moment, |coordinator, moment| coordinator.joined(peer, moment));
+        self.ask(moment, |coordinator, moment| coordinator.joined(peer, life, moment));
     }
 
     fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict {
@@ -128,15 +135,28 @@ impl<C: Coordinator + 'static> Coordinator for Watch<C> {
         verdict
     }
 
+    fn retold(&mut self, peer: &str, state: &str, moment: &mut Moment<'_>) -> Result<(), StateError> {
+        self.look().contract.spoke(peer);
+        self.ask(moment, |coordinator, moment| coordinator.retold(peer, state, moment))
+    }
+
+    fn reunited(&mut self, moment: &mut Moment<'_>) {
+        self.ask(moment, |coordinator, moment| coordinator.reunited(moment));
+    }
+
+    fn take_let_go(&mut self) -> Vec<Origin> {
+        self.look().coordinator.take_let_go()
+    }
+
     fn lost(&mut self, peer: &str, loss: Loss, moment: &mut Moment<'_>) -> Fate {
         let fate = self.ask(moment, |coordinator, moment| coordinator.lost(peer, loss, moment));
         self.look().contract.lost(peer, fate);
         fate
     }
 
-    fn returned(&mut self, peer: &str, moment: &mut Moment<'_>) -> Return {
-        let back = self.ask(moment, |coordinator, moment| coordinator.returned(peer, moment));
-        self.look().contract.returned(peer, back);
+    fn returned(&mut self, peer: &str, recognition: Recognition, moment: &mut Moment<'_>) -> Return {
+        let back = self.ask(moment, |coordinator, moment| coordinator.returned(peer, recognition, moment));
+        self.look().contract.returned(peer, recognition, back);
         back
     }
 
@@ -159,6 +179,10 @@ impl<C: Coordinator + 'static> Coordinator for Watch<C> {
 
     fn status(&self) -> Status {
         self.look().coordinator.status()
+    }
+
+    fn strain(&self, now: Millis) -> Strain {
+        self.look().coordinator.strain(now)
     }
 
     fn role(&self, peer: &str) -> Role {

@@ -11,9 +11,13 @@ use parking_lot::Mutex;
 use crate::{
     hub::{
         Drain, Outbox,
+        journal::Standing,
         transport::{LinkId, Transport},
     },
-    protocol::{close::CloseReason, frame::Written},
+    protocol::{
+        close::CloseReason,
+        frame::{self, Written},
+    },
 };
 
 /// No bound: a socket that takes everything, all of which has arrived.
@@ -30,6 +34,8 @@ pub struct Wire {
 /// checkers could not tell it from a leak.
 struct Carrier {
     link: LinkId,
+    /// Its number in the system.
+    number: u64,
     outbox: Weak<Outbox>,
     socket: Mutex<Socket>,
 }
@@ -44,6 +50,8 @@ struct Socket {
     /// Bytes of the stream that were read, text by text.
     read: usize,
     writes: u64,
+    /// Bytes that the hub has read.
+    heard: u64,
     /// It has taken less than there was.
     is_blocked: bool,
     /// What may follow soon is waited for: until [`Wire::flush`].
@@ -56,15 +64,45 @@ impl Wire {
     /// A connection that takes everything at once, and where all that was written has arrived.
     pub fn new(link: LinkId, outbox: Arc<Outbox>) -> Self {
         let socket = Mutex::new(Socket::new());
-        let carrier = Carrier { link, outbox: Arc::downgrade(&outbox), socket };
+        let carrier = Carrier { link, number: 0, outbox: Arc::downgrade(&outbox), socket };
         Self { carrier: Arc::new(carrier), outbox }
+    }
+
+    /// The same, with a number in the system. Before it is used.
+    pub(super) fn with_socket(self, number: u64) -> Self {
+        let Self { carrier, outbox } = self;
+        let (link, socket) = (carrier.link, Mutex::new(std::mem::replace(&mut *carrier.socket.lock(), Socket::new())));
+        Self { carrier: Arc::new(Carrier { link, number, outbox: Arc::downgrade(&outbox), socket }), outbox }
+    }
+
+    /// The connection's number in the system.
+    pub fn socket(&self) -> u64 {
+        self.carrier.number
+    }
+
+    /// All that was written.
+    pub(super) fn written(&self) -> Vec<u8> {
+        self.carrier.socket.lock().stream.clone()
+    }
+
+    /// So many bytes were read from the connection.
+    pub fn was_read(&self, bytes: usize) {
+        self.carrier.socket.lock().heard += bytes as u64;
+    }
+
+    /// How far the kernel would have come with it.
+    pub fn standing(&self) -> Standing {
+        let socket = self.carrier.socket.lock();
+        let written = socket.stream.len() as u64;
+        Standing { read: socket.heard, written, acknowledged: socket.arrived.min(written) }
     }
 
     /// The same connection, of another hub that goes on where its own has stopped, with the outbox that is there. Of
     /// this one nothing is left.
     pub fn passed_on(&self, outbox: Arc<Outbox>) -> Self {
         let socket = std::mem::replace(&mut *self.carrier.socket.lock(), Socket::new());
-        let carrier = Carrier { link: self.carrier.link, outbox: Arc::downgrade(&outbox), socket: Mutex::new(socket) };
+        let (link, number) = (self.carrier.link, self.carrier.number);
+        let carrier = Carrier { link, number, outbox: Arc::downgrade(&outbox), socket: Mutex::new(socket) };
         Self { carrier: Arc::new(carrier), outbox }
     }
 
@@ -230,6 +268,13 @@ impl Transport for Carrier {
         !self.socket.lock().has_hung_up
     }
 
+    fn ask_for_life(&self) {
+        if let Some(outbox) = self.outbox.upgrade() {
+            outbox.push_control(self.link, &frame::PING);
+            self.flush();
+        }
+    }
+
     fn round_trip(&self) -> Option<Duration> {
         None
     }
@@ -243,6 +288,7 @@ impl Socket {
             arrived: ALL,
             read: 0,
             writes: 0,
+            heard: 0,
             is_blocked: false,
             is_patient: false,
             has_hung_up: false,

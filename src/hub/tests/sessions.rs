@@ -1,6 +1,6 @@
 use super::workshop::{connect, hub, say, settings};
 use crate::{
-    hub::{Refused, Traffic, coordinator::Loss},
+    hub::{Greeting, Refused, Traffic, coordinator::Loss},
     protocol::{Text, close::CloseReason},
 };
 
@@ -63,8 +63,27 @@ fn a_closed_hub_says_goodbye_and_takes_nobody() {
     hub.close();
     assert_eq!(a.closed(), Some(CloseReason::Shutdown));
     assert_eq!(notebook.lines().last().unwrap(), "disconnect db anna! shutdown");
-    let refused = hub.connect("db", "berta", 100, |_, _| unreachable!());
+    let refused = hub.connect("db", "berta", &Greeting::published(100), |_, _| unreachable!());
     assert_eq!(refused.err(), Some(Refused::Stopping));
+}
+
+#[test]
+fn a_database_that_another_hub_has_is_closed_and_forgotten_and_no_other() {
+    let (hub, notebook) = hub(settings());
+    let (anna, a) = connect(&hub, "db", "anna!");
+    let (_, b) = connect(&hub, "db", "berta");
+    let (_, other) = connect(&hub, "other", "carla");
+    assert_eq!(hub.occupied(), ["db".into(), "other".into()].into());
+    assert_eq!((hub.close_database("db"), hub.close_database("db")), (2, 0));
+    assert_eq!((a.closed(), b.closed(), other.closed()), (Some(CloseReason::Moved), Some(CloseReason::Moved), None));
+    assert!(a.news().is_empty() || a.news() == ["connect:berta"]);
+    assert!(notebook.lines().contains(&"disconnect db berta moved".into()));
+    assert_eq!(hub.occupied(), ["other".into()].into());
+    // What they still say goes to nobody who comes afterwards.
+    let (_, d) = connect(&hub, "db", "dora!");
+    say(&anna, &["late"]);
+    anna.lost(Loss::Closed);
+    assert!(d.news().is_empty());
 }
 
 #[test]

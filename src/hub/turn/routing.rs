@@ -24,7 +24,7 @@ impl Turn<'_> {
             received.messages += 1;
             received.bytes += message.len() as u64;
             large += u64::from(message.len() > self.office.settings.max_payload);
-            self.receive(from, &message);
+            self.receive(from, &message, message.as_ref());
             if self.has_done_enough() {
                 break;
             }
@@ -35,7 +35,7 @@ impl Turn<'_> {
     }
 
     /// Routes one message. What it broadcasts is in the outboxes only after [`Turn::flush_broadcast`].
-    fn receive(&mut self, from: &Arc<str>, message: &Text) {
+    pub(super) fn receive(&mut self, from: &Arc<str>, message: &str, bytes: &Bytes) {
         self.cost += STEP_COST;
         let inbound = Inbound::parse(message);
         let (address, body) = match inbound {
@@ -44,24 +44,37 @@ impl Turn<'_> {
             Inbound::ToPeer { id, body } => (Address::Peer(id), body),
             Inbound::ToOthers { body } => (Address::Others, body),
         };
-        let bytes: &Bytes = message.as_ref();
         let body = if body == 0 { bytes.clone() } else { bytes.slice(body..) };
+        match address {
+            Address::Peer(to) if self.state.expected.has(to) => self.keep_for_expected(from, to, body),
+            _ => self.judge(from, address, body),
+        }
+    }
+
+    /// Does with a message what the coordinator says.
+    pub(super) fn judge(&mut self, from: &Arc<str>, address: Address<'_>, body: Bytes) {
         let wanted = self.office.interest.now();
         if wanted.messages() {
             let event = Event::Message { db: self.name.clone(), id: from.clone(), text: body.clone() };
             self.office.tell(event);
         }
         let verdict = self.coordinate(|coordinator, moment| coordinator.received(from, address, &body, moment));
+        if verdict == Some(Verdict::Kept) {
+            self.is_kept_back();
+        }
         if wanted.traces() {
-            let fate = if verdict == Some(Verdict::Taken) { MessageFate::Taken } else { MessageFate::Forwarded };
+            let is_taken = matches!(verdict, Some(Verdict::Taken | Verdict::Kept));
+            let fate = if is_taken { MessageFate::Taken } else { MessageFate::Forwarded };
             self.trace(Some(from), address, &body, fate);
         }
         if !self.actions.is_empty() {
             self.flush_broadcast(from);
             self.carry_out();
         }
-        if verdict != Some(Verdict::Taken) {
-            self.route(from, address, body);
+        match verdict {
+            Some(Verdict::Taken | Verdict::Kept) => {}
+            Some(Verdict::ForwardAgain) => self.route(from, address, body, false),
+            Some(Verdict::Forward) | None => self.route(from, address, body, self.is_resent),
         }
     }
 
@@ -75,20 +88,36 @@ impl Turn<'_> {
         self.post_bytes(from, &Bytes::from_static(PONG.as_bytes()));
     }
 
-    fn route(&mut self, from: &Arc<str>, address: Address<'_>, body: Bytes) {
+    /// `known_doubles`: only those who know doubles get it.
+    fn route(&mut self, from: &Arc<str>, address: Address<'_>, body: Bytes, known_doubles: bool) {
         if self.office.settings.download_large && self.is_large(&body) {
             self.flush_broadcast(from);
-            return self.announce(from, address, body);
+            self.push_large(from, address, &body);
+            if !known_doubles {
+                self.announce(from, address, body);
+            }
+            return;
         }
         match address {
-            Address::Others => {
-                frame::put_text(&mut self.broadcast, &body);
-                self.broadcast_count += 1;
-            }
+            Address::Others => self.broadcast(&body, known_doubles),
             Address::Peer(id) => {
                 self.flush_broadcast(from);
-                self.post_bytes(id, &body);
+                let origin = self.origin.take();
+                if !known_doubles || self.is_reliable(id) {
+                    self.deliver(id, &body, origin.as_ref());
+                }
             }
+        }
+    }
+
+    fn broadcast(&mut self, body: &Bytes, known_doubles: bool) {
+        self.broadcast_count += 1;
+        if self.state.reliable > 0 {
+            self.numbered.put(self.origin.clone(), body);
+            self.keep_for_all_expected(body);
+        }
+        if self.state.reliable < self.state.peers.len() && !known_doubles {
+            frame::put_text(&mut self.broadcast, body);
         }
     }
 
@@ -97,11 +126,26 @@ impl Turn<'_> {
         body.len() > limit && std::str::from_utf8(body).is_ok_and(|text| protocol::exceeds_utf16(text, limit))
     }
 
-    fn announce(&mut self, from: &str, address: Address<'_>, body: Bytes) {
-        let addressees: HashSet<Arc<str>> = match address {
-            Address::Peer(id) => self.state.peers.get_key_value(id).map(|(id, _)| id.clone()).into_iter().collect(),
-            Address::Others => self.state.peers.keys().filter(|id| ***id != *from).cloned().collect(),
+    /// Peers with the extension get large texts as all others.
+    fn push_large(&mut self, from: &str, address: Address<'_>, body: &Bytes) {
+        let origin = self.origin.clone();
+        for id in self.addressees(from, address, true) {
+            self.deliver(&id, body, origin.as_ref());
+        }
+    }
+
+    /// Those that a message is for, and that have the extension, or have not.
+    fn addressees(&self, from: &str, address: Address<'_>, reliable: bool) -> HashSet<Arc<str>> {
+        let is_meant = |id: &str| match address {
+            Address::Peer(to) => *id == *to,
+            Address::Others => *id != *from,
         };
+        let peers = self.state.peers.iter().filter(|(id, peer)| is_meant(id) && peer.exchange.is_some() == reliable);
+        peers.map(|(id, _)| id.clone()).collect()
+    }
+
+    fn announce(&mut self, from: &str, address: Address<'_>, body: Bytes) {
+        let addressees = self.addressees(from, address, false);
         let Ok(text) = Text::try_from(body) else { return };
         if addressees.is_empty() {
             return;
@@ -114,13 +158,17 @@ impl Turn<'_> {
     }
 
     /// Puts what the sender has broadcast so far into the others' outboxes.
-    fn flush_broadcast(&mut self, from: &str) {
-        if self.broadcast.is_empty() {
+    pub(super) fn flush_broadcast(&mut self, from: &str) {
+        let count = std::mem::take(&mut self.broadcast_count);
+        if count == 0 {
             return;
         }
         let frames = std::mem::take(&mut self.broadcast).freeze();
-        let count = std::mem::take(&mut self.broadcast_count);
         self.push_to_others(from, &frames, count);
+        if self.numbered.len() > 0 {
+            let numbered = self.numbered.take();
+            self.push_numbered_to_others(from, numbered);
+        }
     }
 
     /// Tells all but one peer something of the protocol's own.
@@ -128,12 +176,15 @@ impl Turn<'_> {
         let mut frames = BytesMut::new();
         frame::put_text(&mut frames, notice.as_bytes());
         self.push_to_others(about, &frames.freeze(), 1);
+        if self.state.reliable > 0 {
+            self.notify_numbered_others(about, notice);
+        }
     }
 
     fn push_to_others(&mut self, from: &str, frames: &Bytes, count: u64) {
         self.cost += self.state.peers.len() * (STEP_COST + frames.len());
         for (id, peer) in &self.state.peers {
-            if **id == *from {
+            if **id == *from || peer.exchange.is_some() {
                 continue;
             }
             match peer.outbox.push_frames(frames, count) {
@@ -144,7 +195,7 @@ impl Turn<'_> {
         }
     }
 
-    fn count_received(&mut self, id: &str, received: Traffic, large: u64) {
+    pub(super) fn count_received(&mut self, id: &str, received: Traffic, large: u64) {
         self.state.past.large += large;
         // A peer that was ended by its own message has left already.
         match self.state.peers.get_mut(id) {

@@ -32,7 +32,7 @@ impl Scene {
     }
 
     /// A client and the server's side of its connection.
-    fn accept_one(&self, server: &Opened) -> (TcpStream, TcpStream) {
+    pub(super) fn accept_one(&self, server: &Opened) -> (TcpStream, TcpStream) {
         let client = self.connect().unwrap();
         client.set_read_timeout(Some(LIMIT)).unwrap();
         let mut accepted = None;

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::keeper::{
     HandOverError, PATIENCE,
-    bequest::{entrust, inherit},
+    bequest::{Taken, entrust, inherit},
     descriptors::MAX_DESCRIPTORS,
     errand::ERRAND_LIMIT,
     words::{MAX_ATTACHED, VERSION, Word, receive, send, send_number},
@@ -28,6 +28,9 @@ use crate::keeper::{
 
 /// Short enough for a test that waits for it, long enough to do something before.
 const SHORT_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Room for every legacy.
+const ENOUGH: usize = MAX_DESCRIPTORS;
 
 /// Where no temporary file is needed.
 const NOWHERE: &str = "/tmp";
@@ -186,7 +189,7 @@ fn a_claimant_that_dies_loses_nothing_for_the_next_one() {
         }
     }
     let (main, left) = scene.claim();
-    let inherited = inherit(&main, left.unwrap(), soon()).unwrap();
+    let Taken { part: inherited, .. } = inherit(&main, left.unwrap(), ENOUGH, soon()).unwrap();
     assert_eq!(inherited.state, b"state");
     for (client, connection) in clients.iter_mut().zip(inherited.connections) {
         assert_eq!(connection.peer_addr().unwrap(), client.local_addr().unwrap());
@@ -194,6 +197,27 @@ fn a_claimant_that_dies_loses_nothing_for_the_next_one() {
         assert_closed(client);
     }
     end(&main, keeper);
+}
+
+#[test]
+fn a_claimant_with_too_few_open_files_takes_the_first_ones_and_lets_the_others_go() {
+    for room in [0, 1, 2, MAX_ATTACHED, MAX_ATTACHED + 1, 2 * MAX_ATTACHED + 1] {
+        let scene = Scene::new();
+        let (main, keeper) = scene.keeper_in_thread(PATIENCE);
+        let (mut clients, connections): (Vec<_>, Vec<_>) = (0..2 * MAX_ATTACHED).map(|_| connection()).unzip();
+        entrust(&main, &legacy(b"state", connections), Path::new(NOWHERE), soon()).unwrap();
+        drop(main);
+        let (main, left) = scene.claim();
+        let Taken { part, left_out } = inherit(&main, left.unwrap(), room, soon()).unwrap();
+        assert_eq!(part.state, b"state");
+        // One of them is the state's.
+        let connected = room.max(1) - 1;
+        assert_eq!((part.connections.len(), left_out), (connected, clients.len() - connected));
+        let (with, without) = clients.split_at_mut(connected);
+        without.iter_mut().for_each(assert_closed);
+        with.iter_mut().take(2).for_each(assert_alive);
+        end(&main, keeper);
+    }
 }
 
 #[test]
@@ -217,7 +241,7 @@ fn a_claimant_that_never_asks_for_the_legacy_does_not_keep_its_clients_waiting_f
     let (main, left) = scene.claim();
     assert_eq!(left, Some(2));
     assert_closed(&mut client);
-    assert!(inherit(&main, 2, soon()).is_err());
+    assert!(inherit(&main, 2, ENOUGH, soon()).is_err());
     end(&main, keeper);
 }
 
@@ -228,7 +252,7 @@ fn a_claimant_that_cannot_use_the_legacy_lets_its_clients_go() {
     let mut client = leave(main);
     let (main, left) = scene.claim();
     // More than there is: the errand ends before.
-    assert!(inherit(&main, left.unwrap() + 1, soon()).is_err());
+    assert!(inherit(&main, left.unwrap() + 1, ENOUGH, soon()).is_err());
     assert_closed(&mut client);
     end(&main, keeper);
 }

@@ -97,6 +97,19 @@ fn nonsense_at_the_rendezvous_changes_nothing() {
 }
 
 #[test]
+fn a_keeper_that_goes_leaves_the_socket_file_of_the_one_in_its_place() {
+    let scene = Scene::new();
+    let (connection, keeper) = scene.keeper_in_thread(PATIENCE);
+    // It is at work.
+    let claim = scene.say(VERSION, Word::Claim);
+    assert_eq!(receive(&claim).unwrap().unwrap().word, Word::Busy);
+    let _another = scene.place().bind().unwrap();
+    send(&connection, Word::Go, &[]).unwrap();
+    keeper.join().unwrap().unwrap();
+    assert!(scene.place().connect().unwrap().is_some(), "the other one can be found");
+}
+
+#[test]
 fn too_many_listeners_are_an_error() {
     let scene = Scene::new();
     let many: Vec<_> = (0..70).flat_map(|_| bind(0).unwrap()).collect();

@@ -4,14 +4,14 @@
 import { restyle } from './charts.mjs';
 import { nameParts, setClass, setText, show } from './dom.mjs';
 import { Model } from './model.mjs';
-import { render } from './view.mjs';
+import { render, tellTitle } from './view.mjs';
 import words from './words.mjs';
 
 /** Between an answer and the next question, in milliseconds. */
 const EVERY = 1000;
 /** An answer that takes longer than this, in milliseconds, will not come. */
 const PATIENCE = 5000;
-/** Peers and locks that are shown of a database. */
+/** Clients and locks that are shown of a database. */
 const LIMIT = 100;
 /** Where the tab keeps the token. */
 const STORED_TOKEN = 'acebase-ipc-token';
@@ -38,14 +38,15 @@ function readAddress() {
 
 const onlyDatabase = readAddress();
 
-/** The database that is looked at: the one that was chosen, else the one with most peers. */
+/** The database that is looked at: the one that was chosen, else one in trouble, else that with most clients. */
 function selected() {
   const databases = model.report?.databases ?? [];
   const chosen = new URLSearchParams(location.hash.slice(1)).get('db');
   if (databases.some((database) => database.name === chosen)) {
     return chosen;
   }
-  return [...databases].sort((a, b) => b.peerCount - a.peerCount)[0]?.name;
+  const troubled = model.report?.troubles.find(({ dbname }) => databases.some(({ name }) => name === dbname));
+  return troubled?.dbname ?? [...databases].sort((a, b) => b.peerCount - a.peerCount)[0]?.name;
 }
 
 function question() {
@@ -112,6 +113,7 @@ function tellFailure(error) {
   console.debug('No answer from the server:', error);
   const since = lastAnswer ? `, no answer since ${words.clock(lastAnswer)}` : '';
   tellLink([`Unreachable${since}`, 'bad']);
+  tellTitle(undefined);
 }
 
 function wantToken(isWrong) {
@@ -127,6 +129,7 @@ function wantToken(isWrong) {
 
 function tellRefusal(text) {
   tellLink(['Refused', 'bad']);
+  tellTitle(undefined);
   setText(byId('refusal'), text);
   show(byId('refusal'), true);
 }
@@ -157,6 +160,12 @@ byId('pause').addEventListener('click', () => {
     tellLink(['Paused', 'wait']);
   } else {
     round();
+  }
+});
+
+byId('event-filter').addEventListener('change', () => {
+  if (model.report) {
+    render(model, selected());
   }
 });
 

@@ -1,4 +1,4 @@
-// The tables of the page: databases, locks and peers, a row each.
+// The tables of the page: databases and clients, a row each.
 
 import { drawSpark } from './charts.mjs';
 import { element, list, row, setClass, setText, show } from './dom.mjs';
@@ -9,13 +9,22 @@ const MAX_SPARKS = 50;
 
 /** @param {Element} section @param {string} selected The database that is looked at. */
 export function showDatabases(section, model, selected) {
-  const { databases } = model.report;
+  const databases = byTrouble(model.report);
   const table = tableOf(section, databases.length);
   list(table.tBodies[0], databases, {
     key: (database) => database.name,
     make: () => databaseRow(table),
     update: (made, database) => fillDatabase(made, database, model, database.name === selected),
   });
+}
+
+/** Those in trouble first, the worst of them before the others; then those with most clients. */
+function byTrouble({ databases, troubles }) {
+  const rank = ({ name }) => {
+    const at = troubles.findIndex(({ dbname }) => dbname === name);
+    return at < 0 ? troubles.length : at;
+  };
+  return [...databases].sort((a, b) => rank(a) - rank(b) || b.peerCount - a.peerCount);
 }
 
 function databaseRow(table) {
@@ -32,7 +41,7 @@ function fillDatabase(made, database, model, isSelected) {
   const latest = (figure) => words.rate(model.latest(database.name, figure));
   const { held, fenced, waiting } = database.lockCount;
   fill(made, 1, [
-    database.masterPresent ? 'present' : 'absent',
+    words.master(database),
     words.whole(database.peerCount),
     latest('received'),
     latest('sent'),
@@ -42,77 +51,40 @@ function fillDatabase(made, database, model, isSelected) {
     words.whole(database.heldRequests),
   ]);
   setClass(made.cells[1], database.needsMaster && !database.masterPresent ? 'bad' : '');
-  setClass(made.cells[8], database.heldRequests > 0 ? 'number wait' : 'number');
+  setClass(made.cells[8], database.heldRequests > 0 ? 'number bad' : 'number');
+  setClass(made.cells[7], waiting > 0 ? 'number wait' : 'number');
 }
 
-export function showLocks(section, database) {
-  const { locks } = database;
-  const { held, fenced, waiting } = database.lockCount;
-  const table = tableOf(section, locks.length);
-  tellCount(section, locks.length, held + fenced + waiting);
-  const keys = uniqueKeys(locks, (lock) => [lock.state, lock.peer, lock.tid, lock.path, lock.id].join(' '));
-  list(table.tBodies[0], locks, {
-    key: (lock) => keys.get(lock),
-    make: () => row(table, ['path', '', 'peer', 'number', '', 'purpose']),
-    update: (made, lock) => fillLock(made, lock, database),
-  });
-}
-
-/** What is added to the kind of a lock. */
-const STATES = { held: '', waiting: ', waiting', fenced: ', of a former master' };
-
-function fillLock(made, lock, database) {
-  const isWaiting = lock.state === 'waiting';
-  setClass(made, isWaiting ? 'wait' : '');
-  fill(made, 0, [
-    words.path(lock.path),
-    `${lock.write ? 'write' : 'read'}${STATES[lock.state]}`,
-    lock.peer,
-    words.duration(lock.ageMs),
-    isWaiting ? blockers(lock, database) : '',
-    lock.comment,
-  ]);
-}
-
-/** The master's own locks do not pass the hub: nobody else in the way means that it is one of those. */
-function blockers(lock, database) {
-  if (lock.waitsForCount === 0) {
-    return database.masterPresent ? 'the master, or a lock of its own' : 'a master';
-  }
-  const named = lock.waitsFor.map((blocker) => `${blocker.peer} on ${words.path(blocker.path)}`);
-  const others = lock.waitsForCount - named.length;
-  return named.join(', ') + (others > 0 ? ` and ${words.whole(others)} more` : '');
-}
-
-export function showPeers(section, model, database) {
+export function showClients(section, model, database) {
   const { peers } = database;
   const table = tableOf(section, peers.length);
   tellCount(section, peers.length, database.peerCount);
   const drawn = new Set(peers.slice(0, MAX_SPARKS));
   list(table.tBodies[0], peers, {
     key: (peer) => peer.id,
-    make: () => peerRow(table),
+    make: () => clientRow(table),
     update(made, peer) {
       const rates = model.ratesOf(database, peer);
-      fillPeer(made, peer, rates, model.report.server.now);
+      fillClient(made, peer, rates, model.report.server.now);
       if (drawn.has(peer)) {
-        drawSpark(made.cells[7].firstElementChild, rates.line);
+        drawSpark(made.cells[8].firstElementChild, rates.line);
       }
     },
   });
 }
 
-function peerRow(table) {
-  const made = row(table, ['peer', '', ...Array(5).fill('number'), '']);
-  made.cells[7].append(element('span', { className: 'spark' }));
+function clientRow(table) {
+  const made = row(table, ['peer', '', 'place', ...Array(5).fill('number'), '']);
+  made.cells[8].append(element('span', { className: 'spark' }));
   return made;
 }
 
-function fillPeer(made, peer, rates, now) {
+function fillClient(made, peer, rates, now) {
   setClass(made, peer.away ? 'wait' : '');
   fill(made, 0, [
     peer.id,
-    peer.away ? `${peer.role}, away` : peer.role,
+    [peer.role, peer.reliable && 'exactly once', peer.away && 'away'].filter(Boolean).join(', '),
+    words.place(peer),
     words.duration(now - peer.connectedAt),
     words.roundTrip(peer.rttMicros),
     words.bytes(peer.queuedBytes),
@@ -138,17 +110,4 @@ function fill(made, first, texts) {
   texts.forEach((text, index) => {
     setText(made.cells[first + index], text);
   });
-}
-
-/** Keys of items that may be alike: the second of two alike gets another number. */
-function uniqueKeys(items, keyOf) {
-  const seen = new Map();
-  const keys = new Map();
-  for (const item of items) {
-    const key = keyOf(item);
-    const count = seen.get(key) ?? 0;
-    seen.set(key, count + 1);
-    keys.set(item, `${key} ${count}`);
-  }
-  return keys;
 }

@@ -2,72 +2,68 @@
 
 import { drawCharts } from './charts.mjs';
 import { element, list, setClass, setText, show } from './dom.mjs';
-import { showDatabases, showLocks, showPeers } from './tables.mjs';
+import { showHubs } from './hubs.mjs';
+import { showLocks } from './locks.mjs';
+import { showClients, showDatabases } from './tables.mjs';
+import { showTroubles } from './troubles.mjs';
 import words from './words.mjs';
-
-/** A lock that is held longer than this, in milliseconds, while others wait for it, is worth a remark. */
-const LONG_HOLD = 5000;
 
 const byId = (id) => document.getElementById(id);
 
 /** Shows the whole model; `selected`: the database that is looked at. */
 export function render(model, selected) {
-  const { server, databases } = model.report;
+  const { server, troubles, cluster } = model.report;
   setText(byId('about'), `Version ${server.version} · up ${words.duration(server.uptimeMs)}`);
+  showTroubles(byId('troubles'), troubles);
+  setText(byId('how-to-connect'), howToConnect());
   showDatabases(byId('databases'), model, selected);
+  showHubs(byId('hubs'), cluster);
   const database = model.database(selected);
   show(byId('database'), database !== undefined);
   if (database) {
     showDatabase(model, database);
   }
-  showEvents(byId('events'), model.events);
-  const troubles = databases.reduce((sum, one) => sum + concernsOf(one).length, 0);
-  document.title = troubles > 0 ? `(${troubles}) AceBase IPC server` : 'AceBase IPC server';
+  showEvents(byId('events'), model.events.filter(FILTERS[byId('event-filter').value]));
+  tellTitle(troubles);
 }
+
+/** A tab that nobody looks at says how it is, too. @param {object[] | undefined} troubles Absent: nobody knows. */
+export function tellTitle(troubles) {
+  const serious = troubles?.filter(({ level }) => level !== 'info').length;
+  const mark = serious === undefined ? '(unreachable) ' : serious > 0 ? `(${serious}) ` : '';
+  document.title = `${mark}AceBase IPC server`;
+}
+
+/** What a process must be told, to be a client of the server that this page is from. */
+function howToConnect() {
+  const isTls = location.protocol === 'https:';
+  const port = location.port || (isTls ? 443 : 80);
+  const ssl = isTls ? ', ssl: true' : '';
+  return `const ipc = { host: '${location.hostname}', port: ${port}${ssl}, role: 'worker' }; // or 'master'`;
+}
+
+const isOfClients = ({ kind }) => kind === 'connect' || kind === 'disconnect';
+
+/** Which events are shown, by what the reader has chosen. */
+const FILTERS = {
+  all: () => true,
+  serious: ({ level }) => level === 'warning' || level === 'error',
+  cluster: (event) => !isOfClients(event),
+  clients: isOfClients,
+};
 
 function showDatabase(model, database) {
   setText(byId('database-title'), database.name);
-  list(byId('concerns'), concernsOf(database), {
-    key: (concern) => concern.key,
-    make: () => element('li'),
-    update: (item, concern) => setText(item, concern.text),
-  });
   showFigures(model, database);
   drawCharts(byId('charts'), model, database.name);
   showLocks(byId('locks'), database);
-  showPeers(byId('peers'), model, database);
+  showClients(byId('clients'), model, database);
 }
 
-/** What a person should look at. */
-function concernsOf(database) {
-  return [masterConcern(database), holdConcern(database), awayConcern(database)].filter(Boolean);
-}
-
-function masterConcern(database) {
-  const held = database.heldRequests;
-  if (database.masterPresent || !database.needsMaster) {
-    return undefined;
-  }
-  const waiting = held === 0 ? '.' : `: ${words.counted(held, 'request')} ${held === 1 ? 'waits' : 'wait'}.`;
-  return { key: 'master', text: `No master is present${waiting}` };
-}
-
-function holdConcern(database) {
-  const longest = longestHold(database);
-  const { waiting } = database.lockCount;
-  if (waiting === 0 || !longest || longest.ageMs < LONG_HOLD) {
-    return undefined;
-  }
-  const what = `A ${longest.write ? 'write' : 'read'} lock on ${words.path(longest.path)}`;
-  const since = words.duration(longest.ageMs);
-  const others = `${words.counted(waiting, 'request')} for locks ${waiting === 1 ? 'waits' : 'wait'}`;
-  return { key: 'hold', text: `${what} has been held by ${longest.peer} for ${since}; ${others}.` };
-}
-
-function awayConcern(database) {
-  const peers = words.counted(database.keptSessions, 'peer');
-  const text = `The connection of ${peers} is lost, and may come back.`;
-  return database.keptSessions > 0 ? { key: 'away', text } : undefined;
+/** Who the master is. */
+function masterNote({ peers }) {
+  const master = peers.find(({ role }) => role === 'master');
+  return master?.pid ? `process ${master.pid}` : (master?.remote ?? '');
 }
 
 function longestHold(database) {
@@ -92,18 +88,19 @@ function figuresOf(model, database) {
   const { held, fenced, waiting } = database.lockCount;
   const longest = longestHold(database);
   const formerly = fenced > 0 ? `, ${words.whole(fenced)} of a former master` : '';
+  const passed = database.lockPasses > 0 ? `, ${words.passes(database.lockPasses)} so far` : '';
   const rateOf = (figure) => words.rate(model.latest(name, figure));
   return [
-    { name: 'Master', value: database.masterPresent ? 'present' : 'absent', note: '' },
+    { name: 'Master', value: words.master(database), note: masterNote(database) },
     {
-      name: 'Peers',
+      name: 'Clients',
       value: words.whole(database.peerCount),
       note: database.keptSessions > 0 ? `${words.whole(database.keptSessions)} away` : '',
     },
     { name: 'In', value: rateOf('received'), note: `${words.whole(received.messages)} so far` },
     { name: 'Out', value: rateOf('sent'), note: `${words.whole(sent.messages)} so far` },
     { name: 'Queued', value: words.bytes(database.queuedBytes), note: '' },
-    { name: 'Locks', value: words.whole(held + fenced), note: `${words.whole(waiting)} waiting${formerly}` },
+    { name: 'Locks', value: words.whole(held + fenced), note: `${words.whole(waiting)} waiting${formerly}${passed}` },
     {
       name: 'Longest hold',
       value: longest ? words.duration(longest.ageMs) : '–',

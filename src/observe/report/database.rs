@@ -1,5 +1,7 @@
 //! A database in a report: how it stands, its peers and its locks.
 
+use std::{net::SocketAddr, sync::Arc};
+
 use serde::Serialize;
 
 use super::{
@@ -8,11 +10,20 @@ use super::{
 };
 use crate::{
     acebase::{
-        Role, Status,
+        Process, Role, Status,
         histogram::{BUCKET_ENDS_MS, Histogram},
     },
+    clock::Millis,
     hub::{DatabaseSnapshot, PeerSnapshot, Traffic},
 };
+
+/// What a report needs beside the hub's snapshot.
+pub(super) struct View<'a> {
+    /// On the hub's clock.
+    pub(super) now: Millis,
+    /// The process behind an address.
+    pub(super) process_at: &'a dyn Fn(SocketAddr) -> Option<Process>,
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,13 +47,14 @@ pub(super) struct DatabaseRow<'a> {
     locks_left_out: usize,
     lock_waits: HistogramRow,
     lock_holds: HistogramRow,
+    lock_passes: u64,
 }
 
 impl<'a> DatabaseRow<'a> {
-    pub(super) fn new(database: &'a DatabaseSnapshot, now: u64, limit: usize) -> Self {
+    pub(super) fn new(database: &'a DatabaseSnapshot, view: &View<'_>, limit: usize) -> Self {
         let (status, totals) = (&database.status, &database.totals);
-        let peers = peer_rows(&database.peers, limit);
-        let locks = locks::rows(&database.locks, now, limit);
+        let peers = peer_rows(&database.peers, limit, view);
+        let locks = locks::rows(&database.locks, view.now, limit);
         Self {
             name: &database.name,
             master_present: status.master_present,
@@ -63,6 +75,7 @@ impl<'a> DatabaseRow<'a> {
             locks,
             lock_waits: (&status.lock_waits).into(),
             lock_holds: (&status.lock_holds).into(),
+            lock_passes: status.lock_passes,
         }
     }
 }
@@ -92,22 +105,39 @@ struct PeerRow<'a> {
     role: &'static str,
     connected_at: u64,
     away: bool,
+    reliable: bool,
+    /// The address that it is, or was last, connected from, with its port.
+    remote: Option<String>,
+    /// The hub that passes it on, where another one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<&'a str>,
+    pid: Option<u32>,
+    command: Option<Arc<str>>,
+    /// How long ago it gave the last sign of life, as far as was looked.
+    heard_ms: u64,
     rtt_micros: Option<u128>,
     queued_bytes: usize,
     received: TrafficRow,
     sent: TrafficRow,
 }
 
-fn peer_rows(peers: &[PeerSnapshot], limit: usize) -> Vec<PeerRow<'_>> {
-    foremost::peers(peers, limit).into_iter().map(peer_row).collect()
+fn peer_rows<'a>(peers: &'a [PeerSnapshot], limit: usize, view: &View<'_>) -> Vec<PeerRow<'a>> {
+    foremost::peers(peers, limit).into_iter().map(|peer| peer_row(peer, view)).collect()
 }
 
-fn peer_row(peer: &PeerSnapshot) -> PeerRow<'_> {
+fn peer_row<'a>(peer: &'a PeerSnapshot, View { now, process_at }: &View<'_>) -> PeerRow<'a> {
+    let process = peer.remote.and_then(process_at);
     PeerRow {
         id: &peer.id,
         role: peer.role.name(),
         connected_at: peer.connected,
         away: peer.is_away,
+        reliable: peer.is_reliable,
+        remote: peer.remote.map(|remote| remote.to_string()),
+        via: peer.via.as_deref(),
+        pid: process.as_ref().map(|process| process.pid),
+        command: process.map(|process| process.command),
+        heard_ms: now.saturating_sub(peer.heard),
         rtt_micros: peer.round_trip.map(|time| time.as_micros()),
         queued_bytes: peer.queued,
         received: peer.received.into(),
@@ -147,7 +177,7 @@ impl From<&Histogram> for HistogramRow {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use super::*;
     use crate::acebase::{Lock, LockState};
@@ -158,18 +188,24 @@ mod tests {
             role,
             connected: 5,
             is_away: false,
+            is_reliable: false,
             queued,
             received: Traffic { messages: 1, bytes: 2 },
             sent: Traffic { messages: 3, bytes: 4 },
             round_trip: Some(Duration::from_micros(250)),
+            heard: 40,
+            remote: "127.0.0.1:5".parse().ok(),
+            via: None,
         }
     }
 
     fn lock(peer: &str, tid: &str, state: LockState, since: u64) -> Lock {
         let (peer, tid) = (peer.into(), tid.into());
         let (id, path) = ((state == LockState::Held).then_some(7), "a/b".into());
-        Lock { id, peer, path, tid, write: true, comment: "set".into(), state, since, expires: None }
+        Lock { id, peer, path, tid, write: true, comment: "set".into(), state, since, expires: None, passed: 0 }
     }
+
+    const VIEW: View<'_> = View { now: 100, process_at: &|_| Some(Process { pid: 7, command: "node".into() }) };
 
     fn database() -> DatabaseSnapshot {
         DatabaseSnapshot {
@@ -184,10 +220,12 @@ mod tests {
     #[test]
     fn a_database_is_told_with_what_matters_first() {
         let database = database();
-        let row = serde_json::to_value(DatabaseRow::new(&database, 100, usize::MAX)).unwrap();
+        let row = serde_json::to_value(DatabaseRow::new(&database, &VIEW, usize::MAX)).unwrap();
         let ids: Vec<_> = row["peers"].as_array().unwrap().iter().map(|peer| peer["id"].as_str().unwrap()).collect();
         assert_eq!(ids, ["[master]", "slow", "idle"]);
         assert_eq!(row["peers"][1]["rttMicros"], 250);
+        assert_eq!((&row["peers"][1]["remote"], &row["peers"][1]["heardMs"]), (&"127.0.0.1:5".into(), &60.into()));
+        assert_eq!((&row["peers"][1]["pid"], &row["peers"][1]["command"]), (&7.into(), &"node".into()));
         assert_eq!(row["queuedBytes"], 9);
         assert_eq!(row["needsMaster"], true);
         assert_eq!(row["lockCount"], serde_json::json!({ "held": 1, "fenced": 0, "waiting": 1 }));
@@ -214,7 +252,7 @@ mod tests {
     #[test]
     fn a_limit_cuts_rows_and_not_their_number() {
         let database = database();
-        let row = serde_json::to_value(DatabaseRow::new(&database, 100, 1)).unwrap();
+        let row = serde_json::to_value(DatabaseRow::new(&database, &VIEW, 1)).unwrap();
         assert_eq!((row["peers"].as_array().unwrap().len(), &row["peerCount"]), (1, &3.into()));
         assert_eq!(row["locks"].as_array().unwrap().len(), 1);
         assert_eq!((&row["peersLeftOut"], &row["locksLeftOut"]), (&2.into(), &1.into()));

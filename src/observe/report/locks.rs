@@ -18,6 +18,8 @@ pub(super) struct LockRow<'a> {
     /// How long it has been in this state.
     age_ms: u64,
     expires_at: Option<u64>,
+    /// How often it has been passed on since the master granted it.
+    passed: u64,
     /// The locks that it waits for, the first few. A lock that waits for none of the table waits for one of the
     /// master's own, which the hub does not see, or for a master.
     waits_for: Vec<BlockerRow<'a>>,
@@ -49,6 +51,7 @@ fn row<'a>(lock: &'a Lock, granted: &Granted<'a>, now: u64) -> LockRow<'a> {
         comment: &lock.comment,
         age_ms: now.saturating_sub(lock.since),
         expires_at: lock.expires,
+        passed: lock.passed,
         waits_for: blockers.first.into_iter().map(blocker).collect(),
         waits_for_count: blockers.count,
     }
@@ -72,6 +75,7 @@ mod tests {
             state: [LockState::Held, LockState::Waiting][number as usize % 2],
             since: number,
             expires: None,
+            passed: 0,
         }
     }
 

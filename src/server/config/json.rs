@@ -1,7 +1,7 @@
 //! Reads from JSON, and writes, the settings whose types cannot do so themselves: other layers' types, and secrets.
 //! Knows the kinds of values, and no single option.
 
-use std::{collections::HashMap, iter, path::PathBuf};
+use std::{collections::HashMap, iter, path::PathBuf, time::Duration};
 
 use serde::{
     Deserialize, Deserializer, Serializer,
@@ -10,6 +10,10 @@ use serde::{
 use serde_json::{Map, Value};
 
 use crate::{
+    cluster::{
+        config::{ClusterConfig, DEFAULT_LEASE_TIME, DEFAULT_RENEW_EVERY, MIN_RENEWALS},
+        engine::address::EngineAddress,
+    },
     http::access::{Secret, Unlisted},
     tls::{IdentitySource, TlsOptions},
 };
@@ -104,6 +108,50 @@ impl TryFrom<Ssl> for TlsOptions {
     }
 }
 
+pub(super) fn cluster<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ClusterConfig>, D::Error> {
+    Option::<Cluster>::deserialize(from)?.map(|cluster| cluster.try_into().map_err(D::Error::custom)).transpose()
+}
+
+/// How one of several hubs reaches the others.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Cluster {
+    engine: String,
+    advertise: String,
+    secret: String,
+    name: Option<String>,
+    #[serde(default = "default_lease_time", with = "millis")]
+    lease_time: Duration,
+    #[serde(default = "default_renew_every", with = "millis")]
+    renew_every: Duration,
+}
+
+fn default_lease_time() -> Duration {
+    DEFAULT_LEASE_TIME
+}
+
+fn default_renew_every() -> Duration {
+    DEFAULT_RENEW_EVERY
+}
+
+impl TryFrom<Cluster> for ClusterConfig {
+    type Error = String;
+
+    fn try_from(cluster: Cluster) -> Result<Self, Self::Error> {
+        let Cluster { engine, advertise, secret, name, lease_time, renew_every } = cluster;
+        // These are written into records, between spaces, and into headers, between semicolons.
+        let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
+        if !is_word(&advertise) || !name.as_deref().is_none_or(is_word) {
+            return Err("its name, or where others reach it, cannot be written".into());
+        }
+        if secret.is_empty() || renew_every.is_zero() || lease_time < renew_every * MIN_RENEWALS {
+            return Err("it has no secret, or too short a lease".into());
+        }
+        let engine = EngineAddress::parse(&engine).map_err(|error| error.to_string())?;
+        Ok(Self { engine, advertise, secret: Secret(secret), name, lease_time, renew_every })
+    }
+}
+
 /// Durations, as milliseconds.
 pub(super) mod millis {
     use std::time::Duration;
@@ -170,6 +218,7 @@ mod tests {
     fn words_networks_secrets_and_certificates_are_read() {
         let config = read(
             r#"{ "token": "a", "tokens": ["b"], "databaseTokens": { "db": ["c"] }, "unlistedDatabases": "refuse",
+                 "cluster": { "engine": "redis://a", "advertise": "b:1", "secret": "hush", "renewEvery": 500 },
                  "largeMessages": "download", "trustedProxies": ["::1", "10.0.0.0/8"], "ssl": { "pfxPath": "p" },
                  "keepPort": { "program": "/bin/node", "args": ["a"], "environment": [["PATH", "/bin"]] } }"#,
         )
@@ -179,6 +228,9 @@ mod tests {
         assert_eq!(config.unlisted_databases, Some(Unlisted::Refuse));
         assert_eq!(config.large_messages, LargeMessages::Download);
         assert_eq!(config.trusted_proxies.len(), 2);
+        let cluster = config.cluster.unwrap();
+        assert_eq!((&*cluster.advertise, cluster.name, cluster.secret), ("b:1", None, Secret("hush".into())));
+        assert_eq!((cluster.lease_time, cluster.renew_every), (DEFAULT_LEASE_TIME, Duration::from_millis(500)));
         assert_eq!(config.tls.unwrap().identity, IdentitySource::Pkcs12 { pfx_path: "p".into() });
         assert_eq!(config.keep_port.unwrap().environment, [("PATH".into(), "/bin".into())]);
     }
@@ -202,6 +254,19 @@ mod tests {
                 "ssl",
                 &["{}", "[]", r#"{ "certPath": "c" }"#, r#"{ "pfxPath": "p", "keyPath": "k" }"#, r#"{ "pfx": "p" }"#],
             ),
+            (
+                "cluster",
+                &[
+                    "true",
+                    "{}",
+                    r#"{ "engine": "http://a", "advertise": "a:1", "secret": "s" }"#,
+                    r#"{ "engine": "redis://a", "advertise": "a b:1", "secret": "s" }"#,
+                    r#"{ "engine": "redis://a", "advertise": "a:1", "secret": "" }"#,
+                    r#"{ "engine": "redis://a", "advertise": "a:1", "secret": "s", "name": "a;b" }"#,
+                    r#"{ "engine": "redis://a", "advertise": "a:1", "secret": "s", "leaseTime": 2999 }"#,
+                    r#"{ "engine": "redis://a", "advertise": "a:1", "secret": "s", "size": 3 }"#,
+                ],
+            ),
             ("noSuchOption", &["1", "null"]),
             ("coordination", &["{}"]),
         ] {
@@ -224,7 +289,12 @@ mod tests {
 
     #[test]
     fn no_secret_is_shown() {
-        let config = read(r#"{ "token": "hush", "tokens": ["hush"], "databaseTokens": { "db": ["hush"] } }"#).unwrap();
+        let config = read(
+            r#"{ "token": "hush", "tokens": ["hush"], "databaseTokens": { "db": ["hush"] },
+                 "cluster": { "engine": "redis://:hush@a", "advertise": "a:1", "secret": "hush" } }"#,
+        )
+        .unwrap();
+        assert!(!format!("{config:?}").contains("hush"));
         assert!(!serde_json::to_string(&config).unwrap().contains("hush"));
         assert!(!read(r#"{ "port": "hush" }"#).unwrap_err().to_string().contains("hush"));
     }

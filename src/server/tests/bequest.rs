@@ -23,6 +23,7 @@ use crate::{
 /// The servers of one port, one after the other, each without a thing in common with the former but what that has left.
 pub(super) struct Line {
     config: Config,
+    parting: Parting,
     listener: TcpListener,
     reign: Option<Reign>,
 }
@@ -35,9 +36,19 @@ struct Reign {
 }
 
 impl Line {
+    /// Each leaves its connections to the next.
     pub(super) fn begin(config: Config) -> Self {
+        Self::with(config, Parting::PassConnectionsOn)
+    }
+
+    /// Each closes its connections, and leaves their sessions to the next.
+    pub(super) fn that_closes(config: Config) -> Self {
+        Self::with(config, Parting::PassSessionsOn)
+    }
+
+    fn with(config: Config, parting: Parting) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let mut line = Self { config, listener, reign: None };
+        let mut line = Self { config, parting, listener, reign: None };
         line.reign = Some(line.serve(None));
         line
     }
@@ -81,10 +92,7 @@ impl Line {
 
     fn run(&self, service: Service) -> Reign {
         let (hub, shutdown) = (service.hub.clone(), CancellationToken::new());
-        let parting = match self.config.tls {
-            None => Parting::PassConnectionsOn,
-            Some(_) => Parting::PassSessionsOn,
-        };
+        let parting = self.parting;
         let (listeners, told) = (vec![self.listener.try_clone().unwrap()], shutdown.clone());
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -101,8 +109,18 @@ fn frame(text: &str) -> Vec<u8> {
 }
 
 fn write(client: &mut WebSocket<Stream>, bytes: &[u8]) {
-    let Stream::Plain(socket) = client.get_mut() else { panic!("this is for plain connections") };
-    socket.write_all(bytes).unwrap();
+    client.get_mut().write_all(bytes).unwrap();
+}
+
+/// What is sent for these bytes, which are sent by nobody yet.
+fn on_the_wire(client: &mut WebSocket<Stream>, bytes: &[u8]) -> Vec<u8> {
+    let Stream::Tls(stream) = client.get_mut() else { return bytes.to_vec() };
+    stream.conn.writer().write_all(bytes).unwrap();
+    let mut cipher = Vec::new();
+    while stream.conn.wants_write() {
+        stream.conn.write_tls(&mut cipher).unwrap();
+    }
+    cipher
 }
 
 fn read(client: &mut WebSocket<Stream>) -> String {
@@ -111,27 +129,87 @@ fn read(client: &mut WebSocket<Stream>) -> String {
 
 #[test]
 fn a_frame_that_a_change_of_servers_cuts_is_heard_whole() {
-    let transport = Transport::plain();
+    for transport in [Transport::plain(), Transport::tls()] {
+        let mut line = Line::begin(transport.config.clone());
+        let mut listener = transport.connect(line.port(), "listener");
+        let mut speaker = transport.connect(line.port(), "speaker");
+        assert_eq!(read(&mut listener), "connect:speaker");
+        let text = "one text, of which each server reads a part".repeat(5);
+        let frame = frame(&text);
+        for cut in [1, 3, 9, 100, frame.len() - 1] {
+            write(&mut speaker, &frame[..cut]);
+            thread::sleep(Duration::from_millis(20));
+            line.succeed();
+            write(&mut speaker, &frame[cut..]);
+            assert_eq!(read(&mut listener), text);
+        }
+    }
+}
+
+#[test]
+fn a_record_that_a_change_of_servers_cuts_is_heard_whole() {
+    let transport = Transport::tls();
     let mut line = Line::begin(transport.config.clone());
     let mut listener = transport.connect(line.port(), "listener");
     let mut speaker = transport.connect(line.port(), "speaker");
     assert_eq!(read(&mut listener), "connect:speaker");
-    let text = "one text, of which each server reads a part".repeat(5);
-    let frame = frame(&text);
-    for cut in [1, 3, 9, 100, frame.len() - 1] {
-        write(&mut speaker, &frame[..cut]);
+    let text = "one record, of which each server reads a part".repeat(500);
+    for cut in [1, 4, 5, 6, 10_000, text.len()] {
+        let sent = on_the_wire(&mut speaker, &frame(&text));
+        speaker.get_ref().socket().write_all(&sent[..cut]).unwrap();
         thread::sleep(Duration::from_millis(20));
         line.succeed();
-        write(&mut speaker, &frame[cut..]);
+        line.succeed();
+        speaker.get_ref().socket().write_all(&sent[cut..]).unwrap();
         assert_eq!(read(&mut listener), text);
     }
 }
 
 #[test]
+fn what_had_not_arrived_on_a_connection_that_breaks_after_a_change_of_servers_is_sent_again() {
+    for transport in [Transport::plain(), Transport::tls()] {
+        let mut line = Line::begin(transport.config.clone());
+        let mut reader = transport.connect(line.port(), RESUMABLE);
+        for text in ["one", "two"] {
+            assert!(line.hub().send("db", RESUMABLE, text.into()));
+            line.succeed();
+            assert_eq!(read(&mut reader), text);
+        }
+        SockRef::from(reader.get_ref().socket()).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(reader);
+        assert!(line.hub().send("db", RESUMABLE, "three".into()));
+        line.succeed();
+        let mut reader = transport.connect(line.port(), RESUMABLE);
+        assert_eq!(read(&mut reader), "three");
+    }
+}
+
+#[test]
+fn a_connection_that_cannot_be_moved_is_closed_and_its_session_goes_on() {
+    let transport = Transport::tls_1_2();
+    let mut line = Line::begin(transport.config.clone());
+    let mut client = transport.connect(line.port(), RESUMABLE);
+    let told = thread::spawn(move || match client.read().unwrap() {
+        Message::Close(Some(frame)) => u16::from(frame.code),
+        other => panic!("{other:?}"),
+    });
+    let since = Instant::now();
+    line.succeed();
+    assert!(since.elapsed() < Duration::from_millis(700), "{:?}", since.elapsed());
+    assert_eq!(told.join().unwrap(), 1001);
+    assert!(line.hub().send("db", RESUMABLE, "kept".into()));
+    assert_eq!(read(&mut transport.connect(line.port(), RESUMABLE)), "kept");
+}
+
+#[test]
 fn what_a_slow_reader_has_not_read_comes_to_the_byte() {
     const TEXTS: usize = 4_000;
-    let transport = Transport::plain();
-    for id in ["sluggish", RESUMABLE] {
+    for (transport, id) in [
+        (Transport::plain(), "sluggish"),
+        (Transport::plain(), RESUMABLE),
+        (Transport::tls(), "sluggish"),
+        (Transport::tls(), RESUMABLE),
+    ] {
         let mut line = Line::begin(transport.config.clone());
         let mut slow = transport.connect(line.port(), id);
         let text = |number: usize| format!("{number:08}").repeat(200);

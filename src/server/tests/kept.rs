@@ -18,6 +18,11 @@ use crate::{
 };
 
 const FORMAT_1: &[u8] = include_bytes!("fixtures/heritage-1.bin");
+const FORMAT_2: &[u8] = include_bytes!("fixtures/heritage-2.bin");
+const FORMAT_3: &[u8] = include_bytes!("fixtures/heritage-3.bin");
+
+/// What is damaged in every place.
+const DAMAGED: [&[u8]; 2] = [FORMAT_1, FORMAT_3];
 
 const DB: &str = "mydb_data";
 const MASTER: &str = "[master]";
@@ -29,6 +34,9 @@ const EXPIRES: u64 = 4_102_444_800_000;
 
 /// Bytes before those of the server itself.
 const MARK_AND_FORMAT: usize = 12;
+
+/// The beginning of a record.
+const BEGUN: [u8; 9] = [23, 3, 3, 1, 0, 0xbe, 0x61, 0x17, 0x5a];
 
 /// How long what must happen is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -100,8 +108,84 @@ fn a_server_that_is_left_is_written_to_a_file() {
     plain.get_mut().write_all(b"\x81\x8b\0\0\0\0hello").unwrap();
     sleep(Duration::from_millis(100));
 
-    let (bytes, _) = line.leave();
-    fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/tests/fixtures/heritage-1.bin"), bytes).unwrap();
+    write_fixture("heritage-1.bin", &line.leave().0);
+}
+
+/// A connection with TLS, in the middle of a record.
+#[test]
+#[ignore = "writes a file that is to stay as it is"]
+fn a_server_with_tls_that_is_left_is_written_to_a_file() {
+    let transport = Transport::tls();
+    let mut line = Line::begin(transport.config.clone());
+    let client = transport.connect_to(line.port(), DB, ANN);
+    client.get_ref().socket().write_all(&BEGUN).unwrap();
+    sleep(Duration::from_millis(100));
+    write_fixture("heritage-2.bin", &line.leave().0);
+}
+
+/// A worker with a lock that another one has passed on to it, and one beside it; the other one waits for it.
+#[test]
+#[ignore = "writes a file that is to stay as it is"]
+fn a_server_that_has_passed_a_lock_on_is_written_to_a_file() {
+    let transport = Transport { config: settings(), ..Transport::plain() };
+    let mut line = Line::begin(settings());
+    let mut master = transport.connect_to(line.port(), DB, MASTER);
+    let mut ann = transport.connect_to(line.port(), DB, ANN);
+    let mut bob = transport.connect_to(line.port(), DB, BOB);
+    let status = || line.hub().status(DB).unwrap_or_default();
+    let held = |peer: &str| line.hub().locks(DB).iter().any(|lock| lock.state == LockState::Held && lock.peer == peer);
+
+    // Requests and transactions, each made after those before.
+    let id = |number: u64| format!("mib3xk{number:02}{:016}", 0);
+    let lock = |tid: &str| json!({"path": "a/b", "tid": tid, "write": true, "comment": "set"});
+    for (number, worker, name) in [(1, &mut bob, BOB), (2, &mut ann, ANN)] {
+        ask(worker, name, "lock-request", &id(number), json!({"path": "", "tid": "first", "write": false}));
+        until("the master has it", || status().delivered_requests == 1);
+        let answer = json!({"type": "lock-result", "id": id(number), "from": MASTER, "to": name, "ok": false});
+        master.send(Message::text(format!("to:{name};{answer}"))).unwrap();
+        until("it is answered", || status().delivered_requests == 0);
+    }
+    ask(&mut ann, ANN, "lock-request", &id(4), lock(&id(3)));
+    until("the master has it", || status().delivered_requests == 1);
+    let data = json!({"id": 7, "path": "a/b", "tid": id(3), "write": true, "expires": EXPIRES, "comment": "set"});
+    let answer = json!({"type": "lock-result", "id": id(4), "from": MASTER, "to": ANN, "ok": true, "data": data});
+    master.send(Message::text(format!("to:{ANN};{answer}"))).unwrap();
+    until("it is granted", || held(ANN));
+    ask(&mut bob, BOB, "lock-request", &id(6), lock(&id(5)));
+    until("the other waits", || status().waiting_locks == 1);
+    ask(&mut ann, ANN, "unlock-request", &id(7), json!({"id": 7}));
+    until("it is passed on", || held(BOB));
+    ask(&mut bob, BOB, "lock-request", &id(8), lock(&id(5)));
+    until("it gets another", || status().held_locks == 2);
+    ask(&mut ann, ANN, "lock-request", &id(9), lock(&id(3)));
+    until("the first one waits", || status().waiting_locks == 1);
+    write_fixture("heritage-3.bin", &line.leave().0);
+}
+
+fn write_fixture(name: &str, bytes: &[u8]) {
+    fs::write(format!("{}/src/server/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR")), bytes).unwrap();
+}
+
+#[test]
+fn what_a_server_of_format_2_has_left_is_understood() {
+    let heritage = Heritage::from_bytes(FORMAT_2).unwrap();
+    let [connection] = &heritage.connections[..] else { panic!("{:?}", heritage.connections) };
+    assert!(FORMAT_2.windows(BEGUN.len()).any(|part| part == BEGUN));
+    assert_eq!(connection.id, ANN);
+    let tls = format!("{:?}", connection.tls.as_ref().unwrap());
+    assert!(tls.contains("keys of Aes256Gcm, 1 read, 3 written"), "{tls}");
+}
+
+#[test]
+fn what_a_server_of_format_3_has_left_is_understood() {
+    let hub = hub_after(FORMAT_3).unwrap();
+    let locks = hub.locks(DB);
+    let held: Vec<_> = locks.iter().filter(|lock| lock.state == LockState::Held).collect();
+    assert!(held.len() == 2 && held.iter().all(|lock| lock.peer == BOB), "{locks:?}");
+    assert_eq!((held[0].id, held[0].passed, held[0].expires), (Some(7), 1, Some(EXPIRES)));
+    let waiting: Vec<_> = locks.iter().filter(|lock| lock.state == LockState::Waiting).collect();
+    assert!(waiting.len() == 1 && waiting[0].peer == ANN, "{locks:?}");
+    assert_eq!(hub.status(DB).unwrap().lock_passes, 1);
 }
 
 #[test]
@@ -146,8 +230,8 @@ fn workers_whose_connections_did_not_come_along_are_kept_as_after_a_loss() {
 #[test]
 fn what_a_newer_server_has_left_is_an_error_with_its_format() {
     let mut bytes = FORMAT_1.to_vec();
-    bytes[8] = 2;
-    assert!(matches!(Heritage::from_bytes(&bytes), Err(HeritageError::Format(2))));
+    bytes[8] = 4;
+    assert!(matches!(Heritage::from_bytes(&bytes), Err(HeritageError::Format(4))));
     bytes[8] = 0;
     assert!(matches!(Heritage::from_bytes(&bytes), Err(HeritageError::Format(0))));
 }
@@ -161,17 +245,23 @@ fn what_is_no_server_s_is_an_error() {
 
 #[test]
 fn what_is_cut_short_is_an_error() {
-    for end in 0..FORMAT_1.len() {
-        assert!(Heritage::from_bytes(&FORMAT_1[..end]).is_err(), "{end} bytes");
+    for left in DAMAGED {
+        for end in 0..left.len() {
+            assert!(Heritage::from_bytes(&left[..end]).is_err(), "{end} bytes");
+        }
     }
 }
 
 /// What is read nevertheless is as good as any other: a server goes on with it, and leaves it to the next one.
 #[test]
 fn a_byte_that_differs_is_an_error_or_does_no_harm() {
+    DAMAGED.into_iter().for_each(any_byte_may_differ);
+}
+
+fn any_byte_may_differ(whole: &[u8]) {
     let mut understood = 0;
-    for at in MARK_AND_FORMAT..FORMAT_1.len() {
-        let mut bytes = FORMAT_1.to_vec();
+    for at in MARK_AND_FORMAT..whole.len() {
+        let mut bytes = whole.to_vec();
         bytes[at] ^= [0x01, 0x10, 0x80, 0xff][at % 4];
         let Ok(hub) = hub_after(&bytes) else { continue };
         understood += 1;
@@ -181,15 +271,19 @@ fn a_byte_that_differs_is_an_error_or_does_no_harm() {
         let (left, _) = Heritage::take(&hub, Vec::new(), Vec::new());
         assert!(hub_after(&left.to_bytes().unwrap()).is_ok(), "byte {at}");
     }
-    assert!((1..FORMAT_1.len() - MARK_AND_FORMAT).contains(&understood), "the test shows nothing: {understood}");
+    assert!((1..whole.len() - MARK_AND_FORMAT).contains(&understood), "the test shows nothing: {understood}");
 }
 
 /// The same for each number, with the greatest in its place.
 #[test]
 fn a_number_beyond_all_measure_is_an_error_or_does_no_harm() {
+    DAMAGED.into_iter().for_each(any_number_may_be_great);
+}
+
+fn any_number_may_be_great(whole: &[u8]) {
     let mut understood = 0;
-    for at in MARK_AND_FORMAT..FORMAT_1.len() {
-        let Some(bytes) = with_greatest_number(at) else { continue };
+    for at in MARK_AND_FORMAT..whole.len() {
+        let Some(bytes) = with_greatest_number(whole, at) else { continue };
         let Ok(hub) = hub_after(&bytes) else { continue };
         understood += 1;
         hub.tick();
@@ -203,22 +297,22 @@ fn a_number_beyond_all_measure_is_an_error_or_does_no_harm() {
 /// No room is made for what is only announced: the lists, maps, texts and bytes of four gigabytes each.
 #[test]
 fn a_length_beyond_what_is_there_is_an_error() {
-    for at in MARK_AND_FORMAT..FORMAT_1.len() {
-        let marker = match FORMAT_1[at] {
+    for (whole, at) in DAMAGED.into_iter().flat_map(|whole| (MARK_AND_FORMAT..whole.len()).map(move |at| (whole, at))) {
+        let marker = match whole[at] {
             0x80..=0x8f => 0xdf,
             0x90..=0x9f => 0xdd,
             0xa0..=0xbf => 0xdb,
             0xc4 | 0xc5 => 0xc6,
             _ => continue,
         };
-        let bytes = [&FORMAT_1[..at], &[marker, 0xff, 0xff, 0xff, 0xff], &FORMAT_1[at + 1..]].concat();
+        let bytes = [&whole[..at], &[marker, 0xff, 0xff, 0xff, 0xff], &whole[at + 1..]].concat();
         assert!(hub_after(&bytes).is_err(), "byte {at}");
     }
 }
 
 /// The fixture with the greatest number in the place of the one that may begin there.
-fn with_greatest_number(at: usize) -> Option<Vec<u8>> {
-    let len = match FORMAT_1[at] {
+fn with_greatest_number(whole: &[u8], at: usize) -> Option<Vec<u8>> {
+    let len = match whole[at] {
         0..=0x7f => 1,
         0xcc => 2,
         0xcd => 3,
@@ -226,7 +320,7 @@ fn with_greatest_number(at: usize) -> Option<Vec<u8>> {
         0xcf => 9,
         _ => return None,
     };
-    let (before, rest) = (&FORMAT_1[..at], FORMAT_1.get(at + len..)?);
+    let (before, rest) = (&whole[..at], whole.get(at + len..)?);
     let mut bytes = [before, &[0xcf; 1], &[0xff; 8], rest].concat();
     grow_coordinator(&mut bytes, at, 9 - len);
     Some(bytes)

@@ -12,14 +12,14 @@ use crate::{
 };
 
 /// An answer: its status, and all of it as text.
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
@@ -28,7 +28,7 @@ impl Answer {
     }
 }
 
-fn get(server: &Server, target: &str) -> Answer {
+pub fn get(server: &Server, target: &str) -> Answer {
     ask(server, target, &[("host", "localhost")])
 }
 
@@ -187,7 +187,7 @@ fn metrics_count_what_is_refused() {
     }
     let metrics = get(&server, "/metrics?t=secret");
     assert!(metrics.has("content-type: text/plain; version=0.0.4; charset=utf-8"));
-    for reason in ["token", "version", "id"] {
+    for reason in ["token-wrong", "version", "id"] {
         assert!(metrics.body.contains(&format!("acebase_ipc_refusals_total{{reason=\"{reason}\"}} 1\n")));
     }
     assert!(!metrics.body.contains("secret"));

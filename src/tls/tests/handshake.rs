@@ -6,7 +6,8 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, ClientConnection, Connection, Error, RootCertStore, ServerConfig, ServerConnection,
+    ClientConfig, ClientConnection, Connection, DEFAULT_VERSIONS, Error, RootCertStore, ServerConfig, ServerConnection,
+    SupportedProtocolVersion,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
@@ -15,10 +16,19 @@ use super::workshop::Workshop;
 
 /// A client that trusts `root.pem` and presents the certificate and key of the given name, if any.
 pub fn client(workshop: &Workshop, own: Option<&str>) -> Arc<ClientConfig> {
+    client_of(DEFAULT_VERSIONS, workshop, own)
+}
+
+/// As [`client`], of these versions of TLS only.
+pub fn client_of(
+    versions: &[&'static SupportedProtocolVersion],
+    workshop: &Workshop,
+    own: Option<&str>,
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(workshop.path("root.pem")).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots);
     Arc::new(match own {

@@ -24,10 +24,13 @@ struct Talker {
     incoming: Incoming,
     /// Messages received and not yet reacted to.
     due: usize,
+    /// The hub's release among these, by its id: the hub gets the answer.
+    released: Option<String>,
 }
 
 pub struct Pairs {
     dialogue: Dialogue,
+    mask: MaskKey,
     talkers: Vec<Talker>,
     sent: u64,
     delivered: u64,
@@ -47,13 +50,14 @@ impl Pairs {
             let sent = script(dialogue, style, me, size)?;
             let received = script(dialogue, style, other, size)?;
             let frames = sent.iter().map(|template| template.framed(Some(&ids[other]), mask)).collect();
-            talkers.push(Talker {
-                outgoing: Outgoing::new(frames),
-                incoming: Incoming::new(Rc::from(received)),
-                due: 0,
-            });
+            let received = Rc::from(received);
+            let incoming = match dialogue {
+                Dialogue::Locks if !is_beginner(me) => Incoming::of_master(received),
+                _ => Incoming::new(received),
+            };
+            talkers.push(Talker { outgoing: Outgoing::new(frames), incoming, due: 0, released: None });
         }
-        Ok(Self { dialogue, talkers, sent: 0, delivered: 0, winding_down: false })
+        Ok(Self { dialogue, mask, talkers, sent: 0, delivered: 0, winding_down: false })
     }
 
     /// Who must connect, in the order of the peers.
@@ -73,6 +77,15 @@ impl Pairs {
         }
         self.sent += messages as u64;
         swarm.flush(peer)
+    }
+
+    /// Answers the hub's release, if it is what a master has received. How many messages that are: the hub takes them
+    /// itself, so that none is under way.
+    fn answer_release(&mut self, peer: usize, swarm: &mut Swarm) -> usize {
+        let talker = &mut self.talkers[peer];
+        let Some(id) = talker.released.take() else { return 0 };
+        talker.outgoing.write_released(&id, self.mask, swarm.outbox(peer));
+        1
     }
 
     /// Whether a peer has received a message and not yet reacted to it.
@@ -98,10 +111,17 @@ impl Workload for Pairs {
     #[inline]
     fn text(&mut self, peer: usize, text: &[u8]) -> Result<(), Violation> {
         let talker = &mut self.talkers[peer];
-        if talker.incoming.accept(text)? == Received::Message {
-            talker.due += 1;
-            self.delivered += 1;
+        match talker.incoming.accept(text)? {
+            Received::Message => {}
+            Received::Release { id } => {
+                talker.released = Some(id);
+                // The worker's own was answered by the hub, so this is one more.
+                self.sent += 1;
+            }
+            Received::Notice => return Ok(()),
         }
+        talker.due += 1;
+        self.delivered += 1;
         Ok(())
     }
 
@@ -114,7 +134,8 @@ impl Workload for Pairs {
         if due == 0 || !self.may_send(sender) {
             return Ok(());
         }
-        self.send(sender, due, swarm)
+        let to_worker = due - self.answer_release(peer, swarm);
+        self.send(sender, to_worker, swarm)
     }
 
     fn wind_down(&mut self) {

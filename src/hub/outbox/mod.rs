@@ -5,37 +5,26 @@
 //! peer's kernel has acknowledged it, and what had not left this machine when a connection broke is sent again, from
 //! whole frames, on the next.
 
+mod frozen;
+mod state;
+
 use std::{
     io::{self, IoSlice},
-    ops::AddAssign,
     sync::Arc,
 };
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+
+pub use frozen::FrozenOutbox;
+use state::{ASK_ACKNOWLEDGED_EVERY, Custody, State};
+pub use state::{Pushed, Traffic};
 
 use super::{
-    shelf::{self, Shelf},
-    stream::{FrameStream, FrozenStream, NEVER_REACHED},
+    shelf::Shelf,
     transport::{LinkId, Transport},
 };
-use crate::protocol::frame;
-
-/// Sent bytes kept before the kernel is asked what it has acknowledged: one system call per so many bytes. Few enough
-/// that they stay in the processor's cache.
-const ASK_ACKNOWLEDGED_EVERY: u64 = 16 * 1024;
-
-/// What became of a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pushed {
-    /// In the outbox; its transport has been promised a flush already.
-    Queued,
-    /// In the outbox, which nobody has been told yet: its transport must be flushed.
-    First,
-    /// The bound is passed. The peer cannot be served without a gap and must go.
-    Overflow,
-}
+use crate::protocol::{frame, reliable};
 
 /// How far [`Outbox::write_with`] came.
 #[derive(Debug)]
@@ -50,112 +39,27 @@ pub enum Drain {
     Detached,
 }
 
-/// Messages and their bytes, counted from the beginning of a session.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Traffic {
-    /// Text messages.
-    pub messages: u64,
-    /// Bytes of their texts (with frame headers, where a broadcast was framed once for all).
-    pub bytes: u64,
-}
-
-impl Traffic {
-    /// Somebody may have done so much.
-    pub(super) fn is_possible(self) -> bool {
-        self.messages.max(self.bytes) < NEVER_REACHED
-    }
-}
-
-impl AddAssign for Traffic {
-    fn add_assign(&mut self, more: Self) {
-        self.messages += more.messages;
-        self.bytes += more.bytes;
-    }
-}
-
 /// What one peer is still to get: frames in order, bounded in bytes. It may outlive a connection.
 pub struct Outbox {
     limit: usize,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
-struct State {
-    stream: FrameStream,
-    /// The kernel is asked what it has acknowledged when so many bytes are sent.
-    ask_acknowledged_at: u64,
-    /// A flush has been promised and has not begun.
-    rung: bool,
-    /// Something did not fit: nothing may follow, or the peer would be served with a gap until it is gone.
-    has_overflowed: bool,
-    gate: Option<Gate>,
-    /// The last frame of this connection is in the stream: what came since, for the next one.
-    sealed: Option<Sealed>,
-    traffic: Traffic,
-    transport: Option<(LinkId, Arc<dyn Transport>)>,
-}
-
-/// What was put in behind the last frame of a connection.
-#[derive(Default)]
-struct Sealed {
-    since: Vec<Bytes>,
-    bytes: usize,
-}
-
-/// Shut while it is unknown whether the peer that has returned is the one that left.
-#[derive(Default)]
-struct Gate {
-    /// What the one that left has not got.
-    kept: Vec<Bytes>,
-    /// What came since the return.
-    since: Vec<Bytes>,
-    bytes: usize,
-}
-
-impl Gate {
-    fn new(kept: Vec<Bytes>, since: Vec<Bytes>) -> Self {
-        let bytes = kept.iter().chain(&since).map(Bytes::len).sum();
-        Self { kept, since, bytes }
-    }
-}
-
-/// An outbox as plain data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FrozenOutbox {
-    stream: FrozenStream,
-    has_overflowed: bool,
-    gate: Option<FrozenGate>,
-    traffic: Traffic,
-}
-
-/// What is behind a shut gate, by its numbers on the shelf.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct FrozenGate {
-    kept: Vec<u32>,
-    since: Vec<u32>,
-}
-
 impl Outbox {
     /// Takes everything out, and lets go of the transport: nothing may be put in or sent any more.
     pub(super) fn freeze(&self, shelf: &mut Shelf) -> FrozenOutbox {
-        let mut state = std::mem::take(&mut *self.state.lock());
-        state.unseal();
-        let gate = state.gate.map(|gate| FrozenGate { kept: shelf.put(gate.kept), since: shelf.put(gate.since) });
-        let stream = state.stream.freeze(shelf);
-        FrozenOutbox { stream, has_overflowed: state.has_overflowed, gate, traffic: state.traffic }
+        std::mem::take(&mut *self.state.lock()).freeze(shelf)
+    }
+
+    /// As it is, while it goes on.
+    pub(super) fn copy(&self, shelf: &mut Shelf) -> FrozenOutbox {
+        self.state.lock().copy(shelf)
     }
 
     /// An outbox that goes on where another has stopped; without a transport, until it is [`Outbox::reattach`]ed.
     /// `None`: there never was such an outbox.
     pub(super) fn thaw(frozen: FrozenOutbox, limit: usize, shelf: &[Bytes]) -> Option<Self> {
-        let FrozenOutbox { stream, has_overflowed, gate, traffic } = frozen;
-        let stream = FrameStream::thaw(stream, shelf).filter(|_| traffic.is_possible())?;
-        let gate = match gate {
-            None => None,
-            Some(FrozenGate { kept, since }) => Some(Gate::new(shelf::take(shelf, kept)?, shelf::take(shelf, since)?)),
-        };
-        let state = State { stream, has_overflowed, gate, traffic, ..State::default() };
-        Some(Self { limit, state: Mutex::new(state) })
+        Some(Self { limit, state: Mutex::new(State::thaw(frozen, shelf)?) })
     }
 
     /// Gives the outbox to the connection that it belonged to when it was frozen: its stream goes on.
@@ -165,16 +69,68 @@ impl Outbox {
         state.transport = Some((link, transport));
     }
 
-    /// The connection that it belonged to when it was frozen has not come along: what was sent counts as delivered.
+    /// The connection that it belonged to when it was frozen has not come along: what was sent counts as delivered,
+    /// unless its peer says what it has had.
     pub(super) fn abandon(&self) {
-        let mut state = self.state.lock();
-        let sent = state.stream.sent();
-        state.stream.rewind(sent);
+        self.state.lock().rewind(None);
+    }
+
+    /// The offset up to which was sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.state.lock().stream.sent()
     }
 
     /// An empty outbox that holds at most `limit` bytes (one message more, if it is empty, however large).
     pub fn new(limit: usize) -> Self {
         Self { limit, state: Mutex::default() }
+    }
+
+    /// As [`Outbox::new`], for a peer that says itself what it has had of the numbered frames: until then they are
+    /// kept, and count.
+    pub fn numbered(limit: usize) -> Self {
+        let mut state = State { custody: Custody::Peer, ..State::default() };
+        state.stream.keep();
+        Self { limit, state: Mutex::new(state) }
+    }
+
+    /// Appends one text as a numbered frame, behind its origin. A large one is referenced, not copied.
+    pub fn push_numbered(&self, origin: &[u8], text: &Bytes) -> Pushed {
+        let mut state = self.state.lock();
+        let len = origin.len() + text.len();
+        if state.overflows(len, self.limit) {
+            return Pushed::Overflow;
+        }
+        state.count(1, len);
+        if state.held_back.holds() {
+            let mut frames = BytesMut::with_capacity(len + frame::MAX_HEADER_LEN);
+            frame::put_text_header(&mut frames, len);
+            frames.extend_from_slice(origin);
+            frames.extend_from_slice(text);
+            state.held_back.push(frames.freeze());
+            return Pushed::Queued;
+        }
+        state.stream.push_text_behind(origin, text);
+        state.ring()
+    }
+
+    /// Appends a word of the hub's own that means something on this connection only. It is dropped where there is none.
+    pub fn push_word(&self, word: &Bytes) -> Pushed {
+        let mut state = self.state.lock();
+        if state.transport.is_none() || state.held_back.holds() {
+            return Pushed::Queued;
+        }
+        if state.overflows(word.len(), self.limit) {
+            return Pushed::Overflow;
+        }
+        state.stream.push_text(word);
+        state.ring()
+    }
+
+    /// The peer has had the first so many of the numbered frames that are here. `false`: they were not all sent.
+    pub fn acknowledge(&self, frames: usize) -> bool {
+        let mut state = self.state.lock();
+        let is_detached = state.transport.is_none();
+        state.stream.drop_numbered(frames, is_detached)
     }
 
     /// Appends one text as a frame. A large one is referenced, not copied.
@@ -184,8 +140,9 @@ impl Outbox {
             return Pushed::Overflow;
         }
         state.count(1, text.len());
-        if state.is_held_back() {
-            return state.hold_back(framed(text));
+        if state.held_back.holds() {
+            state.held_back.push(framed(text));
+            return Pushed::Queued;
         }
         state.stream.push_text(text);
         state.ring()
@@ -194,7 +151,7 @@ impl Outbox {
     /// Appends one text past a shut gate.
     pub fn push_probe(&self, text: &Bytes) -> Pushed {
         let mut state = self.state.lock();
-        if state.sealed.is_some() {
+        if state.held_back.is_sealed() {
             // It would have asked the peer on this connection.
             return Pushed::Queued;
         }
@@ -206,7 +163,7 @@ impl Outbox {
     /// gate. `None`: it is not attached to that connection (any more), or is sealed.
     pub fn push_control(&self, link: LinkId, frames: &[u8]) -> Option<Pushed> {
         let mut state = self.state.lock();
-        if !state.is_attached_to(link) || state.sealed.is_some() {
+        if !state.is_attached_to(link) || state.held_back.is_sealed() {
             return None;
         }
         if state.overflows(frames.len(), self.limit) {
@@ -220,10 +177,10 @@ impl Outbox {
     /// one. `false`: it is not attached to that connection, or had its last ones.
     pub fn seal(&self, link: LinkId, frames: &[u8]) -> bool {
         let mut state = self.state.lock();
-        let is_open = state.is_attached_to(link) && state.sealed.is_none();
+        let is_open = state.is_attached_to(link) && !state.held_back.is_sealed();
         if is_open {
             state.stream.push_copy(frames);
-            state.sealed = Some(Sealed::default());
+            state.held_back.seal();
         }
         is_open
     }
@@ -235,8 +192,9 @@ impl Outbox {
             return Pushed::Overflow;
         }
         state.count(count, frames.len());
-        if state.is_held_back() {
-            return state.hold_back(frames.clone());
+        if state.held_back.holds() {
+            state.held_back.push(frames.clone());
+            return Pushed::Queued;
         }
         state.stream.push_frames(frames);
         state.ring()
@@ -260,7 +218,7 @@ impl Outbox {
         let waiting = state.take_waiting();
         state.stream.push_text(&Bytes::copy_from_slice(first.as_bytes()));
         if gated {
-            state.gate = Some(Gate::new(waiting, Vec::new()));
+            state.held_back.shut_gate(waiting);
         } else {
             state.stream.append(waiting);
         }
@@ -277,28 +235,24 @@ impl Outbox {
     /// Opens the gate: what was kept follows only if the peer is the `same`; what came since follows in any case.
     pub fn open_gate(&self, same: bool) -> Pushed {
         let mut state = self.state.lock();
-        if let Some(gate) = state.gate.take() {
-            let passed = if same { [gate.kept, gate.since].concat() } else { gate.since };
-            match &mut state.sealed {
-                Some(sealed) => passed.into_iter().for_each(|frames| sealed.push(frames)),
-                None => state.stream.append(passed),
-            }
-        }
+        let passed = state.held_back.open_gate(same);
+        state.go_on_with(passed);
         state.ring()
     }
 
     /// Takes the outbox from its connection and rewinds it to the first frame that the peer cannot have got.
-    /// Returns the transport that it was attached to.
-    pub fn detach(&self) -> Option<Arc<dyn Transport>> {
+    /// Returns the transport that it was attached to, and the offset up to which the stream counts as delivered.
+    pub fn detach(&self) -> Option<(Arc<dyn Transport>, u64)> {
         let (_, transport) = self.state.lock().transport.take()?;
         // Nothing is written any more. The transport is asked without the lock: it has locks of its own.
         let delivered = transport.delivered();
         let mut state = self.state.lock();
-        let delivered = delivered.unwrap_or(state.stream.sent());
-        state.stream.rewind(delivered);
+        // What was let go of was delivered, too.
+        let delivered = delivered.unwrap_or(state.stream.sent()).max(state.stream.base());
+        state.rewind(Some(delivered));
         state.unseal();
         state.rung = false;
-        Some(transport)
+        Some((transport, delivered))
     }
 
     /// Lets go of a connection that is closed and whose session is over.
@@ -319,7 +273,11 @@ impl Outbox {
         let mut state = self.state.lock();
         let waiting = state.take_waiting();
         state.stream.append(waiting);
-        state.stream.take_texts()
+        let texts = state.stream.take_texts();
+        match state.custody {
+            Custody::Kernel => texts,
+            Custody::Peer => texts.iter().filter_map(without_origin).collect(),
+        }
     }
 
     /// What was put into the outbox so far.
@@ -335,6 +293,7 @@ impl Outbox {
 
     /// Lets go of what the kernel has acknowledged. Called now and then, so that idle peers keep nothing.
     pub fn trim(&self) {
+        self.state.lock().drop_words();
         self.trim_from(0);
     }
 
@@ -374,86 +333,9 @@ impl Outbox {
     }
 }
 
-impl State {
-    fn waiting_bytes(&self) -> usize {
-        self.stream.unsent() as usize + self.held_back_bytes()
-    }
-
-    /// Nothing of `more` bytes fits, now or ever again.
-    fn overflows(&mut self, more: usize, limit: usize) -> bool {
-        let waiting = self.waiting_bytes();
-        self.has_overflowed |= waiting > 0 && waiting + more > limit;
-        self.has_overflowed
-    }
-
-    fn is_attached_to(&self, link: LinkId) -> bool {
-        self.transport.as_ref().is_some_and(|(attached, _)| *attached == link)
-    }
-
-    fn count(&mut self, messages: u64, bytes: usize) {
-        self.traffic.messages += messages;
-        self.traffic.bytes += bytes as u64;
-    }
-
-    fn ring(&mut self) -> Pushed {
-        if std::mem::replace(&mut self.rung, true) { Pushed::Queued } else { Pushed::First }
-    }
-
-    /// Takes out what waits for the next connection. What went past a shut gate is not in it: it asked the peer on the
-    /// connection before.
-    fn take_waiting(&mut self) -> Vec<Bytes> {
-        let segments = self.stream.take_segments();
-        match self.gate.take() {
-            Some(gate) => [gate.kept, gate.since].concat(),
-            None => segments,
-        }
-    }
-
-    /// What is put in does not go to the connection now.
-    fn is_held_back(&self) -> bool {
-        self.gate.is_some() || self.sealed.is_some()
-    }
-
-    fn hold_back(&mut self, frames: Bytes) -> Pushed {
-        if let Some(gate) = &mut self.gate {
-            gate.bytes += frames.len();
-            gate.since.push(frames);
-        } else if let Some(sealed) = &mut self.sealed {
-            sealed.push(frames);
-        }
-        Pushed::Queued
-    }
-
-    fn held_back_bytes(&self) -> usize {
-        self.gate.as_ref().map_or(0, |gate| gate.bytes) + self.sealed.as_ref().map_or(0, |sealed| sealed.bytes)
-    }
-
-    /// The connection is gone whose last frame was in the stream.
-    fn unseal(&mut self) {
-        if let Some(sealed) = self.sealed.take() {
-            self.stream.append(sealed.since);
-        }
-    }
-
-    /// Whom to ask what is acknowledged, if that is worth it: `at_least` so much is kept, and as much was sent since
-    /// the last time. And the offset up to which was sent.
-    fn what_to_trim(&mut self, at_least: u64) -> Option<(LinkId, Arc<dyn Transport>, u64)> {
-        let sent = self.stream.sent();
-        let kept = if self.stream.keeps_from_base() { self.stream.kept() } else { 0 };
-        if kept == 0 || kept < at_least || (at_least > 0 && sent < self.ask_acknowledged_at) {
-            return None;
-        }
-        self.ask_acknowledged_at = sent + ASK_ACKNOWLEDGED_EVERY;
-        let (link, transport) = self.transport.clone()?;
-        Some((link, transport, sent))
-    }
-}
-
-impl Sealed {
-    fn push(&mut self, frames: Bytes) {
-        self.bytes += frames.len();
-        self.since.push(frames);
-    }
+/// The text of a numbered frame. `None`: it is none.
+fn without_origin(text: &Bytes) -> Option<Bytes> {
+    reliable::text_behind_origin(text).map(|begin| text.slice(begin..))
 }
 
 fn framed(text: &Bytes) -> Bytes {

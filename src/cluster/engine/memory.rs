@@ -1,0 +1,69 @@
+//! An engine in this process's memory, for several hubs of one process: for tests.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+use super::{Answer, Claim, Engine, EngineError, Lease, Mode, Renewal, Wanted, records::Records};
+use crate::cluster::member::Member;
+
+/// Records that hubs of one process share. Clones are the same engine.
+#[derive(Clone)]
+pub struct MemoryEngine {
+    lease: Duration,
+    started: Instant,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    records: Records,
+    is_down: bool,
+}
+
+impl MemoryEngine {
+    /// Without records.
+    pub fn new(lease: Duration) -> Self {
+        Self { lease, started: Instant::now(), shared: Arc::default() }
+    }
+
+    /// From now on it does not answer, or does again.
+    pub fn set_down(&self, is_down: bool) {
+        self.shared.lock().is_down = is_down;
+    }
+
+    fn ask<T: Send + 'static>(&self, work: impl FnOnce(&mut Records, Duration, Duration) -> T) -> Answer<'static, T> {
+        let mut shared = self.shared.lock();
+        let answer = if shared.is_down {
+            Err(EngineError("it is switched off".into()))
+        } else {
+            Ok(work(&mut shared.records, self.lease, self.started.elapsed()))
+        };
+        Box::pin(async { answer })
+    }
+}
+
+impl Engine for MemoryEngine {
+    fn claim<'a>(&'a self, wanted: &'a [Wanted], mode: Mode, me: &'a Member) -> Answer<'a, Vec<Claim>> {
+        self.ask(|records, lease, now| wanted.iter().map(|one| records.claim(one, mode, me, lease, now)).collect())
+    }
+
+    fn renew<'a>(&'a self, leases: &'a [Lease], me: &'a Member) -> Answer<'a, Vec<Renewal>> {
+        self.ask(|records, lease, now| leases.iter().map(|one| records.renew(one, me, lease, now)).collect())
+    }
+
+    fn release<'a>(&'a self, leases: &'a [Lease], me: &'a Member) -> Answer<'a, ()> {
+        self.ask(|records, _, _| leases.iter().for_each(|one| records.release(one, me)))
+    }
+
+    fn pass<'a>(&'a self, lease: &'a Lease, from: &'a Member, to: &'a Member) -> Answer<'a, Renewal> {
+        self.ask(|records, time, now| records.pass(lease, from, to, time, now))
+    }
+
+    fn announce<'a>(&'a self, me: &'a Member) -> Answer<'a, Vec<Member>> {
+        self.ask(|records, lease, now| records.announce(me, lease, now))
+    }
+}
