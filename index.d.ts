@@ -34,6 +34,28 @@ export interface AceBaseIPCServerPfxConfig extends AceBaseIPCServerClientCertCon
 /** The certificate that a server serves TLS with. */
 export type AceBaseIPCServerSslConfig = AceBaseIPCServerPemConfig | AceBaseIPCServerPfxConfig;
 
+/** What makes a server one of several hubs of a cluster. */
+export interface AceBaseIPCServerClusterConfig {
+  /** The Redis that says which hub has which database. */
+  engine: string;
+  /** Where the other hubs reach this one. */
+  advertise: string;
+  /** What all hubs of the cluster know, and nobody else. */
+  secret: string;
+  /**
+   * What this hub is called: no two hubs of a cluster have the same name, and it keeps its name when it restarts.
+   * Default: `advertise`.
+   */
+  name?: string;
+  /**
+   * After how long another hub may have the databases of one that is gone; at least three times `renewEvery`. Default:
+   * `3000`.
+   */
+  leaseTime?: number;
+  /** How often a hub says that it is still there. Default: `1000`. */
+  renewEvery?: number;
+}
+
 /** Takes the lines of a log: `console`, and the loggers of most libraries, are such objects. */
 export interface AceBaseIPCLogger {
   /** `details`: the parts of the message, for programs. */
@@ -116,6 +138,11 @@ export interface AceBaseIPCServerConfig {
    * Follow who holds and who waits for which lock. Without it no lock of a dead process is released. Default: `true`.
    */
   lockTable?: boolean;
+  /**
+   * How long a write lock is passed on from worker to worker before the master has it back, and its own writes their
+   * turn; 0 is not at all. Default: `100`.
+   */
+  passLocksFor?: number;
   /** How long after its death the locks of a process are released; 0 is never. Default: `10000`. */
   releaseLocksAfter?: number;
   /**
@@ -130,9 +157,20 @@ export interface AceBaseIPCServerConfig {
   maxRequestBytes?: number;
   /**
    * Keep the port open while the server restarts, also after a crash, so that clients wait instead of being refused;
-   * after an orderly end the next server goes on with their connections. Default: `false`.
+   * after an orderly end the next server goes on with their connections. Linux and macOS only. Default: `false`.
    */
   keepPort?: boolean;
+  /**
+   * Let the next server go on with the connections also after a crash or a SIGKILL, at the cost of 4 to 13 % of the
+   * throughput, and up to half of it for streams of messages of some kilobytes. Needs `keepPort`, Linux, and no TLS.
+   * Default: `false`.
+   */
+  surviveCrash?: boolean;
+  /**
+   * Makes this one of several hubs: `{ engine, advertise, secret }`, with `name`, `leaseTime` and `renewEvery` where
+   * wanted. Default: this is the only hub.
+   */
+  cluster?: AceBaseIPCServerClusterConfig;
   /** How many connections are open at one time. Default: `60000`. */
   maxConnections?: number;
   /** How many bytes may wait for one peer; a peer that reads too slowly is disconnected there. Default: `134217728`. */
@@ -161,13 +199,25 @@ export interface AceBaseIPCServerConfig {
   keepAlive?: number;
   /**
    * How long sent data may stay unacknowledged, or unread by a client that stands still, before its connection is given
-   * up; 0 is up to the system. Default: `30000`.
+   * up; 0 is up to the system. In whole seconds on macOS and Windows; on Windows a client that stands still is not
+   * given up. Default: `30000`.
    */
   userTimeout?: number;
   /** Send each message at once (TCP_NODELAY). Default: `true`. */
   noDelay?: boolean;
   /** How many threads serve the connections. Default: `1`. */
   threads?: number;
+  /**
+   * How long a lock that others wait for may be held, or one be waited for, until that is trouble, and logged; 0 is for
+   * ever. Default: `5000`.
+   */
+  slowLock?: number;
+  /**
+   * How long a master that has requests may give no sign of life until that is trouble; 0 is for ever. Default: `5000`.
+   */
+  slowMaster?: number;
+  /** How long messages may wait for a client until that is trouble; 0 is for ever. Default: `5000`. */
+  slowClient?: number;
   /** Serve the live page at `/`. Its figures, `/status.json`, are served anyway. Default: `true`. */
   dashboard?: boolean;
   /**
@@ -192,12 +242,50 @@ export interface AceBaseIPCPeer {
   readonly dbname: string;
 }
 
+/**
+ * Why a client has left. `closed`: it closed its connection, as its process does when it ends in order; `fin`: its
+ * connection ended without a word, as when its process dies; `reset`: its connection was reset; `unreachable`: its host
+ * does not answer; `slow`: it did not read, and more than `maxQueue` waited for it; `violation`: it broke the protocol;
+ * `kicked`: `client.close()`; `replaced`: another connection has its id; `shutdown`: the server stops; `moved`: another
+ * hub of the cluster has the database.
+ */
+export type AceBaseIPCDisconnectReason =
+  | 'closed'
+  | 'fin'
+  | 'reset'
+  | 'unreachable'
+  | 'slow'
+  | 'violation'
+  | 'kicked'
+  | 'replaced'
+  | 'shutdown'
+  | 'moved';
+
+/** Where a client is, as far as it is known. */
+export interface AceBaseIPCPlace {
+  /** The address that it is, or was last, connected from; the one that `trustedProxies` name, behind those. */
+  readonly remote: string | null;
+  /** The port there; `null` where proxies have not named it. */
+  readonly remotePort: number | null;
+  /** The id of its process, where it runs on this machine and the system tells (Linux). */
+  readonly pid: number | null;
+  /** What that process was started with, shortened. */
+  readonly command: string | null;
+}
+
 /** A client that is connected to the server. */
-export interface AceBaseIPCClient extends AceBaseIPCPeer {
+export interface AceBaseIPCClient extends AceBaseIPCPeer, AceBaseIPCPlace {
   /** Since when it is connected. */
   readonly connected: Date;
   /** Its connection was lost, and its session is kept for it to come back: messages to it wait. */
   readonly away: boolean;
+  /**
+   * Where this is one of several hubs (`cluster`): the name of the other one on the client's way. Of a database of this
+   * hub it is the one that the client has reached, of any other the one that has the database, to which this one relays
+   * the client. `null`: there is none, or the client waits until somebody has the database. What is relayed is another
+   * hub's client: `sendMessage()` and `close()` do not reach it from here.
+   */
+  readonly via: string | null;
   /**
    * Sends a message to this client alone: strings as they are, all else as JSON.
    * Rejects with code `ERR_IPC_CLIENT_GONE` if the client is not connected any more.
@@ -227,6 +315,8 @@ export interface AceBaseIPCLock {
   ageMs: number;
   /** When the master lets it expire, in milliseconds since the Unix epoch; `null` if not known. */
   expiresAt: number | null;
+  /** How often it has been passed on from worker to worker since the master granted it. */
+  passed: number;
   /** The locks that it waits for, the first few. The master's own are not among them: they do not pass the server. */
   waitsFor: AceBaseIPCBlocker[];
   /** How many there are of these. */
@@ -251,6 +341,7 @@ export interface AceBaseIPCCoordination extends AceBaseIPCPeer {
     | 'request-failed'
     | 'requests-refused'
     | 'lock-released'
+    | 'release-unknown'
     | 'master-changed'
     | 'master-contested'
     | 'master-silent'
@@ -282,14 +373,18 @@ export interface AceBaseIPCRefusal {
   /** The database that was asked for; of a long name the first 64 characters, and `…`. */
   readonly dbname: string;
   /**
-   * Why, in one word; `message`: what it has sent with POST is too large, or cannot be read; `master`: another master
-   * of its database is connected; `own-id`: its id is one of the server's own.
+   * Why, in one word; `token-missing`, `token-wrong`; `unlisted`: no token opens its database; `message`: what it has
+   * sent with POST is too large, or cannot be read; `master`: another master of its database is connected; `own-id`:
+   * its id is one of the server's own; `hub`: who says that it is another hub of the cluster does not show that it
+   * knows the cluster's secret; `version`, `id`, `origin`, `host`, `stopping`.
    */
   reason: string;
   /** The HTTP status that it got. */
   status: number;
   /** The address that it came from; behind proxies of `trustedProxies`, the one that they name. */
   remote: string;
+  /** The port there; `null` where proxies have not named it. */
+  remotePort: number | null;
   /** How many more there were since the last one that was told. */
   leftOut: number;
 }
@@ -308,6 +403,54 @@ export interface AceBaseIPCWarning {
   code: string;
   /** What it is, for people. */
   message: string;
+}
+
+/**
+ * What keeps a database, or one of its clients, from its work. The live page, the command line, the log and the metrics
+ * show the same.
+ */
+export interface AceBaseIPCTrouble {
+  /** What it is. docs/operating.md tells what each means. */
+  kind:
+    | 'server-fault'
+    | 'stopping'
+    | 'no-client'
+    | 'no-master'
+    | 'master-silent'
+    | 'lock-held'
+    | 'lock-awaited'
+    | 'second-master'
+    | 'requests-full'
+    | 'slow-client'
+    | 'token-missing'
+    | 'token-wrong'
+    | 'unlisted'
+    | 'wrong-protocol'
+    | 'restarted';
+  /** `error`: writes stand still. `warning`: somebody is hindered. `info`: worth knowing. */
+  level: 'error' | 'warning' | 'info';
+  /** `null`: it is about no single database. */
+  readonly dbname: string | null;
+  /** How long it has been so, in milliseconds. */
+  ageMs: number;
+  /** One sentence for a person: what, who, since when. */
+  text: string;
+  /** What to do next. */
+  advice: string;
+}
+
+/** A trouble that has begun, has become worse, or is over. */
+export interface AceBaseIPCTroubleEvent extends AceBaseIPCTrouble {
+  /** Who it is about; `null`: nobody in particular. */
+  client: ({ id: string | null } & AceBaseIPCPlace) | null;
+  /** It is over; `ageMs` is how long it has taken, and `text` how it was last seen. */
+  isOver: boolean;
+}
+
+/** A trouble that there is. */
+export interface AceBaseIPCTroubleStatus extends AceBaseIPCTrouble {
+  /** Who it is about; `null`: nobody in particular. `remote` is the address with its port. */
+  client: { id: string | null; remote: string | null; pid: number | null; command: string | null } | null;
 }
 
 /** Counts of one direction. */
@@ -334,6 +477,18 @@ export interface AceBaseIPCPeerStatus {
   connectedAt: number;
   /** Its connection was lost, and its session is kept for it to come back. */
   away: boolean;
+  /** It gets each message exactly once: its client has the extension (docs/extension.md). */
+  reliable: boolean;
+  /** The address and port that it is, or was last, connected from; `null` where that is not known. */
+  remote: string | null;
+  /** The hub that it has reached, where that is another one of the cluster. */
+  via?: string;
+  /** The id of its process, where it runs on this machine and the system tells (Linux). */
+  pid: number | null;
+  /** What that process was started with, shortened. */
+  command: string | null;
+  /** How long ago it gave the last sign of life, in milliseconds: it is looked at once a second. */
+  heardMs: number;
   /** The round trip that TCP has measured, in microseconds; `null` where the system does not tell. */
   rttMicros: number | null;
   /** Bytes that wait to be sent to it. */
@@ -383,6 +538,8 @@ export interface AceBaseIPCDatabaseStatus {
   lockWaits: AceBaseIPCHistogram;
   /** How long locks were held. */
   lockHolds: AceBaseIPCHistogram;
+  /** How often a lock was passed on from worker to worker, instead of through the master. */
+  lockPasses: number;
 }
 
 /** What the server as a whole is doing. */
@@ -397,9 +554,39 @@ export interface AceBaseIPCServerStatus {
   now: number;
 }
 
+/** What one of several hubs knows of the others. */
+export interface AceBaseIPCClusterStatus {
+  /** This hub's name. */
+  name: string;
+  /** All hubs that live, this one among them. */
+  hubs: { name: string; address: string }[];
+  /** Whether the engine answers, for how long it has or has not, and what is wrong where it does not. */
+  engine: { state: 'unknown' | 'up' | 'down'; sinceMs: number | null; fault: string | null };
+  /** How many clients this hub relays to others. */
+  relayed: number;
+  /** Clients that wait here until a hub has their database. */
+  waiting: number;
+  /** The databases that were asked for at this hub. */
+  databases: {
+    db: string;
+    /** Whether this hub has it, or another; else why nobody is known to have it. */
+    state: 'here' | 'elsewhere' | 'asking' | 'engine-down' | 'given-up' | 'leaving';
+    /** The name of the hub that has it. */
+    owner: string | null;
+    /** How many times, at least, it has had a new owner. */
+    epoch: number | null;
+    /** How long ago the lease was asked for last, of a database that this hub has. */
+    leaseAgeMs: number | null;
+  }[];
+}
+
 /** What the server is doing: the same as `/status.json` says of the server and its databases. */
 export interface AceBaseIPCStatus {
   server: AceBaseIPCServerStatus;
+  /** The other hubs, with the option `cluster`. */
+  cluster?: AceBaseIPCClusterStatus;
+  /** What keeps the databases, or their clients, from their work: the worst first. */
+  troubles: AceBaseIPCTroubleStatus[];
   databases: AceBaseIPCDatabaseStatus[];
 }
 
@@ -416,8 +603,8 @@ export interface AceBaseIPCServerEvents {
   listening: [];
   /** A client has joined. */
   connect: [client: AceBaseIPCClient];
-  /** A client has left; `reason` is one word. */
-  disconnect: [peer: AceBaseIPCPeer, reason: string];
+  /** A client has left. */
+  disconnect: [peer: AceBaseIPCPeer & AceBaseIPCPlace, reason: AceBaseIPCDisconnectReason];
   /** A client was not let in. */
   refused: [refusal: AceBaseIPCRefusal];
   /** A client sent a message: its text without the address. Costs nothing while nobody listens. */
@@ -426,6 +613,8 @@ export interface AceBaseIPCServerEvents {
   trace: [message: AceBaseIPCTrace];
   /** The server did something for the cluster. */
   coordination: [what: AceBaseIPCCoordination];
+  /** Something keeps a database, or a client, from its work; or does so no longer. */
+  trouble: [trouble: AceBaseIPCTroubleEvent];
   /** Something is worth knowing, such as that new certificates are in use. */
   notice: [notice: AceBaseIPCNotice];
   /** Something is not as it should be. Without a listener and a log it becomes a warning of the process. */
@@ -466,20 +655,23 @@ export class AceBaseIPCServer extends EventEmitter {
    * will answer any more, lets messages reach their receivers for at most `flushTimeout`, closes all connections with
    * 1001, and resolves when the port is free. May be called at any time; `start()` works again afterwards.
    * @param options.keepPort The server is coming back, in another process perhaps: with the option `keepPort` the port
-   *   stays open for it, for a minute. Default: false.
+   *   stays open for it, for a minute, and it goes on with the sessions of processes that come back, and with their
+   *   requests, which are not answered before. It also goes on with connections on which nobody has said anything yet,
+   *   and with those between two requests over plain HTTP: who comes meanwhile waits. Default: false.
    */
   stop(options?: { keepPort?: boolean }): Promise<void>;
 
   /**
    * As `stop({ keepPort: true })`, but for a server with the option `keepPort` the next one on this port, in another
    * process perhaps, goes on with the open connections: clients see a pause, and nothing else. If none comes within a
-   * minute, the connections are closed and the port is free. Over TLS connections are closed as by `stop()`, and the
-   * next server goes on with the sessions of processes that come back. Without the option, and on Windows, it is a
-   * `stop()`. The next server tells what it goes on with as a `notice`, or why it cannot as a `warning`, each with the
-   * code `hand-over`.
+   * minute, the connections are closed and the port is free. Connections of TLS 1.2 are closed with 1001, and the next
+   * server goes on with the sessions of processes that come back. Without the option, and on Windows, it is a `stop()`.
+   * The next server tells what it goes on with as a `notice`, or why it cannot as a `warning`, each with the code
+   * `hand-over`.
    *
-   * With the option, a process that does not listen to SIGINT or SIGTERM itself does this when it gets one, and then
-   * ends by that signal.
+   * With the option, a process that does not listen to SIGINT, SIGTERM or SIGHUP itself, on Windows also to SIGBREAK,
+   * does this when it gets one, and then ends by that signal; and any process does it when it calls `process.exit()`,
+   * or fails.
    */
   handOver(): Promise<void>;
 

@@ -3,7 +3,7 @@
 
 // The command `acebase-ipc-server`: runs one server until it is told to stop, or looks at a running one.
 
-const { readCommandLine, helpText } = require('../lib/command-line/command-line.js');
+const { readCommandLine, helpText, VARIABLES } = require('../lib/command-line/command-line.js');
 const { UsageError } = require('../lib/command-line/usage-error.js');
 
 /**
@@ -17,6 +17,9 @@ const STOP_LIMIT = 12_000;
  * writes them later.
  */
 const LAST_WORDS_LIMIT = 250;
+
+/** What pm2 sends where it is told to stop a process by a message: on Windows its signals end a process at once. */
+const SHUTDOWN = 'shutdown';
 
 main().catch((error) => {
   console.error(`acebase-ipc-server: ${error.message}`);
@@ -32,34 +35,46 @@ async function main() {
       return process.stdout.write(helpText());
     case 'version':
       return console.log(require('../package.json').version);
+    case 'completion':
+      return process.stdout.write(
+        require('../lib/command-line/completion.js').completionScript(command.shell, VARIABLES),
+      );
     case 'status':
     case 'top':
-      process.exitCode = await require('../lib/command-line/status.js')[command.kind](command);
-      return;
+      return look(require('../lib/command-line/status.js')[command.kind], command);
+    case 'trace':
+    case 'kick':
+      return look(require('../lib/command-line/trace.js')[command.kind], command);
+    case 'handover':
+      return look(require('../lib/command-line/handover.js').handover, command);
+    case 'doctor':
+      return look(require('../lib/command-line/doctor.js').doctor, command);
     default:
       return run(command);
   }
 }
 
+/** Looks at a running server, and ends with what the look gives. */
+async function look(at, command) {
+  process.exitCode = await at(command);
+}
+
 async function run({ config, notes }) {
   const { AceBaseIPCServer } = require('../index.js');
   const { Log } = require('../lib/server/log.js');
+  const { SIGNALS } = require('../lib/server/exit.js');
   const server = makeServer(AceBaseIPCServer, config);
   const log = new Log(config);
   for (const note of notes) {
     log.write('warn', note);
   }
-  let isStopping = false;
-  for (const signal of ['SIGINT', 'SIGTERM']) {
+  const stopOnce = once(() => stop(server));
+  for (const signal of SIGNALS) {
     // Not only once: a second signal would end the process in the middle of the stop, and by a signal that this program
     // does not listen to any more the server itself ends the process.
-    process.on(signal, () => {
-      if (!isStopping) {
-        isStopping = true;
-        stop(server);
-      }
-    });
+    process.on(signal, stopOnce);
   }
+  process.on('message', (message) => message === SHUTDOWN && stopOnce());
   await server.start();
   // pm2 with `wait_ready`, and whoever else forked this process, waits for it.
   process.send?.('ready');
@@ -72,6 +87,16 @@ function makeServer(AceBaseIPCServer, config) {
   } catch (error) {
     throw new UsageError(error.message.replace(/^AceBaseIPCServer: /, ''));
   }
+}
+
+function once(action) {
+  let isDone = false;
+  return () => {
+    if (!isDone) {
+      isDone = true;
+      action();
+    }
+  };
 }
 
 function stop(server) {

@@ -74,9 +74,64 @@ function clock(at) {
   return CLOCK.format(at);
 }
 
+/** Whether a database has its master; nothing where it needs none. */
+function master({ masterPresent, needsMaster }) {
+  return masterPresent ? 'present' : needsMaster ? 'absent' : '–';
+}
+
+/** Where a client is: its address, and its process or the hub that it has come by, where that is known. */
+function place(peer) {
+  if (!peer?.remote) {
+    return '';
+  }
+  const process = peer.pid === null ? '' : `, process ${peer.pid}${peer.command ? ` (${peer.command})` : ''}`;
+  return `${peer.remote}${process}${peer.via ? ` via ${peer.via}` : ''}`;
+}
+
+/** Whether the engine of several hubs answers, since when, and why not. */
+function engine({ state, sinceMs, fault }) {
+  const since = sinceMs === null ? '' : ` for ${duration(sinceMs)}`;
+  return `${state}${since}${fault ? ` (${fault})` : ''}`;
+}
+
+/** Why nobody has a database, by the word of the report. */
+const NOBODYS = {
+  asking: 'nobody has it yet',
+  'engine-down': 'the engine does not answer, and nobody is known to have it',
+  'given-up': 'this hub had it, and has given it up',
+  leaving: 'this hub leaves it to another one',
+};
+
+/** Why none of several hubs has a database. */
+function nobody(state) {
+  return NOBODYS[state] ?? state;
+}
+
 /** A database path as AceBase users write it. */
 function path(text) {
   return `/${text}`;
 }
 
-module.exports = { bytes, clock, counted, duration, path, rate, roundTrip, whole };
+/** How often a lock went on from worker to worker; nothing where none did, or nobody counts. */
+function passes(times) {
+  if (!(times > 0)) {
+    return '';
+  }
+  return `passed on ${times === 1 ? 'once' : `${WHOLE.format(times)} times`}`;
+}
+
+module.exports = {
+  bytes,
+  clock,
+  counted,
+  duration,
+  engine,
+  master,
+  nobody,
+  passes,
+  path,
+  place,
+  rate,
+  roundTrip,
+  whole,
+};

@@ -1,6 +1,7 @@
 'use strict';
 
-// A configuration file: JSON with the names of the options. What is wrong with it is said with the file and the key.
+// A configuration file: JSON with the names of the options, and perhaps with the key `$schema`, by which editors find
+// config.schema.json. What is wrong with it is said with the file and the key.
 
 const { readFileSync } = require('node:fs');
 
@@ -15,7 +16,7 @@ const { UsageError } = require('./usage-error.js');
  * @throws {UsageError}
  */
 function readConfigFile(path) {
-  const { options, doubts } = check(path, parse(path, read(path)));
+  const { options, doubts } = check(path, withoutSchema(parse(path, read(path))));
   const unknown = doubts.filter(({ code }) => code === 'unknown-option');
   return { options, doubts: unknown.map(({ message }) => `${path}: ${message}`) };
 }
@@ -36,6 +37,15 @@ function parse(path, text) {
     // Node.js does not say where it is in all its versions, and repeats what is there: it may be a token.
     throw new UsageError(`${path}: not JSON: ${loadNative().jsonFault(text)}`);
   }
+}
+
+/** `$schema` is for the editor. */
+function withoutSchema(config) {
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    return config;
+  }
+  const { $schema, ...options } = config;
+  return options;
 }
 
 function check(path, config) {

@@ -2,6 +2,7 @@
 
 // A report as lines of text for a terminal. Pure.
 
+const { clusterLines, from } = require('./cluster-text.js');
 const { printable } = require('../printable.js');
 const words = require('../words.js');
 
@@ -10,28 +11,40 @@ const MAX_CELL = 48;
 
 /**
  * @param {object} report With rates, where they are known.
- * @param {string[]} troubles
  * @param {string} origin Of the server.
- * @returns {string[]}
+ * @returns {string[]} What is wrong comes first.
  */
-function toLines({ server, databases }, troubles, origin) {
+function toLines({ server, troubles, cluster, databases }, origin) {
   const { version, uptimeMs } = server;
-  const lines = [`AceBase IPC server ${printable(version)} at ${origin}, up ${words.duration(uptimeMs)}`];
-  lines.push(...troubles.map((trouble) => `NOT WELL: ${printable(trouble)}`));
+  const lines = troubles.flatMap(troubleLines);
+  lines.push(...(lines.length > 0 ? [''] : []));
+  lines.push(
+    `AceBase IPC server ${printable(version)} at ${origin}, up ${words.duration(uptimeMs)}`,
+    ...clusterLines(cluster),
+  );
   if (databases.length === 0) {
     lines.push('', 'No client is connected.');
   }
   return lines.concat(databases.flatMap((database) => ['', ...databaseLines(database, server.now)]));
 }
 
+/** What each level is called before a trouble. */
+const LEVELS = { error: 'TROUBLE', warning: 'WARNING', info: 'NOTE' };
+
+function troubleLines({ level, dbname, text, advice }) {
+  const where = dbname === null ? '' : `${dbname}: `;
+  return [`${LEVELS[level] ?? level} ${printable(where + text)}`, `  -> ${printable(advice)}`];
+}
+
 function databaseLines(database, now) {
   const { name, masterPresent, peerCount, heldRequests, deliveredRequests, queuedBytes, lockCount } = database;
   const { held, fenced, waiting } = lockCount;
+  const passed = words.passes(database.lockPasses);
   return [
     `${printable(name)}: ${masterPresent ? 'master present' : 'NO MASTER'}, ${words.counted(peerCount, 'client')}`,
     `  messages  ${traffic(database.rates?.received)} in, ${traffic(database.rates?.sent)} out, ${words.bytes(queuedBytes)} queued`,
     `  requests  ${heldRequests} held, ${deliveredRequests} with the master`,
-    `  locks     ${held} held, ${fenced} of a former master, ${waiting} waiting`,
+    `  locks     ${held} held, ${fenced} of a former master, ${waiting} waiting${passed && `; ${passed} so far`}`,
     ...table(PEER_COLUMNS, database.peers, now),
     ...(database.locks.length > 0 ? table(LOCK_COLUMNS, database.locks, now) : []),
   ];
@@ -40,7 +53,9 @@ function databaseLines(database, now) {
 /** Each column: its head, and what it shows of a row. */
 const PEER_COLUMNS = [
   ['CLIENT', ({ id }) => id],
-  ['ROLE', ({ role }) => role],
+  ['ROLE', ({ role, reliable }) => (reliable ? `${role}, exactly once` : role)],
+  ['FROM', from],
+  ['PROCESS', ({ pid, command }) => (pid ? `${pid} ${command}` : '')],
   ['FOR', ({ connectedAt }, now) => words.duration(now - connectedAt)],
   ['RTT', ({ rttMicros, away }) => (away ? 'away' : words.roundTrip(rttMicros))],
   ['QUEUE', ({ queuedBytes }) => words.bytes(queuedBytes)],
@@ -51,10 +66,11 @@ const PEER_COLUMNS = [
 const LOCK_COLUMNS = [
   ['LOCK', ({ path }) => words.path(path)],
   ['KIND', ({ write }) => (write ? 'write' : 'read')],
-  ['STATE', ({ state }) => state],
+  ['STATE', ({ state, passed }) => [state, words.passes(passed)].filter(Boolean).join(', ')],
   ['FOR', ({ ageMs }) => words.duration(ageMs)],
   ['CLIENT', ({ peer }) => peer],
   ['WAITS FOR', ({ waitsFor, waitsForCount }) => blockers(waitsFor, waitsForCount)],
+  ['UNTIL', ({ expiresAt }) => (expiresAt ? words.clock(expiresAt) : '')],
 ];
 
 function blockers(waitsFor, total) {

@@ -4,19 +4,21 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const { fetchReport, withRates, troubles, NoReport } = require('./report.js');
+const { NoAnswer } = require('./inquiry.js');
+const { fetchReport, withRates } = require('./report.js');
 const { toLines } = require('./report-text.js');
 const { printableJson } = require('../printable.js');
 const { openScreen } = require('./screen.js');
+const { bounded, initialView, pressed, toScreen } = require('./top-view.js');
 
 /** Time between two reports, in milliseconds; rates are what has grown in it. */
 const INTERVAL = 1000;
 
-/** Clients and locks of each database that `top` shows: those that matter most. A terminal has no room for more. */
-const TOP_LIMIT = 40;
+/** Clients and locks of each database that `top` asks for: those that matter most. */
+const TOP_LIMIT = 200;
 
 /** What the commands end with. */
-const EXIT = { well: 0, noReport: 1, notWell: 2 };
+const EXIT = { well: 0, notWell: 2 };
 
 /**
  * Prints how a server is, once.
@@ -24,20 +26,11 @@ const EXIT = { well: 0, noReport: 1, notWell: 2 };
  * @returns {Promise<number>} The exit code.
  */
 async function status(look) {
-  try {
-    const before = await fetchReport(look);
-    await sleep(INTERVAL);
-    const report = withRates(before, await fetchReport(look));
-    const found = troubles(report, look.db);
-    console.log(
-      look.json
-        ? printableJson(JSON.stringify({ ...report, troubles: found }, null, 2))
-        : toLines(report, found, look.url.origin).join('\n'),
-    );
-    return found.length > 0 ? EXIT.notWell : EXIT.well;
-  } catch (error) {
-    return sayNoReport(error);
-  }
+  const before = await fetchReport(look);
+  await sleep(INTERVAL);
+  const report = withRates(before, await fetchReport(look));
+  console.log(look.json ? printableJson(JSON.stringify(report, null, 2)) : toLines(report, look.url.origin).join('\n'));
+  return report.troubles.some(({ level }) => level !== 'info') ? EXIT.notWell : EXIT.well;
 }
 
 /**
@@ -46,45 +39,52 @@ async function status(look) {
  * @returns {Promise<number>} The exit code.
  */
 async function top(look) {
-  try {
-    // What is wrong from the beginning will hardly come right: no screen is opened for it.
-    await follow(look, await fetchReport(look, { limit: TOP_LIMIT }));
-    return EXIT.well;
-  } catch (error) {
-    return sayNoReport(error);
-  }
+  // What is wrong from the beginning will hardly come right: no screen is opened for it.
+  await follow(look, await fetchReport(look, { limit: TOP_LIMIT }));
+  return EXIT.well;
 }
 
 /** A server that does not answer any more may be restarting, so it is asked again. */
 async function follow(look, first) {
-  const screen = openScreen();
   let before = first;
+  let view = initialView();
+  let shown = { report: first };
+  const draw = (size) => {
+    if (shown.failure) {
+      return [shown.failure];
+    }
+    view = bounded(shown.report, view, size);
+    return toScreen(shown.report, look.url.origin, view, size);
+  };
+  const screen = openScreen({
+    draw,
+    onKey(key) {
+      view = pressed(view, key);
+    },
+  });
   try {
+    screen.redraw();
     while (await screen.isOpenAfter(INTERVAL)) {
-      const now = await fetchReport(look, { limit: TOP_LIMIT }).catch(asNoReport);
-      screen.show(now instanceof NoReport ? [now.message] : view(withRates(before, now), look));
-      before = now instanceof NoReport ? before : now;
+      const now = await fetchReport(look, { limit: TOP_LIMIT }).catch(asNoAnswer);
+      if (now instanceof NoAnswer) {
+        shown = { failure: now.message };
+      } else {
+        shown = { report: withRates(before, now) };
+        before = now;
+      }
+      screen.redraw();
     }
   } finally {
     screen.close();
   }
 }
 
-function view(report, look) {
-  return toLines(report, troubles(report, look.db), look.url.origin);
-}
-
 /** Only what is known to go wrong is taken for a missing report. */
-function asNoReport(error) {
-  if (error instanceof NoReport) {
+function asNoAnswer(error) {
+  if (error instanceof NoAnswer) {
     return error;
   }
   throw error;
-}
-
-function sayNoReport(error) {
-  console.error(`acebase-ipc-server: ${asNoReport(error).message}`);
-  return EXIT.noReport;
 }
 
 module.exports = { status, top };

@@ -4,7 +4,7 @@
 // network, no addon.
 
 const { connectedName, connectedToken, isNamePosted, isTokenPosted } = require('./as-sent.js');
-const { LOG_OPTIONS, OPTIONS, SSL, SSL_OPTIONS } = require('./options.js');
+const { CLUSTER_OPTIONS, GROUPS, LOG_OPTIONS, OPTIONS } = require('./options.js');
 const { nearest } = require('./nearest.js');
 
 /** Halves of characters, as JSON writes them, and its other escapes. */
@@ -12,6 +12,9 @@ const ESCAPES = /\\(?:u(d[89a-f])..|.)/g;
 
 /** How the names of AceBase's databases end here: its storages are of type `data` unless they say otherwise. */
 const STORAGE_TYPE = /_(data|transaction|auth)$/;
+
+/** How often a lease must be renewed before it is over: one answer may be lost, and one be late. */
+const MIN_RENEWALS = 3;
 
 /** The longest value that an error repeats, in characters. */
 const MAX_SHOWN = 60;
@@ -24,13 +27,17 @@ const MAX_SHOWN = 60;
 /**
  * Reads a configuration object.
  * @param {unknown} config
- * @returns {{ options: Record<string, unknown>, doubts: Doubt[] }} `options`: those that were given, `ssl` among them.
+ * @returns {{ options: Record<string, unknown>, doubts: Doubt[] }} `options`: those that were given, `ssl` and
+ *   `cluster` among them.
  * @throws {TypeError} That names the option, what it must be, and what it was (secrets are not shown).
  */
 function readConfig(config) {
   const { options, doubts } = readValues(config);
   if (options.ssl) {
     checkSsl(options.ssl);
+  }
+  if (options.cluster) {
+    checkCluster(options.cluster);
   }
   if (options.keepPort && options.port === 0) {
     throw new TypeError('AceBaseIPCServer: option "keepPort" needs a fixed port, but option "port" is 0');
@@ -59,20 +66,21 @@ function readValues(config) {
   if (!isPlainObject(config)) {
     throw invalid('', 'an object', config);
   }
-  const { values, doubts } = readOptions(config, OPTIONS, '', [SSL.name]);
-  if (config.ssl !== undefined) {
-    const ssl = readSsl(config.ssl);
-    values.ssl = ssl.values;
-    doubts.push(...ssl.doubts);
+  const names = GROUPS.map(({ group }) => group.name);
+  const { values, doubts } = readOptions(config, OPTIONS, '', names);
+  for (const group of GROUPS.filter(({ group: { name } }) => config[name] !== undefined)) {
+    const read = readGroup(config[group.group.name], group);
+    values[group.group.name] = read.values;
+    doubts.push(...read.doubts);
   }
   return { options: values, doubts };
 }
 
-function readSsl(config) {
+function readGroup(config, { group, options, expected }) {
   if (!isPlainObject(config)) {
-    throw invalid('ssl', 'an object with certPath and keyPath, or pfxPath', config);
+    throw invalid(group.name, expected, config);
   }
-  return readOptions(config, SSL_OPTIONS, 'ssl.');
+  return readOptions(config, options, `${group.name}.`);
 }
 
 /** The `ssl` object must name one source of a certificate. */
@@ -85,6 +93,22 @@ function checkSsl(values) {
   if (missing) {
     throw new TypeError(
       `AceBaseIPCServer: option "ssl.${missing}" is missing: ssl needs certPath and keyPath, or pfxPath`,
+    );
+  }
+}
+
+/** The `cluster` object must say all that other hubs must know, and leave time for renewals. */
+function checkCluster(values) {
+  const missing = CLUSTER_OPTIONS.find(({ name, isRequired }) => isRequired && values[name] === undefined);
+  if (missing) {
+    const { name, kind, help } = missing;
+    throw new TypeError(`AceBaseIPCServer: option "cluster.${name}" is missing. ${help} Write ${kind.expected}`);
+  }
+  const of = (wanted) => values[wanted] ?? CLUSTER_OPTIONS.find(({ name }) => name === wanted).default;
+  const [leaseTime, renewEvery] = [of('leaseTime'), of('renewEvery')];
+  if (leaseTime < MIN_RENEWALS * renewEvery) {
+    throw new TypeError(
+      `AceBaseIPCServer: option "cluster.leaseTime" must be at least ${MIN_RENEWALS} times cluster.renewEvery, but is ${leaseTime} with ${renewEvery}`,
     );
   }
 }

@@ -21,6 +21,7 @@ const NO = ['0', 'false', 'no', 'off'];
 /**
  * @typedef {object} Kind
  * @property {string} type How TypeScript writes it.
+ * @property {object} [schema] What a value must be, as JSON Schema, where it can be written in JSON.
  * @property {string} expected What a value must be, to be read after "must be".
  * @property {string} [written] The same for a text, where that differs.
  * @property {(value: unknown) => boolean} accepts Whether a JavaScript value is one of this kind.
@@ -30,13 +31,26 @@ const NO = ['0', 'false', 'no', 'off'];
  * @property {(value: any) => string | undefined} [doubt] What is odd about an accepted value, if anything.
  */
 
+const TEXT_SCHEMA = { type: 'string', minLength: 1 };
+
 /** @returns {Kind} */
 function text() {
   return {
     type: 'string',
+    schema: TEXT_SCHEMA,
     expected: 'a non-empty string',
     accepts: (value) => typeof value === 'string' && value.length > 0,
     read: (written) => written,
+  };
+}
+
+/** A text of some form. @returns {Kind} */
+function pattern(form, expected) {
+  return {
+    ...text(),
+    schema: { type: 'string', pattern: form.source },
+    expected,
+    accepts: (value) => typeof value === 'string' && form.test(value),
   };
 }
 
@@ -45,6 +59,7 @@ function integer(min, max, unit = '') {
   const accepts = (value) => Number.isSafeInteger(value) && value >= min && value <= max;
   return {
     type: 'number',
+    schema: { type: 'integer', minimum: min, maximum: max },
     expected: `a whole number${unit && ` of ${unit}`} from ${min} to ${max}`,
     accepts,
     read(written) {
@@ -72,6 +87,7 @@ function milliseconds(min = 0) {
 function flag() {
   return {
     type: 'boolean',
+    schema: { type: 'boolean' },
     expected: 'true or false',
     written: '1 or 0',
     accepts: (value) => typeof value === 'boolean',
@@ -87,6 +103,7 @@ function choice(...words) {
   const quoted = words.map((word) => `'${word}'`);
   return {
     type: quoted.join(' | '),
+    schema: { enum: words },
     expected: quoted.join(' or '),
     accepts: (value) => words.includes(value),
     read: (written) => words.find((word) => word === written.toLowerCase()),
@@ -97,6 +114,7 @@ function choice(...words) {
 function list(min = 0) {
   return {
     type: 'string[]',
+    schema: { type: 'array', items: TEXT_SCHEMA, ...(min > 0 && { minItems: min }) },
     expected: `an array of ${min > 0 ? `${min} or more ` : ''}non-empty strings`,
     written: 'strings with commas between them',
     accepts: (value) => isListOfTexts(value) && value.length >= min,
@@ -137,6 +155,7 @@ function isNetwork(text) {
 function listsByName() {
   return {
     type: 'Record<string, string[]>',
+    schema: { type: 'object', additionalProperties: list().schema },
     expected: 'an object of arrays of non-empty strings',
     written: 'JSON such as {"name":["a","b"]}',
     accepts: (value) => isRecord(value) && Object.values(value).every(isListOfTexts),
@@ -172,4 +191,16 @@ function isMethod(object, name) {
   return typeof object[name] === 'function';
 }
 
-module.exports = { text, integer, bytes, milliseconds, flag, choice, list, listsByName, networks, withMethods };
+module.exports = {
+  text,
+  pattern,
+  integer,
+  bytes,
+  milliseconds,
+  flag,
+  choice,
+  list,
+  listsByName,
+  networks,
+  withMethods,
+};

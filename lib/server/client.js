@@ -7,7 +7,7 @@ class AceBaseIPCClient {
   #server;
 
   /** Clients are handed out by the server; there is no need to make one. */
-  constructor(server, { id, dbname, connected, away }) {
+  constructor(server, { id, dbname, connected, away, remote, remotePort, pid, command, via }) {
     this.#server = server;
     /** The client's id: `[master]`, or the 24 characters that a worker chose. */
     this.id = id;
@@ -17,6 +17,16 @@ class AceBaseIPCClient {
     this.connected = connected;
     /** Its connection was lost, and its session is kept for it to come back. */
     this.away = away;
+    /** The address that it is, or was last, connected from; behind trusted proxies, the one that they name. */
+    this.remote = remote;
+    /** The port there. */
+    this.remotePort = remotePort;
+    /** Its process, where it is one of this machine that was found. */
+    this.pid = pid;
+    /** What that was started with. */
+    this.command = command;
+    /** In a cluster of several hubs: the other hub, by which it has come, or to which this one relays it. */
+    this.via = via;
   }
 
   /**

@@ -11,7 +11,7 @@ const { EventLog, logNeeds } = require('./event-log.js');
 const { mustBeTaken } = require('./failed-start.js');
 const { keeperLaunch } = require('./keep-port.js');
 const { Log } = require('./log.js');
-const { handOverBeforeExit } = require('./signals.js');
+const { handOverBeforeExit } = require('./exit.js');
 const { loadNative } = require('../native.js');
 const { OPTIONS } = require('../config/options.js');
 const { printable } = require('../printable.js');
@@ -21,7 +21,7 @@ const { NativeServer } = loadNative();
 const DEFAULT_PORT = OPTIONS.find((option) => option.name === 'port').default;
 
 /** Events that the addon only produces while somebody listens for them, or the log has lines of them. */
-const ON_DEMAND = ['connect', 'disconnect', 'refused', 'message', 'trace', 'coordination'];
+const ON_DEMAND = ['connect', 'disconnect', 'refused', 'message', 'trace', 'coordination', 'trouble'];
 
 /**
  * A hub through which AceBase processes that share the same database files talk to each other.
@@ -42,7 +42,7 @@ class AceBaseIPCServer extends EventEmitter {
   #early = [];
   #wanted = new Set();
   /** Ends the watch for the signals that end this process. */
-  #forgetSignals;
+  #forgetExit;
 
   constructor(config = {}) {
     super();
@@ -84,11 +84,14 @@ class AceBaseIPCServer extends EventEmitter {
     });
     if (this.#options.keepPort) {
       // Before it takes the former server's connections over: a signal must not end the process in the middle of that.
-      this.#forgetSignals = handOverBeforeExit(this);
+      this.#forgetExit = handOverBeforeExit({
+        handOver: () => this.handOver(),
+        handOverNow: () => this.#native?.handOverNow(),
+      });
     }
     const take = (events) => this.#take(events);
     this.#native = await NativeServer.start(options, [...this.#wanted], take).catch((error) => {
-      this.#forgetSignals?.();
+      this.#forgetExit?.();
       this.#tellAll(this.#early.splice(0));
       // The addon's error was made on another thread: this one has a stack.
       throw coded(error.code, error.message);
@@ -131,7 +134,7 @@ class AceBaseIPCServer extends EventEmitter {
         return;
       }
       await this.#native.end(way);
-      this.#forgetSignals?.();
+      this.#forgetExit?.();
       this.#tellAll(this.#native.takeLastEvents());
       this.#native = undefined;
       this.#log.write('info', 'AceBase IPC server stopped', { event: 'close' });
@@ -154,7 +157,7 @@ class AceBaseIPCServer extends EventEmitter {
 
   getClients(dbname) {
     const clients = this.#native?.clients(String(dbname)) ?? [];
-    return clients.map(({ id, connected, away }) => this.#client(dbname, id, new Date(connected), away));
+    return clients.map((client) => this.#client({ ...client, db: dbname, connected: new Date(client.connected) }));
   }
 
   locks(dbname) {
@@ -178,8 +181,8 @@ class AceBaseIPCServer extends EventEmitter {
     this.#native.trace(String(dbname), client, Boolean(on));
   }
 
-  #client(dbname, id, connected, away = false) {
-    return new AceBaseIPCClient(() => this.#native, { id, dbname, connected, away });
+  #client({ db, id, connected, away = false, via = null, ...where }) {
+    return new AceBaseIPCClient(() => this.#native, { id, dbname: db, connected, away, via, ...place(where) });
   }
 
   /** An error that nobody listens for must not end the process: the server goes on, and so must the cluster. */
@@ -246,9 +249,12 @@ class AceBaseIPCServer extends EventEmitter {
     const peer = { id: event.id, dbname: event.db };
     switch (event.type) {
       case 'connect':
-        return this.emit('connect', this.#client(event.db, event.id, new Date()));
+        return this.emit('connect', this.#client({ ...event, connected: new Date() }));
+      case 'identified':
+        // Is in the log, and in what clients are asked for.
+        return;
       case 'disconnect':
-        return this.emit('disconnect', peer, event.reason);
+        return this.emit('disconnect', { ...peer, ...place(event) }, event.reason);
       case 'refused':
         return this.emit('refused', refusal(event));
       case 'message':
@@ -257,6 +263,8 @@ class AceBaseIPCServer extends EventEmitter {
         return this.emit('trace', traced(event));
       case 'coordination':
         return this.#note({ kind: event.code, ...peer, detail: event.message }, event.isWarning);
+      case 'trouble':
+        return this.#trouble(event);
       case 'notice':
         return this.emit('notice', { code: event.code, message: event.message });
       case 'warning':
@@ -286,6 +294,14 @@ class AceBaseIPCServer extends EventEmitter {
     this.emit('coordination', note);
   }
 
+  /** What stops writes must not go by unseen: without a listener and a log, it becomes a warning of the process. */
+  #trouble(event) {
+    const found = trouble(event);
+    if (!this.emit('trouble', found) && found.level === 'error' && !found.isOver && !this.#log.isConfigured) {
+      process.emitWarning(`${found.text}. ${found.advice}`, { type: 'AceBaseIPCWarning', code: found.kind });
+    }
+  }
+
   /** Tells a warning to whoever listens, else to the process where there is no log. */
   #warn({ code, message }) {
     if (!this.emit('warning', { code, message }) && !this.#log.isConfigured) {
@@ -310,7 +326,14 @@ function guarded(tell) {
 
 /** Sentences are for people, and may have words of clients in them; all other parts are as they are. */
 function readable(event) {
-  return event.message === undefined ? event : { ...event, message: printable(event.message) };
+  const { message, advice } = event;
+  return message === undefined && advice === undefined
+    ? event
+    : {
+        ...event,
+        ...(message !== undefined && { message: printable(message) }),
+        ...(advice !== undefined && { advice: printable(advice) }),
+      };
 }
 
 /** A traced message, as listeners get it. */
@@ -319,8 +342,23 @@ function traced({ db, id = null, to = null, bytes, code, text }) {
 }
 
 /** Who was not let in, as listeners get it. */
-function refusal({ db, reason, status, remote, leftOut }) {
-  return { dbname: db, reason, status, remote, leftOut };
+function refusal({ db, reason, status, leftOut, ...where }) {
+  return { dbname: db, reason, status, leftOut, ...place(where) };
+}
+
+/** A trouble, as listeners get it. */
+function trouble({ code, level, db = null, id = null, message, advice, age, isOver, ...where }) {
+  const { remote, remotePort, pid, command } = place(where);
+  const client = id === null && remote === null ? null : { id, remote, remotePort, pid, command };
+  return { kind: code, level: LEVELS[level], dbname: db, client, ageMs: age, isOver, text: message, advice };
+}
+
+/** How much something matters: as reports name it, by what logs call it. */
+const LEVELS = { debug: 'debug', info: 'info', warn: 'warning', error: 'error' };
+
+/** Where a client is, as far as it is known. */
+function place({ remote = null, remotePort = null, pid = null, command = null }) {
+  return { remote, remotePort, pid, command };
 }
 
 function coded(code, message) {

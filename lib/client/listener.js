@@ -1,0 +1,154 @@
+'use strict';
+
+// What a peer hears: reads texts of the hub and of other peers, and hands to AceBase what is for it, in the form that
+// its code can take. Whatever comes, it never throws.
+
+const { randomBytes } = require('node:crypto');
+
+const { Latecomers } = require('./latecomers.js');
+const { ANSWERS, loggerOf } = require('./requests.js');
+
+/** The locks of which it is remembered by whom they were granted, at most. */
+const MAX_GRANTS = 10_000;
+
+class Listener {
+  #peer;
+  #requests;
+  #values;
+  #send;
+  #latecomers;
+  /** The life of the master that granted a lock, by the lock's id. */
+  #grants = new Map();
+  /** Whether the master has the extension, too, so that no request and no answer gets lost. */
+  #isMasterReliable = false;
+
+  /**
+   * @param {object} peer AceBase's.
+   * @param {import('./requests.js').Requests} requests
+   * @param {import('./values.js').Values} values
+   * @param {(message: object) => void} send
+   * @param {() => boolean} isHeldByHub Whether the hub gives to the next master what this one has not answered.
+   */
+  constructor(peer, requests, values, send, isHeldByHub) {
+    this.#peer = peer;
+    this.#requests = requests;
+    this.#values = values;
+    this.#send = send;
+    this.#latecomers = new Latecomers(peer, isHeldByHub, (message) => this.#handOver(message));
+  }
+
+  /** The life of the master that granted a lock, where that is known. */
+  grantorOf(lockId) {
+    return this.#grants.get(lockId);
+  }
+
+  /**
+   * A text that is no message.
+   * @param {string} text
+   */
+  hearHub(text) {
+    if (text.startsWith('disconnect:')) {
+      this.#drop(text.slice('disconnect:'.length));
+    } else if (!text.startsWith('connect:') && !text.startsWith('welcome:')) {
+      this.#log('warn', `IPC: the hub says: ${text.slice(0, 500)}`);
+    }
+  }
+
+  /** All others hear of it themselves: nobody needs to say farewell on its behalf. */
+  #drop(id) {
+    this.#isMasterReliable &&= id !== this.#peer.masterPeerId;
+    if (this.#peer.peers.some((peer) => peer.id === id)) {
+      this.#peer.removePeer(id, true);
+    }
+  }
+
+  /**
+   * A message.
+   * @param {string} text
+   * @param {string} [life] Its sender's, where that has the extension.
+   */
+  hear(text, life) {
+    try {
+      this.#take(this.#values.read(text), life);
+    } catch (error) {
+      this.#log('error', `IPC: a message was not understood: ${error.message}`);
+    }
+  }
+
+  #take(message, life) {
+    if (message.type === 'unsubscribe') {
+      this.#unsubscribe(message.from, message.data);
+      return;
+    }
+    this.#isMasterReliable ||= life !== undefined && message.from === this.#peer.masterPeerId;
+    if (message.type === 'notification' && this.#isMasterReliable) {
+      this.#requests.othersMoved();
+    }
+    if (this.#latecomers.holdBack(message)) {
+      return;
+    }
+    if (ANSWERS.has(message.type)) {
+      const kind = this.#requests.answer(message);
+      if (kind === 'late') {
+        this.#giveBack(message);
+      }
+      if (kind !== 'awaited') {
+        return;
+      }
+      this.#remember(message, life);
+    }
+    this.#handOver(message);
+  }
+
+  #handOver(message) {
+    this.#peer
+      .handleMessage(message)
+      .catch((error) => this.#log('error', `IPC: ${message.type} failed: ${error.message}`));
+  }
+
+  /** AceBase's own code looks for another subscription than the one that is meant. */
+  #unsubscribe(from, { path, event }) {
+    const { remoteSubscriptions, storage } = this.#peer;
+    const subscription = remoteSubscriptions.find(
+      (one) => one.for === from && one.event === event && one.path === path,
+    );
+    if (subscription) {
+      // The storage tells the peer of it, which strikes it off its list.
+      storage.subscriptions.remove(path, event, subscription.callback);
+    }
+  }
+
+  /** A lock that nobody waits for any more would stay with this process until it expires. */
+  #giveBack({ type, ok, from, data }) {
+    if (type === 'lock-result' && ok === true) {
+      const id = randomBytes(12).toString('hex');
+      this.#send({ type: 'unlock-request', id, from: this.#peer.id, to: from, data: { id: data.id } });
+    }
+  }
+
+  #remember({ type, ok, data }, life) {
+    if (type !== 'lock-result' || ok !== true || life === undefined) {
+      return;
+    }
+    this.#grants.set(data.id, life);
+    if (this.#grants.size > MAX_GRANTS) {
+      this.#grants.delete(this.#grants.keys().next().value);
+    }
+  }
+
+  /** Nothing is heard any more. */
+  stop() {
+    this.#latecomers.stop();
+  }
+
+  /** The lock is no more. */
+  forget(lockId) {
+    this.#grants.delete(lockId);
+  }
+
+  #log(level, text) {
+    loggerOf(this.#peer)?.[level]?.(text);
+  }
+}
+
+module.exports = { Listener };

@@ -1,0 +1,35 @@
+'use strict';
+
+// What a client tells a hub that knows nothing of it: the locks that it holds, the requests whose answer it awaits, and
+// the peers that it knows. Pure.
+
+/**
+ * @param {object} peer AceBase's.
+ * @param {import('./requests.js').Requests} requests
+ * @param {import('./listener.js').Listener} listener
+ * @param {import('./outgoing.js').Outgoing} outgoing
+ */
+function tellState(peer, requests, listener, outgoing) {
+  const { unsent } = outgoing;
+  return {
+    // A master's table is its own, and holds those of the workers, who tell of them.
+    locks: peer.isMaster ? [] : peer._locks.filter(isHeld).map(({ lock }) => describe(lock, listener)),
+    // Those, too, that are sent again: an answer may come before.
+    requests: requests.pending.filter(({ id }) => !unsent.has(id)).map(outline),
+    peers: peer.peers.map(({ id }) => id),
+  };
+}
+
+function isHeld({ granted, lock }) {
+  return granted && lock;
+}
+
+function describe({ id, tid, path, forWriting, expires, comment }, listener) {
+  return { id, tid, path, write: forWriting, expires, comment, by: listener.grantorOf(id) };
+}
+
+function outline({ id, type, data }) {
+  return { id, type, ...(type === 'move-lock-request' && { lock: data.id }) };
+}
+
+module.exports = { tellState };
