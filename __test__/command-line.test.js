@@ -10,7 +10,7 @@ const { readConfig } = require('../lib/config/config.js');
 const { UsageError } = require('../lib/command-line/usage-error.js');
 
 /** What the command line has when nothing is given. */
-const DEFAULTS = { host: 'localhost', keepPort: true, logLevel: 'info' };
+const DEFAULTS = { host: 'localhost', ...(process.platform !== 'win32' && { keepPort: true }), logLevel: 'info' };
 
 function configOf(args, environment = {}) {
   const command = readCommandLine(args, environment);
@@ -29,8 +29,33 @@ function complaint(args, environment = {}) {
   return assert.fail('a UsageError was expected');
 }
 
+test('CLUSTER makes the server one of several hubs, and the other variables say how', () => {
+  const args = ['cluster=redis://a', '--cluster-advertise=b:1', 'CLUSTER_SECRET=1234567890123456'];
+  const { cluster } = configOf(args, { CLUSTER_NAME: 'x', CLUSTER_LEASE_TIME: '5000' });
+  const secret = '1234567890123456';
+  const expected = { engine: 'redis://a', advertise: 'b:1', secret, name: 'x', leaseTime: 5000 };
+  assert.deepEqual(JSON.parse(JSON.stringify(cluster)), expected);
+  const without = readCommandLine(args.slice(1), { CLUSTER_NAME: 'x' });
+  assert.equal(without.config.cluster, undefined);
+  assert.deepEqual(without.notes, [
+    'CLUSTER_ADVERTISE is ignored without CLUSTER=redis://…',
+    'CLUSTER_SECRET is ignored without CLUSTER=redis://…',
+  ]);
+  assert.match(complaint(['cluster=prod']), /^argument CLUSTER must be 'redis:\/\/host:6379', /);
+});
+
 test('nothing given: localhost, and the port is kept open', () => {
   assert.deepEqual(configOf([]), DEFAULTS);
+});
+
+test('where no port can be kept, it is kept on request only, so that no start is warned of', () => {
+  const on = (platform, args, environment = {}) => readCommandLine(args, environment, platform).config.keepPort;
+  for (const platform of ['linux', 'darwin', 'freebsd']) {
+    assert.equal(on(platform, []), true, platform);
+  }
+  assert.equal(on('win32', []), undefined);
+  assert.equal(on('win32', ['keep_port=1']), true);
+  assert.equal(on('win32', [], { KEEP_PORT: '0' }), false);
 });
 
 test('the variables of the original, as arguments', () => {
@@ -81,7 +106,7 @@ test('empty values, and the original\'s "0" for its default payload, are no valu
 
 test('a port that is another one each time is not kept, unless that is asked for', () => {
   assert.deepEqual(configOf(['PORT=0']), { host: 'localhost', port: 0, logLevel: 'info' });
-  assert.deepEqual(configOf(['PORT=0', 'KEEP_PORT=1']), { ...DEFAULTS, port: 0 });
+  assert.deepEqual(configOf(['PORT=0', 'KEEP_PORT=1']), { ...DEFAULTS, port: 0, keepPort: true });
 });
 
 test('without SSL=1 the certificate is not looked at, and an argument for one is remarked on', () => {

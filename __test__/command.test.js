@@ -12,6 +12,7 @@ const { test } = require('node:test');
 const { pem } = require('./support/certificates.js');
 const { makeFolder } = require('./support/folder.js');
 const { join } = require('./support/peer.js');
+const { noOpenssl, noSignals } = require('./support/platform.js');
 const { COMMAND, ROOT, start } = require('./support/process.js');
 
 /** A clean environment: variables of the machine that runs the tests must not be taken for options. */
@@ -35,7 +36,7 @@ test('it runs with arguments, and a client with the token gets in', async (t) =>
   assert.equal(await peer.next(), 'pong');
 });
 
-test('it listens on localhost, and takes its variables from the environment', async (t) => {
+test('it listens on localhost, and takes its variables from the environment', { skip: noOpenssl }, async (t) => {
   const { keyPath: KEY_PATH, certPath: CERT_PATH } = pem();
   const server = command(t, [], { env: { PORT: '0', SSL: '1', KEY_PATH, CERT_PATH } });
   const { port } = await running(server);
@@ -48,8 +49,8 @@ test('it listens on localhost, and takes its variables from the environment', as
   }
 });
 
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  test(`${signal} stops it gracefully within two seconds`, async (t) => {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  test(`${signal} stops it gracefully within two seconds`, { skip: noSignals }, async (t) => {
     const server = command(t, ['port=0']);
     const peers = [await join(await running(server), 'peer-1'), await join(await running(server), 'peer-2')];
     const began = Date.now();
@@ -64,7 +65,21 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
-test('a client that does not react cannot hold it up', async (t) => {
+test("a process manager's message stops it gracefully, and others do not", async (t) => {
+  const server = command(t, ['port=0'], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  const peer = await join(await running(server), 'peer-1');
+  for (const other of ['stop', { type: 'shutdown' }, 'ready']) {
+    server.child.send(other);
+  }
+  peer.send('ping');
+  assert.equal(await peer.next(), 'pong');
+  server.child.send('shutdown');
+  assert.equal((await peer.closed).code, 1001);
+  const { code, signal, stderr } = await server.ended;
+  assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
+});
+
+test('a client that does not react cannot hold it up', { skip: noSignals }, async (t) => {
   const server = command(t, ['port=0']);
   const deaf = await join(await running(server), 'peer-1');
   deaf.socket._socket.pause();
@@ -85,7 +100,7 @@ test('a mistake is one clear line, and exit code 1', async (t) => {
     [['prot=1'], 'unknown argument "prot=…": did you mean PORT=…?'],
     [['SSL=1'], 'option "ssl.certPath" is missing: ssl needs certPath and keyPath, or pfxPath'],
     [['SSL=1', 'PFX_PATH=/no/such.pfx', 'port=0'], /ssl\.pfxPath.*\/no\/such\.pfx/],
-    [[`port=${port}`, 'host=127.0.0.1'], /cannot listen on 127\.0\.0\.1:\d+: .*in use/],
+    [[`port=${port}`, 'host=127.0.0.1'], /cannot listen on 127\.0\.0\.1:\d+: .*Another process uses this port/],
   ]) {
     const { code, stdout, stderr } = await command(t, args).ended;
     assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
@@ -97,7 +112,7 @@ test('a mistake is one clear line, and exit code 1', async (t) => {
   }
 });
 
-test('what is odd is remarked on, and it runs', async (t) => {
+test('what is odd is remarked on, and it runs', { skip: noSignals }, async (t) => {
   const server = command(t, ['port=0', 'key_path=k', 'master_timeout=60']);
   await running(server);
   server.child.kill('SIGTERM');
@@ -113,7 +128,7 @@ function configFile(t, text) {
   return file;
 }
 
-test('it runs with a configuration file, over which its arguments win', async (t) => {
+test('it runs with a configuration file, over which its arguments win', { skip: noOpenssl || noSignals }, async (t) => {
   const file = configFile(t, JSON.stringify({ port: 1, ssl: pem(), logFormat: 'json', prot: 2 }));
   const server = command(t, ['--config', file, 'port=0']);
   const { port } = await running(server);
@@ -151,7 +166,7 @@ test('--help and --version are answered, and nothing runs', async (t) => {
   assert.equal((await command(t, ['--version']).ended).stdout, `${version}\n`);
 });
 
-test('it tells the process that forked it when it is ready, as pm2 expects', async (t) => {
+test('it tells the process that forked it when it is ready, as pm2 expects', { skip: noSignals }, async (t) => {
   const server = command(t, ['port=0'], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   const [message] = await once(server.child, 'message');
   assert.equal(message, 'ready');

@@ -36,8 +36,7 @@ test('a file has the names that JavaScript has', () => {
   const databaseTokens = { mydb_data: ['a'] };
   const ssl = { certPath: 'c', keyPath: 'k', requestCert: true, caPath: 'ca' };
   const { config, notes } = read({ port: 1, allowedOrigins: ['https://a.example'], databaseTokens, ssl });
-  const { host, keepPort, logLevel } = config;
-  assert.deepEqual({ host, keepPort, logLevel }, { host: 'localhost', keepPort: true, logLevel: 'info' });
+  assert.deepEqual([config.host, config.logLevel], ['localhost', 'info']);
   assert.deepEqual([config.port, config.allowedOrigins], [1, ['https://a.example']]);
   assert.deepEqual(config.databaseTokens, databaseTokens);
   assert.deepEqual(JSON.parse(JSON.stringify(config.ssl)), ssl);
@@ -50,6 +49,9 @@ test('arguments win over the environment, and both over the file', () => {
   assert.deepEqual([config.port, config.token, config.host], [3, 'environment', 'file']);
   assert.deepEqual([config.ssl.certPath, config.ssl.keyPath], ['file', 'argument']);
   assert.equal(read(file, ['ssl=0']).config.ssl, undefined);
+  const cluster = { engine: 'redis://file', advertise: 'file:1', secret: 'a secret of hubs' };
+  const hub = read({ cluster }, ['cluster-advertise=argument:1']).config.cluster;
+  assert.deepEqual(JSON.parse(JSON.stringify(hub)), { ...cluster, advertise: 'argument:1' });
 });
 
 test('a file can be named with an equals sign, and ask for a port that is kept', () => {

@@ -204,6 +204,48 @@ test('ssl is a certificate and its key, or a PKCS#12 file', () => {
   assert.match(messageOf({ ssl: { certPath: 7, keyPath: 'k' } }), /option "ssl.certPath" must be a non-empty string/);
 });
 
+test('cluster says what other hubs must know, and leaves time for renewals', () => {
+  const cluster = { engine: 'redis://localhost', advertise: 'hub-1:9163', secret: 'a secret of hubs' };
+  const more = { name: 'hub-1', leaseTime: 600, renewEvery: 200 };
+  for (const engine of [
+    'redis://:p@ss@10.0.0.1:6379/3',
+    'rediss://user:pass@redis.internal?cluster=blue',
+    'redis+sentinel://a:26379,b,c/main/1',
+  ]) {
+    assert.deepEqual(readConfig({ cluster: { ...cluster, ...more, engine } }).doubts, []);
+  }
+  for (const [wrong, expected] of [
+    [{ engine: 'http://a' }, /option "cluster.engine" must be 'redis:\/\/host:6379', .*, but is a string$/],
+    [{ engine: 'redis://' }, /option "cluster.engine" must be/],
+    [{ engine: undefined }, /option "cluster.engine" is missing. The Redis that .* Write 'redis:\/\/host:6379'/],
+    [
+      { advertise: undefined },
+      /option "cluster.advertise" is missing. Where the other hubs reach .* Write 'host:port'/,
+    ],
+    [{ advertise: 'hub-1' }, /option "cluster.advertise" must be 'host:port', but is a string \("hub-1"\)/],
+    [{ secret: undefined }, /option "cluster.secret" is missing/],
+    [{ secret: 'hunter2' }, /option "cluster.secret" must be a string of 16 or more characters, but is a string$/],
+    [{ name: 'a b' }, /option "cluster.name" must be/],
+    [
+      { leaseTime: 2999 },
+      /option "cluster.leaseTime" must be at least 3 times cluster.renewEvery, but is 2999 with 1000/,
+    ],
+    [{ renewEvery: 0 }, /option "cluster.renewEvery" must be a whole number of milliseconds/],
+  ]) {
+    assert.match(messageOf({ cluster: { ...cluster, ...wrong } }), expected);
+  }
+  assert.match(messageOf({ cluster: true }), /option "cluster" must be an object with engine, advertise and secret/);
+});
+
+test('what JavaScript takes for the address of an engine, and for a name, the addon takes, too', async (t) => {
+  // Nobody is there: the server starts all the same.
+  for (const engine of ['redis://:p@ss@127.0.0.1:1/3?cluster=blue', 'rediss+sentinel://[::1]:1,127.0.0.1/main']) {
+    const cluster = { engine, advertise: '[::1]:9163', secret: 'a secret of hubs', name: '[a]@b:c.d_e-f' };
+    const server = await startServer(t, { cluster });
+    assert.ok(server.port > 0);
+  }
+});
+
 test('an unknown option of ssl is a doubt', () => {
   const { doubts } = readConfig({ ssl: { pfxPath: 'p', passPhrase: 'secret' } });
   assert.equal(

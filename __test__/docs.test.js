@@ -8,16 +8,9 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const { readCommandLine, VARIABLES } = require('../lib/command-line/command-line.js');
+const manifest = require('../package.json');
 const { ROOT } = require('./support/process.js');
-const { files } = require('./support/readme.js');
-
-const PAGES = [
-  'README.md',
-  'examples/README.md',
-  ...readdirSync(path.join(ROOT, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
-];
+const { files, PAGES } = require('./support/readme.js');
 
 function read(file) {
   return readFileSync(path.join(ROOT, file), 'utf8');
@@ -48,6 +41,31 @@ for (const page of PAGES) {
   });
 }
 
+/** What npm installs for the reader: this package, and what the tests install as well. */
+const INSTALLED = [manifest.name, ...Object.keys(manifest.devDependencies)];
+
+test('npm has the packages and the scripts that the documentation tells it to install and to run', () => {
+  const texts = PAGES.map(read).join('\n');
+  const packages = [...texts.matchAll(/^npm install (.+)$/gm)].flatMap(([, names]) => names.split(' '));
+  const scripts = [...texts.matchAll(/\bnpm run (\w[\w:-]*\w)/g)].map(([, name]) => name);
+  assert.ok(packages.length > 10 && scripts.length > 10);
+  for (const name of packages) {
+    assert.ok(INSTALLED.includes(name.replace(/(?<=.)@.*/, '')), name);
+  }
+  for (const name of scripts) {
+    assert.ok(manifest.scripts[name], `npm run ${name}`);
+  }
+});
+
+test("the words of README's picture, for whom it is not shown to, have its figures", () => {
+  const [, words, picture] = read('README.md').match(/!\[([^\]]+)\]\((\S+\.svg)\)/);
+  const figures = words.match(/[\d.]+×/g);
+  assert.ok(figures.length > 3);
+  for (const figure of figures) {
+    assert.ok(read(picture).includes(`>${figure}<`), figure);
+  }
+});
+
 /** Code without the lines that are comments alone. */
 function code(text) {
   return text.replace(/^\/\/.*\n/gm, '').trim();
@@ -74,14 +92,35 @@ test('AceBaseServer gets ipc beside its own path, never in a storage that would 
   assert.equal(calls.filter((call) => call.includes(original)).length, 2);
 });
 
+test("docs/cluster.md's configuration of HAProxy is that of the example", () => {
+  const [, text] = read('docs/cluster.md').match(/```haproxy\n(.*?)```/s);
+  assert.equal(text, read('examples/hubs/haproxy.cfg'));
+});
+
+/** The variables that a manifest of Kubernetes sets. */
+function variablesOfPods(file) {
+  return [...read(file).matchAll(/^ +- (?:\{ )?name: ([A-Z_]+)\b/gm)].map(([, name]) => name);
+}
+
+/** Those that a compose file sets for its servers. */
+function variablesOfServers(file, name) {
+  const services = [...read(file).matchAll(new RegExp(`^ {2}${name}:[^\\n]*\\n(.*?)\\n\\n`, 'gms'))];
+  return services.flatMap(([, text]) => [...text.matchAll(/^ {6}([A-Z_]+):/gm)].map(([, variable]) => variable));
+}
+
 test('the examples for containers set variables that there are', () => {
   const known = VARIABLES.map(({ variable }) => variable);
-  const manifest = read('examples/kubernetes/acebase-ipc.yaml');
-  const names = [...manifest.matchAll(/^ +- (?:\{ )?name: ([A-Z_]+)\b/gm)].map(([, name]) => name);
-  const [, server] = read('examples/docker/docker-compose.yml').match(/^ {2}ipc:\n(.*?)\n\n/ms);
-  names.push(...[...server.matchAll(/^ {6}([A-Z_]+):/gm)].map(([, name]) => name));
+  const names = [
+    ...variablesOfPods('examples/kubernetes/acebase-ipc.yaml'),
+    ...variablesOfServers('examples/docker/docker-compose.yml', 'ipc'),
+  ];
   assert.ok(names.length >= 9, names.join());
-  for (const name of names) {
+  const ofHubs = [
+    ...variablesOfPods('examples/hubs/kubernetes.yaml'),
+    ...variablesOfServers('examples/hubs/docker-compose.yml', 'hub-\\d'),
+  ];
+  assert.ok(ofHubs.filter((name) => name.startsWith('CLUSTER')).length >= 12, ofHubs.join());
+  for (const name of [...names, ...ofHubs]) {
     assert.ok(known.includes(name), name);
   }
 });

@@ -11,6 +11,7 @@ const { describe, test } = require('node:test');
 const { pem } = require('./support/certificates.js');
 const { request } = require('./support/http.js');
 const { join } = require('./support/peer.js');
+const { noOpenssl } = require('./support/platform.js');
 const { startServer, TRANSPORTS } = require('./support/server.js');
 
 const TIMES = 20;
@@ -50,7 +51,7 @@ const REFUSALS = [
 ];
 
 for (const transport of TRANSPORTS) {
-  describe(`over ${transport.name}`, () => {
+  describe(`over ${transport.name}`, { skip: transport.skip }, () => {
     for (const { status, what, target, chunked, headers } of REFUSALS) {
       test(`${what}: ${status}`, async (t) => {
         const server = await startServer(t, { ...transport.config(), token: 'secret', maxMessageSize: 1_000_000 });
@@ -115,7 +116,7 @@ test('a stop does not wait for what never ends', async (t) => {
   assert.ok(Date.now() - began < 2000, `it took ${Date.now() - began} ms`);
 });
 
-test('plain HTTP to a TLS port: 400', async (t) => {
+test('plain HTTP to a TLS port: 400', { skip: noOpenssl }, async (t) => {
   const server = await startServer(t, { ssl: pem() });
   server.on('warning', () => {});
   const plain = { port: server.port, isTls: false };

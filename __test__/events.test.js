@@ -21,7 +21,9 @@ test('connect and disconnect tell who comes and goes, and why', async (t) => {
   assert.ok(client.connected instanceof Date && client.connected >= before);
   const disconnected = once(server, 'disconnect');
   await peer.close();
-  assert.deepEqual(await disconnected, [{ id: 'peer-1', dbname: 'mydb_data' }, 'closed']);
+  const [{ id, dbname, remote, remotePort }, reason] = await disconnected;
+  assert.deepEqual([id, dbname, remote, reason], ['peer-1', 'mydb_data', '127.0.0.1', 'closed']);
+  assert.ok(remotePort > 0 && remotePort === client.remotePort);
 });
 
 test('message tells what is sent, only while somebody listens', async (t) => {

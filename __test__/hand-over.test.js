@@ -1,94 +1,31 @@
 'use strict';
 
 // A server that leaves in order hands its connections over: the next one on the port goes on with them, and clients see
-// nothing of it. `cluster/seamless-restart.test.js` demands that of real processes under load.
+// nothing of it. `hand-over-of-processes.test.js` has what their programs do, and `cluster/seamless-restart.test.js`
+// demands the same of real processes under load.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { Worker } = require('node:worker_threads');
 
 const { AceBaseIPCServer } = require('..');
-const { end, makeScene } = require('./support/kept-port.js');
-const { eventually, keeperGone, keeperOf } = require('./support/keeper.js');
+const { end } = require('./support/kept-port.js');
 const { getsIn, join } = require('./support/peer.js');
+const { pem } = require('./support/certificates.js');
+const { noKeeper, noOpenssl } = require('./support/platform.js');
 const { freePort, isOpen } = require('./support/port.js');
-const { ROOT } = require('./support/process.js');
-const { frame, rawJoin } = require('./support/raw.js');
+const { frame, handshake, rawConnect, rawJoin } = require('./support/raw.js');
 const { quietly } = require('./support/server.js');
+const { WITHOUT_FAREWELL, assertIsSameConnection, makeLine, makeScripts } = require('./support/successors.js');
 
-const skip = process.platform === 'win32' && 'connections cannot be handed over on Windows';
-
-/** What `ws` says of a connection that ended without a farewell. */
-const WITHOUT_FAREWELL = 1006;
 const SERVER_STOPS = 1001;
 
 const DATABASE = 'mydb_data';
 
-/** A script with a server, as a user writes it: nothing in it knows of signals, unless `more` does. */
-function script(port, { config = {}, more = '' } = {}) {
-  const full = JSON.stringify({ host: '127.0.0.1', port, keepPort: true, ...config });
-  return `
-    const { AceBaseIPCServer } = require(${JSON.stringify(ROOT)});
-    const server = new AceBaseIPCServer(${full});
-    server.on('notice', ({ code, message }) => console.log('notice', code, message));
-    server.on('warning', ({ code, message }) => console.log('warning', code, message));
-    server.start();
-    ${more}
-  `;
-}
+/** How long, in milliseconds, a server may take for what nothing tells of. */
+const WHILE = 50;
 
-/** A port whose servers are scripts of their own processes. */
-async function makeScripts(t) {
-  const scene = await makeScene(t);
-  return {
-    port: scene.port,
-    /** Starts a script, and waits until its server runs. */
-    async serve(options, { variables } = {}) {
-      const server = scene.evaluate(script(scene.port, options), { variables });
-      await server.printed(/running on port/);
-      return server;
-    },
-  };
-}
-
-/** Servers of this process, on one port, one after the other. */
-async function makeLine(t, config = {}) {
-  const port = await freePort();
-  const servers = [];
-  t.after(async () => {
-    await Promise.all(servers.map((server) => server.stop()));
-  });
-  return {
-    port,
-    async serve(more = {}) {
-      const server = new AceBaseIPCServer({ host: '127.0.0.1', port, keepPort: true, ...config, ...more });
-      servers.push(server);
-      const said = { notices: [], warnings: [] };
-      server.on('notice', (notice) => said.notices.push(notice));
-      server.on('warning', (warning) => said.warnings.push(warning));
-      await quietly(t, () => server.start());
-      return Object.assign(server, said);
-    },
-  };
-}
-
-/** The keeper of a port whose servers are not ended by `stop()` does not wait for another one. */
-function killKeeperAfter(t, port) {
-  t.after(() => {
-    const keeper = keeperOf(port);
-    if (keeper) {
-      process.kill(keeper.pid, 'SIGKILL');
-    }
-  });
-}
-
-async function assertIsSameConnection(client) {
-  client.send('ping');
-  assert.equal(await client.next(), 'pong');
-}
-
-describe('the next server goes on with the connections', { skip }, () => {
+describe('the next server goes on with the connections', { skip: noKeeper }, () => {
   test('in another process, in the middle of a frame', async (t) => {
     const scripts = await makeScripts(t);
     const first = await scripts.serve();
@@ -121,6 +58,30 @@ describe('the next server goes on with the connections', { skip }, () => {
     );
   });
 
+  test('over TLS, as often as servers change, and closes those of clients that know TLS 1.2 only', {
+    skip: noOpenssl,
+  }, async (t) => {
+    const ssl = pem();
+    const line = { ...(await makeLine(t, { ssl })), isTls: true };
+    const first = await line.serve();
+    const old = await join(line, 'client-1', { maxVersion: 'TLSv1.2' });
+    const [one, other] = [await join(line, 'client-2'), await join(line, 'client-3')];
+    await old.take(2);
+    assert.equal(await one.next(), 'connect:client-3');
+    await first.handOver();
+    assert.equal((await old.closed).code, SERVER_STOPS);
+    const long = 'x'.repeat(200_000);
+    one.send(long);
+    const second = await line.serve();
+    assert.equal(await other.next(), 'disconnect:client-1');
+    assert.equal(await other.next(), long);
+    await second.handOver();
+    other.send(long);
+    await line.serve();
+    assert.deepEqual(await one.take(2), ['disconnect:client-1', long]);
+    await Promise.all([one, other].map(assertIsSameConnection));
+  });
+
   test('when it is the same server, started again', async (t) => {
     const line = await makeLine(t);
     const server = await line.serve();
@@ -131,44 +92,6 @@ describe('the next server goes on with the connections', { skip }, () => {
       await assertIsSameConnection(client);
     }
     assert.equal(server.notices.length, 3);
-  });
-
-  test('of several servers of a process, each with its own', async (t) => {
-    const scripts = await makeScripts(t);
-    const otherPort = await freePort();
-    const config = JSON.stringify({ host: '127.0.0.1', port: otherPort, keepPort: true });
-    const more = `const other = new AceBaseIPCServer(${config}); other.start().then(() => console.log('both'));`;
-    const first = await scripts.serve({ more });
-    await first.printed(/both/);
-    killKeeperAfter(t, otherPort);
-    const clients = [await join(scripts, 'client-1'), await join({ port: otherPort }, 'client-1')];
-    assert.equal((await end(first, 'SIGINT')).signal, 'SIGINT');
-    await (await scripts.serve({ more })).printed(/both/);
-    await Promise.all(clients.map(assertIsSameConnection));
-  });
-
-  test('in a worker thread', async (t) => {
-    const port = await freePort();
-    const body = script(port, {
-      more: `require('node:worker_threads').parentPort.once('message', () => server.handOver().then(() => process.exit()));`,
-    });
-    const threads = [];
-    t.after(async () => {
-      await Promise.all(threads.map((thread) => thread.terminate()));
-    });
-    killKeeperAfter(t, port);
-    const serve = async () => {
-      const thread = new Worker(body, { eval: true, stdout: true });
-      threads.push(thread);
-      await eventually(() => isOpen(port));
-      return thread;
-    };
-    const first = await serve();
-    const client = await join({ port }, 'client-1');
-    first.postMessage('leave');
-    await eventually(() => first.threadId === -1);
-    await serve();
-    await assertIsSameConnection(client);
   });
 
   test('and shows them as they were', async (t) => {
@@ -222,7 +145,7 @@ describe('the next server goes on with the connections', { skip }, () => {
   });
 });
 
-describe('connections are closed', { skip }, () => {
+describe('connections are closed', { skip: noKeeper }, () => {
   test('with one warning, when the next server cannot go on with them', async (t) => {
     const line = await makeLine(t);
     const first = await line.serve();
@@ -241,27 +164,6 @@ describe('connections are closed', { skip }, () => {
     );
     assert.deepEqual([second.notices, second.getClients(DATABASE)], [[], []]);
     await assertIsSameConnection(await join(line, 'client-1'));
-  });
-
-  test('when no next server comes in time, and the port is free', async (t) => {
-    const scripts = await makeScripts(t);
-    const first = await scripts.serve({}, { variables: { ACEBASE_IPC_KEEPER_PATIENCE: '700' } });
-    const client = await join(scripts, 'client-1');
-    await end(first, 'SIGTERM');
-    assert.equal(client.socket.readyState, client.socket.OPEN);
-    assert.equal((await client.closed).code, WITHOUT_FAREWELL);
-    await keeperGone(scripts.port);
-    assert.equal(await isOpen(scripts.port), false);
-  });
-
-  test('when the keeper ends', async (t) => {
-    const scripts = await makeScripts(t);
-    const first = await scripts.serve();
-    const client = await join(scripts, 'client-1');
-    await end(first, 'SIGTERM');
-    process.kill(keeperOf(scripts.port).pid, 'SIGKILL');
-    assert.equal((await client.closed).code, WITHOUT_FAREWELL);
-    await scripts.serve();
   });
 
   test('in order, by handOver() without keepPort', async (t) => {
@@ -284,52 +186,93 @@ describe('connections are closed', { skip }, () => {
   });
 });
 
-describe('a signal', { skip }, () => {
-  for (const [how, listen] of Object.entries({
-    'that a program listens to': "process.on('SIGTERM', () => console.log('heard'));",
-    'that a program listens to once': "process.once('SIGTERM', () => console.log('heard'));",
-  })) {
-    test(`${how} is the program's own business`, async (t) => {
-      const scripts = await makeScripts(t);
-      const before = await scripts.serve({ more: listen });
-      const client = await join(scripts, 'client-1');
-      before.child.kill('SIGTERM');
-      await before.printed(/heard/);
-      await assertIsSameConnection(client);
-      assert.equal(before.child.exitCode ?? before.child.signalCode, null);
-    });
-  }
-
-  test('that nobody listens to ends the process also beside another copy of the package', async (t) => {
-    const scripts = await makeScripts(t);
-    const otherPort = await freePort();
-    const config = JSON.stringify({ host: '127.0.0.1', port: otherPort, keepPort: true });
-    const more = `
-      for (const file of Object.keys(require.cache).filter((file) => file.endsWith('.js'))) delete require.cache[file];
-      const other = new (require(${JSON.stringify(ROOT)}).AceBaseIPCServer)(${config});
-      other.start().then(() => console.log(other instanceof AceBaseIPCServer ? 'the same' : 'both'));
-    `;
-    const first = await scripts.serve({ more });
-    await first.printed(/both/);
-    killKeeperAfter(t, otherPort);
-    const clients = [await join(scripts, 'client-1'), await join({ port: otherPort }, 'client-1')];
-    assert.equal((await end(first, 'SIGTERM')).signal, 'SIGTERM');
-    await (await scripts.serve({ more })).printed(/both/);
-    await Promise.all(clients.map(assertIsSameConnection));
-  });
-
-  test('finds a server that was stopped before no more', async (t) => {
-    const scripts = await makeScripts(t);
-    const server = await scripts.serve({
-      more: "process.stdin; setInterval(() => {}, 1000); server.once('listening', () => server.stop().then(() => console.log('stopped')));",
-    });
-    await server.printed(/stopped/);
-    assert.equal((await end(server, 'SIGTERM')).signal, 'SIGTERM');
-    assert.equal(await isOpen(scripts.port), false);
-  });
+test('stop({ keepPort: true }) leaves the sessions of clients that come back to the next server', {
+  skip: noKeeper,
+}, async (t) => {
+  const id = 'abcdefghijklmnopqrstuvwx';
+  const line = await makeLine(t);
+  const first = await line.serve();
+  const before = await join(line, id);
+  await first.stop({ keepPort: true });
+  assert.equal((await before.closed).code, SERVER_STOPS);
+  await line.serve();
+  const other = await join(line, 'client-1');
+  other.send(`to:${id};said while it was away`);
+  await assertIsSameConnection(other);
+  assert.deepEqual(await (await join(line, id)).take(2), ['connect:client-1', 'said while it was away']);
 });
 
-describe('handOver()', { skip }, () => {
+describe('a connection that is no peer goes on with the next server', { skip: noKeeper }, () => {
+  const HEALTH = request('/healthz');
+  for (const [way, leave] of [
+    ['handOver()', (server) => server.handOver()],
+    ['stop({ keepPort: true })', (server) => server.stop({ keepPort: true })],
+  ]) {
+    test(`after ${way}, when it has said nothing yet, or half a request, or was answered before`, async (t) => {
+      const line = await makeLine(t);
+      const first = await line.serve();
+      const [silent, halfway, answered] = await Promise.all(Array.from({ length: 3 }, () => rawConnect(line)));
+      halfway.write(HEALTH.slice(0, 20));
+      answered.write(HEALTH);
+      await answered.heard('ok');
+      // Nothing tells that the half was read.
+      await sleep(WHILE);
+      await leave(first);
+      silent.write(HEALTH);
+      answered.write(request('/unknown'));
+      await line.serve();
+      halfway.write(HEALTH.slice(20));
+      await Promise.all([silent.heard('ok'), halfway.heard('ok'), answered.heard('HTTP/1.1 404')]);
+    });
+
+    test(`after ${way}, when TLS has not begun on it`, { skip: noOpenssl }, async (t) => {
+      const line = await makeLine(t, { ssl: pem() });
+      const first = await line.serve();
+      const silent = await rawConnect(line);
+      // Nothing tells that it was accepted.
+      await sleep(WHILE);
+      await leave(first);
+      await line.serve();
+      const greeted = await silent.startTls();
+      greeted.write(HEALTH);
+      await greeted.heard('ok');
+    });
+
+    test(`whenever it comes while a server leaves by ${way}`, async (t) => {
+      const line = await makeLine(t);
+      const first = await line.serve();
+      const comeIn = async (number) => {
+        const client = await rawConnect(line);
+        client.write(`${handshake(`/mydb_data/connect?v=1.0.0&id=client-${number}&t=undefined`)}\r\n\r\n`);
+        await client.heard('HTTP/1.1 101');
+      };
+      const coming = [];
+      const crowd = setInterval(() => coming.push(comeIn(coming.length)), 1);
+      try {
+        await restartAgainAndAgain(line, first, leave);
+      } finally {
+        clearInterval(crowd);
+      }
+      await Promise.all(coming);
+    });
+  }
+});
+
+/** A request over HTTP that asks nothing else. */
+function request(target) {
+  return `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+}
+
+async function restartAgainAndAgain(line, first, leave) {
+  let server = first;
+  for (let round = 0; round < 5; round += 1) {
+    await sleep(WHILE);
+    await leave(server);
+    server = await line.serve();
+  }
+}
+
+describe('handOver()', { skip: noKeeper }, () => {
   test('twice, or before stop(), is the same as once', async (t) => {
     const line = await makeLine(t);
     const first = await line.serve();

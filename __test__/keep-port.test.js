@@ -15,7 +15,7 @@ const { AceBaseIPCServer } = require('..');
 const { end, makeScene } = require('./support/kept-port.js');
 const { eventually, keeperGone, keeperOf, keeperThere, treeOf } = require('./support/keeper.js');
 const { connect, join } = require('./support/peer.js');
-const { noProc } = require('./support/platform.js');
+const { noKeeper, noProc } = require('./support/platform.js');
 const { isOpen } = require('./support/port.js');
 const { ROOT } = require('./support/process.js');
 
@@ -41,7 +41,7 @@ async function assertIsServedAfter(port, restart) {
   assert.match(await welcomed, /^welcome:/);
 }
 
-describe('the port stays open', { skip: process.platform === 'win32' }, () => {
+describe('the port stays open', { skip: noKeeper }, () => {
   test('after the server was killed: a client that connects meanwhile is served by the next one', async (t) => {
     const scene = await makeScene(t);
     await end(await scene.hub(), 'SIGKILL');
@@ -141,7 +141,7 @@ describe('the port stays open', { skip: process.platform === 'win32' }, () => {
   }
 });
 
-describe('the port is freed', { skip: process.platform === 'win32' }, () => {
+describe('the port is freed', { skip: noKeeper }, () => {
   test('by stop(), and no keeper or file is left', async (t) => {
     const scene = await makeScene(t);
     const hub = await scene.hub();
@@ -191,7 +191,7 @@ describe('the port is freed', { skip: process.platform === 'win32' }, () => {
   });
 });
 
-describe('a keeper', { skip: process.platform === 'win32' }, () => {
+describe('a keeper', { skip: noKeeper }, () => {
   test('serves one server: a second is refused clearly, and the first goes on', async (t) => {
     const scene = await makeScene(t);
     await scene.hub();

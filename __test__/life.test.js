@@ -48,11 +48,16 @@ describe('starting and stopping', () => {
 
   test('a port in use is a clear rejection, and the server can be started later', async (t) => {
     const first = await startServer(t);
-    for (const host of ['127.0.0.1', 'localhost', undefined]) {
+    // Windows takes every interface for another place than one of them.
+    const hosts = ['127.0.0.1', 'localhost', ...(process.platform === 'win32' ? [] : [undefined])];
+    for (const host of hosts) {
       const second = new AceBaseIPCServer({ host, port: first.port });
       await assert.rejects(second.start(), (error) => {
         assert.equal(error.code, 'EADDRINUSE');
-        assert.match(error.message, new RegExp(`:${first.port}: .*[Aa]ddress.* in use.*choose another port`));
+        assert.match(
+          error.message,
+          new RegExp(`:${first.port}: .*Another process uses this port: stop it, or choose another port`),
+        );
         assert.match(error.stack, /server\.js/);
         return true;
       });

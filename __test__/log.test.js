@@ -28,17 +28,26 @@ test("a logger gets the server's life, joins and departures, and what it does fo
   await peer.close();
   await sleep(MOMENT);
   await server.stop();
-  const told = logger.lines.map(([level, message]) => `${level} ${message}`);
+  const told = logger.lines.map(([level, message]) => `${level} ${message.replace(/127.0.0.1:\d+/, '127.0.0.1:1')}`);
   assert.deepEqual(
     told.filter((line) => !line.includes('session')),
     [
       `info AceBase IPC server running on port ${logger.lines[0][2].port}`,
-      'info peer-1 has joined mydb_data',
-      'info peer-1 has left mydb_data (closed)',
+      'info peer-1 has joined mydb_data from 127.0.0.1:1',
+      'info peer-1 has left mydb_data from 127.0.0.1:1: it closed its connection (closed)',
       'info AceBase IPC server stopped',
     ],
   );
-  assert.deepEqual(logger.lines[1][2], { event: 'connect', dbname: 'mydb_data', id: 'peer-1' });
+  const { remotePort, ...details } = logger.lines[1][2];
+  const nobody = { pid: null, command: null };
+  assert.deepEqual(details, {
+    event: 'connect',
+    dbname: 'mydb_data',
+    id: 'peer-1',
+    remote: '127.0.0.1',
+    ...nobody,
+  });
+  assert.equal(typeof remotePort, 'number');
 });
 
 test('what the server does for the cluster is logged by how much it matters', async (t) => {
@@ -73,7 +82,10 @@ test('doubts about the configuration and refusals are logged, and no token ever 
   await sleep(MOMENT);
   const all = JSON.stringify(logger.lines);
   assert.match(all, /option \\"masterTimeout\\" is in milliseconds/);
-  assert.match(all, /A client at 127\.0\.0\.1 was refused for mydb_data: \S+ \(403\)/);
+  assert.match(
+    all,
+    /A client at 127\.0\.0\.1:\d+(, process \d+ \(.*\))? was refused for mydb_data: its token is wrong \(token-wrong, 403\)/,
+  );
   assert.doesNotMatch(all, /hunter/);
 });
 

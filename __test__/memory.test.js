@@ -13,7 +13,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { pem } = require('./support/certificates.js');
 const { request } = require('./support/http.js');
 const { getsIn, join } = require('./support/peer.js');
-const { noProc } = require('./support/platform.js');
+const { noOpenssl, noProc } = require('./support/platform.js');
 const { start } = require('./support/process.js');
 const { closeCode, rawConnect, rawJoin } = require('./support/raw.js');
 
@@ -84,7 +84,7 @@ function header(length) {
 }
 
 describe('memory', { skip: noProc }, () => {
-  test('a TLS handshake that has hardly begun takes little', async (t) => {
+  test('a TLS handshake that has hardly begun takes little', { skip: noOpenssl }, async (t) => {
     const hub = await startHub(t, { ssl: pem() });
     const before = hub.memory();
     const strangers = await many(600, () => rawConnect({ port: hub.port }));
@@ -97,7 +97,7 @@ describe('memory', { skip: noProc }, () => {
     assert.ok(each < 16 * KIB, `${Math.round(each)} bytes for each`);
   });
 
-  test('a ClientHello without end is cut off, and long ones share a bound', async (t) => {
+  test('a ClientHello without end is cut off, and long ones share a bound', { skip: noOpenssl }, async (t) => {
     const hub = await startHub(t, { ssl: pem(), maxUnfinished: 4 * MIB });
     const endless = await many(50, () => rawConnect({ port: hub.port }));
     for (const { socket } of endless) {

@@ -15,6 +15,7 @@ const { expired, oldClient, pem } = require('./support/certificates.js');
 const { makeFolder } = require('./support/folder.js');
 const { request } = require('./support/http.js');
 const { getsIn, join, refusal } = require('./support/peer.js');
+const { noOpenssl } = require('./support/platform.js');
 const { MOMENT, quietly, startServer } = require('./support/server.js');
 
 test('any of the tokens will do', async (t) => {
@@ -70,7 +71,9 @@ async function startReloadable(t) {
   return { server: await startServer(t, { ssl }), certPath: ssl.certPath };
 }
 
-test('certificates are read anew when asked to, and bad ones leave the old ones in use', async (t) => {
+test('certificates are read anew when asked to, and bad ones leave the old ones in use', {
+  skip: noOpenssl,
+}, async (t) => {
   const { server, certPath } = await startReloadable(t);
   const noticed = once(server, 'notice');
   await server.reloadCertificates();
@@ -82,7 +85,9 @@ test('certificates are read anew when asked to, and bad ones leave the old ones 
   await join(server, 'peer-1');
 });
 
-test('a certificate that no client takes is not taken into use, and one that the server starts with is a warning', async (t) => {
+test('a certificate that no client takes is not taken into use, and one that the server starts with is a warning', {
+  skip: noOpenssl,
+}, async (t) => {
   const { server, certPath } = await startReloadable(t);
   const served = async () => {
     const ca = readFileSync(pem().certPath);
@@ -111,7 +116,9 @@ test('a certificate that no client takes is not taken into use, and one that the
   assert.equal((await doubted)[0].code, 'certificate-refused-by-clients');
 });
 
-test('a client certificate of X.509 version 1 is refused with a warning that says so', async (t) => {
+test('a client certificate of X.509 version 1 is refused with a warning that says so', {
+  skip: noOpenssl,
+}, async (t) => {
   const server = await startServer(t, { ssl: { ...pem(), caPath: pem().certPath, requestCert: true } });
   const warned = once(server, 'warning');
   const { certPath, keyPath } = oldClient();
@@ -123,7 +130,7 @@ test('a client certificate of X.509 version 1 is refused with a warning that say
   assert.match(message, /the client's certificate is of X\.509 version 1 or 2.*-extfile/);
 });
 
-test('a client without a certificate is refused where one is asked for', async (t) => {
+test('a client without a certificate is refused where one is asked for', { skip: noOpenssl }, async (t) => {
   const server = await startServer(t, { ssl: { ...pem(), caPath: pem().certPath, requestCert: true } });
   assert.equal(await getsIn(server, 'peer-1'), false);
 });

@@ -10,7 +10,7 @@ const { test } = require('node:test');
 
 const { helpText, VARIABLES } = require('../lib/command-line/command-line.js');
 const { loadNative } = require('../lib/native.js');
-const { OPTIONS, SSL_OPTIONS } = require('../lib/config/options.js');
+const { CLUSTER_OPTIONS, OPTIONS, SSL_OPTIONS } = require('../lib/config/options.js');
 const { documents } = require('../scripts/document-options.js');
 const { ROOT } = require('./support/process.js');
 
@@ -35,7 +35,7 @@ test('every default is a value that its option accepts', () => {
   }
 });
 
-test('README.md, index.d.ts and the defaults of the server say of every option what the table says', () => {
+test('README.md, index.d.ts, the schema and the defaults of the server say of every option what the table says', () => {
   for (const { file, present, text } of documents()) {
     assert.equal(present, text, `${file} is not up to date: npm run document-options`);
   }
@@ -50,6 +50,16 @@ test('index.d.ts says of every option of ssl what the table says', () => {
     for (const at of places) {
       assert.equal(lines[at - 1], `  /** ${comment} */`);
     }
+  }
+});
+
+test('index.d.ts says of every option of cluster what the table says', () => {
+  const [, declared] = DECLARATIONS.match(/interface AceBaseIPCServerClusterConfig \{\n(.*?)\n\}/s);
+  const said = declared.replace(/\n {3}\*\/|\/\*\*| \*\/|^ {3}\* ?/gm, '').replace(/\s+/g, ' ');
+  for (const { name, kind, default: value, absent, help, isRequired } of CLUSTER_OPTIONS) {
+    const given = absent ?? (value === undefined ? undefined : `\`${value}\``);
+    const comment = given === undefined ? help : `${help} Default: ${given}.`;
+    assert.ok(said.includes(`${comment} ${name}${isRequired ? '' : '?'}: ${kind.type};`), `${name}: ${said}`);
   }
 });
 

@@ -3,7 +3,7 @@
 // What is published: packed, installed into an empty folder on a machine without Rust, and run.
 
 const assert = require('node:assert/strict');
-const { execFileSync } = require('node:child_process');
+const { execFileSync, spawnSync } = require('node:child_process');
 const { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
@@ -11,10 +11,11 @@ const { after, before, describe, test } = require('node:test');
 const { PACKAGED } = require('../lib/native.js');
 const { makeFolder } = require('./support/folder.js');
 const { connect } = require('./support/peer.js');
+const { noShell } = require('./support/platform.js');
 const { freePort } = require('./support/port.js');
 const { ROOT, start } = require('./support/process.js');
 
-describe('the packed package', () => {
+describe('the packed package', { skip: noShell }, () => {
   const folder = realpathSync(makeFolder({ after }, 'package'));
   /** A machine that has Node.js, and nothing else. */
   const env = { PATH: path.join(folder, 'commands'), HOME: folder, npm_config_cache: npmCache() };
@@ -61,6 +62,33 @@ describe('the packed package', () => {
     assert.doesNotMatch(files, /\.node$|node_modules|target\/|__test__/m);
   });
 
+  test('has all that its pages link to, pictures too', () => {
+    const files = execFileSync('tar', ['tzf', main], { encoding: 'utf8' }).trim().split('\n');
+    const pages = files.filter((file) => file.endsWith('.md'));
+    assert.ok(pages.length > 15, pages.join());
+    for (const page of pages) {
+      const text = execFileSync('tar', ['xzOf', main, page], { encoding: 'utf8' });
+      for (const [, link] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+        const target = path.posix.join(path.posix.dirname(page), link);
+        assert.ok(
+          files.some((file) => file === target || file.startsWith(`${target}/`)),
+          `${page}: ${link}`,
+        );
+      }
+    }
+  });
+
+  test('has a manifest in which publint finds no mistake', () => {
+    const { stdout } = inspect('publint', [main, '--strict']);
+    assert.match(stdout, /^All good!$/m, stdout);
+  });
+
+  test('has types that every resolution of modules finds, and that are those of what it runs', () => {
+    const { status, stdout } = inspect('attw', [main, '--format', 'ascii']);
+    assert.equal(status, 0, stdout);
+    assert.match(stdout, /No problems found/);
+  });
+
   test("runs the README's three lines without Rust", async (t) => {
     const project = install('project', main, platform);
     const port = await freePort();
@@ -71,10 +99,13 @@ describe('the packed package', () => {
     assert.equal(await peer.next(), 'welcome:{"maxPayload":16384}');
     await peer.close();
 
-    const esm = "import { AceBaseIPCServer } from 'acebase-ipc-server'; console.log(typeof AceBaseIPCServer)";
+    const esm = `
+      import ipc, { AceBaseIPCServer } from 'acebase-ipc-server';
+      console.log(typeof AceBaseIPCServer, ipc.AceBaseIPCServer === AceBaseIPCServer);
+    `;
     assert.equal(
       (await start(t, 'node', ['--input-type=module', '-e', esm], { cwd: project, env }).ended).stdout,
-      'function\n',
+      'function true\n',
     );
     const command = path.join(project, 'node_modules', '.bin', 'acebase-ipc-server');
     assert.equal(
@@ -154,6 +185,12 @@ function version() {
 
 function which(command) {
   return execFileSync('sh', ['-c', `command -v ${command}`], { encoding: 'utf8' }).trim();
+}
+
+/** Runs a command of the development dependencies, without colours: these come unasked where `CI` is set. */
+function inspect(command, options) {
+  const file = path.join(ROOT, 'node_modules', '.bin', command);
+  return spawnSync(file, options, { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined } });
 }
 
 function npmCache() {

@@ -39,21 +39,43 @@ describe('the live page', { skip: noBrowser }, () => {
       worker.call('set', `shop/orders/${number}`, 'waits').catch(() => {});
     }
     const { page, complaints } = await openPage(t, browser, `http://localhost:${hub.port}/`);
-    await page.locator('#locks tr.wait').nth(1).waitFor();
+    await page.locator('#locks .waiters', { hasText: '2 wait' }).waitFor();
 
     assert.equal(await page.locator('#link').textContent(), 'Live');
     assert.equal(await page.locator('#database-title').textContent(), 'testdb_data');
-    const roles = await page.locator('#peers tbody td:nth-child(2)').allTextContents();
+    const roles = await page.locator('#clients tbody td:nth-child(2)').allTextContents();
     assert.deepEqual(roles, ['master', 'worker', 'worker', 'worker']);
-    const held = page.locator('#locks tbody tr:not(.wait)').first();
-    const [path, kind, holderId] = await held.locator('th, td').allTextContents();
-    assert.deepEqual([path, kind], ['/shop/stock', 'write']);
-    for (const row of await page.locator('#locks tr.wait').all()) {
-      assert.ok((await row.locator('td').nth(3).textContent()).includes(`${holderId} on /shop/stock`));
-    }
+    const lock = page.locator('#locks li.wait');
+    assert.equal(await lock.locator('.path').textContent(), '/shop/stock');
+    assert.equal(await lock.locator('.what').textContent(), 'write lock');
+    assert.match(await lock.locator('.times').textContent(), /^for [\d.]+ m?s, until \d\d:\d\d:\d\d$/);
+    const holderId = await lock.locator('.peer').textContent();
     assert.equal(await page.locator('#events li .kind', { hasText: /^connect$/ }).count(), 4);
-    await page.getByText('has been held by').waitFor({ timeout: 10_000 });
+    const trouble = page.locator('#troubles li.error strong');
+    await trouble.waitFor({ timeout: 10_000 });
+    assert.match(
+      await trouble.textContent(),
+      new RegExp(`^A write lock on /shop/stock .*has been held for .* by ${holderId} `),
+    );
     assert.match(await page.title(), /^\(1\) /);
+    assert.deepEqual(complaints, []);
+  });
+
+  test('says who has a lock that was passed on, since then, and how often it was', async (t) => {
+    const { hub, workers } = await startCluster(t, { hub: { passLocksFor: 10_000 }, workers: 2 });
+    const [former, holder] = workers;
+    for (const worker of workers) {
+      await worker.call('set', `shop/${worker.name}`, 'is known');
+    }
+    await former.call('holdFor', 'shop/stock', 500);
+    await holder.call('hold', 'shop/stock');
+    const { page, complaints } = await openPage(t, browser, `http://localhost:${hub.port}/`);
+    const lock = page.locator('#locks li');
+    await lock.waitFor();
+    const [{ peer }] = await hub.child.call('locks', 'testdb_data');
+    assert.equal(await lock.locator('.peer').textContent(), peer);
+    assert.match(await lock.locator('.times').textContent(), /^for [\d.]+ m?s, until \d\d:\d\d:\d\d, passed on once$/);
+    await page.locator('#figures', { hasText: /0 waiting, passed on \w+( times)? so far/ }).waitFor();
     assert.deepEqual(complaints, []);
   });
 
@@ -90,15 +112,17 @@ describe('the live page', { skip: noBrowser }, () => {
     const { port } = server;
     await join(server, 'peer-1');
     const { page, complaints } = await openPage(t, browser, urlOf(server));
-    await page.locator('#peers tbody tr').waitFor();
+    await page.locator('#clients tbody tr').waitFor();
     await server.stop();
     await page.getByText('Unreachable, no answer since').waitFor();
-    assert.equal(await page.locator('#peers tbody tr').count(), 1);
+    assert.match(await page.title(), /^\(unreachable\) /);
+    assert.equal(await page.locator('#clients tbody tr').count(), 1);
     const next = new AceBaseIPCServer({ host: '127.0.0.1', port });
     t.after(() => next.stop());
     await quietly(t, () => next.start());
     await page.getByText('Live', { exact: true }).waitFor();
-    await page.getByText('No database has a peer at the moment.').waitFor();
+    await page.getByText('No client is connected.').waitFor();
+    assert.equal(await page.title(), 'AceBase IPC server');
     assert.deepEqual(complaints, []);
   });
 
@@ -108,7 +132,7 @@ describe('the live page', { skip: noBrowser }, () => {
       await join(server, `peer-${number}`, { db: number < 30 ? 'first' : 'second' });
     }
     const { page, complaints } = await openPage(t, browser, urlOf(server));
-    await page.locator('#peers tbody tr').nth(29).waitFor();
+    await page.locator('#clients tbody tr').nth(29).waitFor();
     const focused = () => page.evaluate(() => document.activeElement.textContent.trim());
     await page.keyboard.press('Tab');
     assert.equal(await focused(), 'Skip to the content');
@@ -126,7 +150,7 @@ describe('the live page', { skip: noBrowser }, () => {
     assert.equal(await focused(), 'second');
     assert.deepEqual({ scrolled: await scrolled(), read: await read() }, before);
     await page.keyboard.press('Enter');
-    await page.waitForFunction(() => document.querySelectorAll('#peers tbody tr').length === 10);
+    await page.waitForFunction(() => document.querySelectorAll('#clients tbody tr').length === 10);
     assert.equal(await focused(), 'second');
     assert.equal(await page.evaluate(() => document.activeElement.id), 'database-title');
     await page.getByRole('button', { name: 'Pause' }).click();
@@ -139,7 +163,7 @@ describe('the live page', { skip: noBrowser }, () => {
     const id = '<img src=x onerror=alert(1)>';
     await join(server, encodeURIComponent(id), { db: encodeURIComponent('<b>db</b>') });
     const { page, complaints } = await openPage(t, browser, urlOf(server));
-    await page.locator('#peers tbody th', { hasText: id }).waitFor();
+    await page.locator('#clients tbody th', { hasText: id }).waitFor();
     assert.equal(await page.locator('#database-title').textContent(), '<b>db</b>');
     assert.equal(await page.locator('#content img').count(), 0);
     assert.deepEqual(complaints, []);
@@ -151,7 +175,7 @@ describe('the live page', { skip: noBrowser }, () => {
     const shown = 'peer-\\u{202e}1-rotinom\\u{2066}';
     await join(server, id, { db: encodeURIComponent('db\u200b') });
     const { page, complaints } = await openPage(t, browser, urlOf(server));
-    await page.locator('#peers tbody th', { hasText: shown }).waitFor();
+    await page.locator('#clients tbody th', { hasText: shown }).waitFor();
     assert.equal(await page.locator('#database-title').textContent(), 'db\\u{200b}');
     await page.locator('#events li', { hasText: shown }).first().waitFor();
     assert.doesNotMatch(await page.locator('body').textContent(), /[\u202e\u2066\u200b]/);
@@ -162,12 +186,14 @@ describe('the live page', { skip: noBrowser }, () => {
     const server = await startServer(t);
     await join(server, 'abcdefghijklmnopqrstuvwx', { db: `${'long'.repeat(20)}_data` });
     const { page, complaints } = await openPage(t, browser, urlOf(server), { ...PHONE, colorScheme: 'dark' });
-    await page.locator('#peers tbody tr').waitFor();
+    await page.locator('#clients tbody tr').waitFor();
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), PHONE.viewport.width);
     const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     assert.equal(ground, 'rgb(19, 21, 24)');
     // A cell tells its column, as there is no head above it.
-    const named = await page.evaluate(() => getComputedStyle(document.querySelector('#peers td'), '::before').content);
+    const named = await page.evaluate(
+      () => getComputedStyle(document.querySelector('#clients td'), '::before').content,
+    );
     assert.equal(named, '"Role"');
     assert.deepEqual(complaints, []);
   });
@@ -187,7 +213,7 @@ describe('the live page', { skip: noBrowser }, () => {
     await holder.call('hold', 'shop/stock');
     for (const [page, file] of shots) {
       await page.bringToFront();
-      await page.getByText('has been held by').waitFor({ timeout: 15_000 });
+      await page.locator('#troubles li.error').waitFor({ timeout: 15_000 });
       await page.waitForTimeout(2 * TWO_ROUNDS);
       await page.screenshot({ path: file });
     }

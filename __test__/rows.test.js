@@ -41,14 +41,16 @@ async function startWithLocks(t) {
 /** With the figures that grow between two looks taken off. */
 function still(rows) {
   return JSON.parse(
-    JSON.stringify(rows, (name, value) => (/^(now|uptimeMs|ageMs|rttMicros)$/.test(name) ? typeof value : value)),
+    JSON.stringify(rows, (name, value) =>
+      /^(now|uptimeMs|ageMs|heardMs|rttMicros)$/.test(name) ? typeof value : value,
+    ),
   );
 }
 
 test('status() and locks() give the rows of /status.json', async (t) => {
   const server = await startWithLocks(t);
-  const { server: itself, databases } = JSON.parse((await request(server, 'GET /status.json')).body);
-  assert.deepEqual(still(server.status()), still({ server: itself, databases }));
+  const { server: itself, troubles, databases } = JSON.parse((await request(server, 'GET /status.json')).body);
+  assert.deepEqual(still(server.status()), still({ server: itself, troubles, databases }));
   assert.deepEqual(still(server.locks('mydb_data')), still(databases[0].locks));
   const [held, waiting] = server.locks('mydb_data');
   assert.deepEqual([held.state, held.id, held.expiresAt], ['held', 7, 4_102_444_800_000]);

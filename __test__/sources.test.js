@@ -19,13 +19,13 @@ const BUILT = new Set(['native.js']);
 function ownRequires(script) {
   const source = readFileSync(path.join(ROOT, script), 'utf8');
   const names = [...source.matchAll(/^(?:const .*|\}) = require\('(\.[^']*)'\)/gm)].map(([, name]) => name);
-  return names.map((name) => path.join(path.dirname(script), name));
+  return names.map((name) => path.posix.join(path.posix.dirname(script), name));
 }
 
 test('every file that a script requires is in the repository', () => {
   const files = new Set(execFileSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n'));
   const isThere = (file) =>
-    [file, `${file}.js`, `${file}.json`, path.join(file, 'index.js')].some(
+    [file, `${file}.js`, `${file}.json`, path.posix.join(file, 'index.js')].some(
       (name) => files.has(name) || BUILT.has(name),
     );
   const scripts = [...files].filter((file) => file.endsWith('.js'));
@@ -44,7 +44,7 @@ test('no comment is wider than 120 columns', () => {
     encoding: 'utf8',
   });
   const sources = files.trim().split('\n');
-  // A table's row cannot be broken; and the examples of the original package are as they were published.
+  // A table's row cannot be broken; and the examples of the original package are written as they were.
   const isWide = (line) => line.length > 120 && /^\s*(\/\/|\/?\*)/.test(line) && !line.includes(' | ');
   const wide = sources
     .filter((file) => !file.startsWith('examples/pm2-'))

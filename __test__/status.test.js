@@ -8,11 +8,13 @@ const http = require('node:http');
 const { test } = require('node:test');
 
 const { readCommandLine } = require('../lib/command-line/command-line.js');
-const { troubles, withRates } = require('../lib/command-line/report.js');
+const { withRates } = require('../lib/command-line/report.js');
 const { toLines } = require('../lib/command-line/report-text.js');
 const { openScreen } = require('../lib/command-line/screen.js');
+const { bounded, initialView, pressed, toScreen } = require('../lib/command-line/top-view.js');
 const { pem } = require('./support/certificates.js');
 const { join } = require('./support/peer.js');
+const { noOpenssl, noSignals } = require('./support/platform.js');
 const { freePort } = require('./support/port.js');
 const { COMMAND, start } = require('./support/process.js');
 const { startServer } = require('./support/server.js');
@@ -30,7 +32,9 @@ test('it is told where to look in several ways', () => {
   const look = (...args) => readCommandLine(args, { TOKEN: 'environment' });
   const { url, ...others } = look('status');
   assert.equal(url.href, 'http://localhost:9163/');
-  assert.deepEqual(others, { kind: 'status', token: 'environment', db: undefined, json: false, insecure: false });
+  const none = { db: undefined, client: undefined, to: undefined, maxWait: undefined };
+  const nothing = { ...none, json: false, insecure: false };
+  assert.deepEqual(others, { kind: 'status', isSchemeGiven: false, token: 'environment', ...nothing });
   assert.equal(look('top', 'ipc.example.com:80').url.origin, 'http://ipc.example.com');
   assert.equal(look('status', 'https://[::1]:1', 'token=a=b', '--db=x').token, 'a=b');
   assert.throws(() => look('status', 'ftp://x'), { message: /^"ftp:\/\/x" is not the address of a server/ });
@@ -60,10 +64,14 @@ test('a database that must have a master and has none ends with 2', async (t) =>
   assert.equal((await status(t, server)).code, 0);
   const named = await status(t, server, ['db=mydb_data']);
   assert.equal(named.code, 2);
-  assert.match(named.stdout, /NOT WELL: database mydb_data has no master/);
+  assert.match(
+    named.stdout,
+    /^WARNING mydb_data: There (is|has been) no master( for \d+ m?s)?\n {2}-> Start the process/,
+  );
   const { code, stdout } = await status(t, server, ['db=unknown', '--json']);
   assert.equal(code, 2);
-  assert.deepEqual(JSON.parse(stdout).troubles, ['no client of database unknown is connected']);
+  const [{ kind, text }] = JSON.parse(stdout).troubles;
+  assert.deepEqual([kind, text], ['no-client', 'No client of database unknown is connected']);
 });
 
 test('the figures as JSON, with rates', async (t) => {
@@ -94,7 +102,7 @@ test('a token is needed where there is one, and is never shown', async (t) => {
   assert.equal((await status(t, server, [], { TOKEN: 'hunter2' })).code, 0);
 });
 
-test('over TLS, with an authority of its own or without looking', async (t) => {
+test('over TLS, with an authority of its own or without looking', { skip: noOpenssl }, async (t) => {
   const ssl = pem();
   const server = await startServer(t, { ssl });
   const url = `https://localhost:${server.port}`;
@@ -117,7 +125,7 @@ test('where no server is, or another one, it ends with 1 and one line', async (t
   assert.match(stderr, /^acebase-ipc-server: \S+ does not seem to be an AceBase IPC server: [^\n]+\n$/);
 });
 
-test('top goes on until it is told to end, and outlives the server', async (t) => {
+test('top goes on until it is told to end, and outlives the server', { skip: noSignals }, async (t) => {
   const server = await startServer(t);
   await join(server, '[master]');
   const top = command(t, ['top', `127.0.0.1:${server.port}`]);
@@ -143,16 +151,22 @@ test('a terminal is given back as it was, and q ends the show', async () => {
     resume: () => input,
     pause: () => input,
   });
-  const screen = openScreen({ input, output });
-  screen.show(['a line that is too long', 'two', 'three']);
+  const keys = [];
+  const draw = ({ columns, rows }) => [{ text: `${columns} by ${rows} is too long`, style: 'error' }, 'two', 'three'];
+  const screen = openScreen({ draw, onKey: (key) => keys.push(key), input, output, hasColours: true });
+  screen.redraw();
+  output.rows = 1;
+  input.emit('data', Buffer.from('\x1b[6~s\x1b[B'));
   input.emit('data', Buffer.from('q'));
   assert.equal(await screen.isOpenAfter(60_000), false);
   screen.close();
   assert.deepEqual(written, [
     '\x1b[?1049h\x1b[?25l',
-    '\x1b[Ha line tha\x1b[K\r\ntwo\x1b[K\x1b[J',
+    '\x1b[H\x1b[1;31m10 by 2 is\x1b[0m\x1b[K\r\ntwo\x1b[K\x1b[J',
+    '\x1b[H\x1b[1;31m10 by 1 is\x1b[0m\x1b[K\x1b[J',
     '\x1b[?25h\x1b[?1049l',
   ]);
+  assert.deepEqual(keys, ['pagedown', 's', 'down'], 'each key counts, also where several come at once');
   assert.deepEqual(modes, [true, false]);
   assert.equal(output.listenerCount('resize') + input.listenerCount('data'), 0);
 });
@@ -178,7 +192,7 @@ function report({ now = 1000, received = 0, ...database } = {}) {
     locks: [],
     ...database,
   };
-  return { server: { version: '2.0.0', uptimeMs: 7_260_000, stopping: false, now }, databases: [all] };
+  return { server: { version: '2.0.0', uptimeMs: 7_260_000, stopping: false, now }, troubles: [], databases: [all] };
 }
 
 test('rates are what has grown in the time between', () => {
@@ -190,14 +204,20 @@ test('rates are what has grown in the time between', () => {
   assert.equal(withRates({ ...report(), databases: [] }, report({ now: 3000 })).databases[0].rates, null);
 });
 
-test('a missing master, where one is needed or asked for, and a server that stops are what is not well', () => {
-  assert.deepEqual(troubles(report()), []);
-  assert.deepEqual(troubles(report({ masterPresent: false })), ['database db has no master']);
-  assert.deepEqual(troubles(report({ masterPresent: false, needsMaster: false })), []);
-  assert.deepEqual(troubles(report({ masterPresent: false, needsMaster: false }), 'db'), ['database db has no master']);
-  const stopping = report();
-  stopping.server.stopping = true;
-  assert.deepEqual(troubles(stopping), ['the server is stopping']);
+test('what is wrong comes first, with what to do about it', () => {
+  const troubles = [
+    { level: 'error', dbname: 'db', text: 'The master is silent: b\x1b[2J', advice: 'Look at it' },
+    { level: 'info', dbname: null, text: 'The server was restarted', advice: 'Nothing' },
+  ];
+  const lines = toLines({ ...report(), troubles }, 'http://localhost:9163');
+  assert.deepEqual(lines.slice(0, 6), [
+    'TROUBLE db: The master is silent: b\\x1b[2J',
+    '  -> Look at it',
+    'NOTE The server was restarted',
+    '  -> Nothing',
+    '',
+    'AceBase IPC server 2.0.0 at http://localhost:9163, up 2 h 1 min',
+  ]);
 });
 
 test('locks say who waits for whom, and no text of a client moves the cursor', () => {
@@ -219,8 +239,122 @@ test('locks say who waits for whom, and no text of a client moves the cursor', (
     waitsFor: [{ id: 1, peer: 'a', path: 'shop' }],
     waitsForCount: 2,
   };
-  const lines = toLines(report({ locks: [holder, waiter] }), [], 'http://localhost:9163');
+  const lines = toLines(report({ locks: [holder, waiter] }), 'http://localhost:9163');
   assert.equal(lines[0], 'AceBase IPC server 2.0.0 at http://localhost:9163, up 2 h 1 min');
   assert.equal(lines.at(-2), '  /shop  write  held     1 min 5 s  a');
   assert.equal(lines.at(-1), '  /shop  write  waiting  1 min 5 s  b\\x1b[2J  a on /shop and 1 more');
+});
+
+test('a lock that was passed on is shown with who has it now, since when, and how often it was passed on', () => {
+  const lock = { id: 7, peer: 'b', path: 'shop', write: true, state: 'held', ageMs: 3, passed: 12, waitsFor: [] };
+  const passed = report({ locks: [{ ...lock, waitsForCount: 0 }], lockPasses: 1234 });
+  const lines = toLines(passed, 'http://localhost:9163');
+  assert.equal(lines.at(-1), '  /shop  write  held, passed on 12 times  3 ms  b');
+  assert.ok(lines.includes('  locks     0 held, 0 of a former master, 0 waiting; passed on 1,234 times so far'), lines);
+  const screen = toScreen(passed, 'http://localhost:9163', initialView(), { columns: 100, rows: 20 });
+  const shown = screen.map(({ text }) => text);
+  assert.ok(shown.includes('write /shop  held, passed on 12 times  3 ms  b'), shown);
+  assert.ok(
+    shown.includes('requests 0 held, 0 with the master, locks 0 granted, 0 waiting, passed on 1,234 times so far'),
+    shown,
+  );
+});
+
+test('one of several hubs names the others, the engine, whose databases are elsewhere, and by whom clients come', () => {
+  const cluster = {
+    name: 'hub-1',
+    hubs: [
+      { name: 'hub-1', address: '10.0.0.1:9163' },
+      { name: '10.0.0.2:9163', address: '10.0.0.2:9163' },
+    ],
+    engine: { state: 'down', sinceMs: 65_000, fault: 'it is\x1b[2J away' },
+    relayed: 3,
+    databases: [
+      { db: 'a_data', state: 'here', owner: 'hub-1' },
+      { db: 'b_data', state: 'elsewhere', owner: '10.0.0.2:9163' },
+      { db: 'c_data', state: 'engine-down', owner: null },
+    ],
+  };
+  const via = report();
+  Object.assign(via.databases[0].peers[0], { remote: '10.0.0.7:1', via: '10.0.0.2:9163' });
+  const lines = toLines({ ...via, cluster }, 'http://localhost:9163');
+  assert.deepEqual(lines.slice(1, 5), [
+    'Hub hub-1 of 2 hubs: hub-1 at 10.0.0.1:9163, 10.0.0.2:9163',
+    'Engine down for 1 min 5 s (it is\\x1b[2J away), 3 clients relayed',
+    '  b_data: at 10.0.0.2:9163',
+    '  c_data: the engine does not answer, and nobody is known to have it',
+  ]);
+  assert.match(lines.join('\n'), /10\.0\.0\.7:1 via 10\.0\.0\.2:9163/);
+  const screen = toScreen({ ...via, cluster }, 'http://localhost:9163', initialView(), { columns: 100, rows: 30 });
+  assert.deepEqual(
+    screen.slice(1, 3).map(({ text }) => text),
+    lines.slice(1, 3),
+  );
+});
+
+/** A report with so many clients, a lock that some of them wait for, and a trouble. */
+function crowded(clients) {
+  const template = report().databases[0].peers[0];
+  const peers = Array.from({ length: clients }, (_, number) => ({
+    ...template,
+    id: `mwy97dix00001k7duvt2xg${10 + number}`,
+    queuedBytes: number,
+    remote: `127.0.0.1:${50_000 + number}`,
+    pid: 4000 + number,
+    heardMs: 0,
+  }));
+  const lock = { id: 1, path: 'shop/stock', write: true, waitsFor: [], waitsForCount: 0, ageMs: 12_000 };
+  const [holder, ...waiters] = peers;
+  const waitsFor = [{ id: 1, peer: holder.id, path: 'shop/stock' }];
+  const locks = [
+    { ...lock, peer: holder.id, state: 'held' },
+    ...waiters
+      .slice(0, 7)
+      .map(({ id }) => ({ ...lock, id: null, peer: id, state: 'waiting', waitsFor, waitsForCount: 1 })),
+  ];
+  const trouble = {
+    level: 'error',
+    dbname: 'db',
+    text: 'A write lock is held for 12 s',
+    advice: 'Look at process 4000',
+  };
+  return { ...report({ peers, locks }), troubles: [trouble] };
+}
+
+test('top shows trouble and locks on a small terminal, and the rest by scrolling', () => {
+  const size = { columns: 80, rows: 24 };
+  const show = (view) => toScreen(crowded(12), 'http://localhost:9163', view, size);
+  const first = show(initialView());
+  assert.equal(first.length, 24);
+  assert.ok(first.every(({ text }) => text.length <= 80));
+  assert.deepEqual([first[1].text, first[1].style], ['db: A write lock is held for 12 s', 'error']);
+  const heads = first.flatMap(({ text }, at) => (/^(LOCK|CLIENT) /.test(text) ? [at] : []));
+  assert.equal(heads.length, 2, 'both tables have begun');
+  assert.match(first[heads[0] + 1].text, /^write \/shop\/stock +held +12 s +mwy97d\S*10$/);
+  assert.match(
+    first.at(-1).text,
+    /^q: quit {2}s: sort clients by role {2}arrows, space: scroll \(0 above, \d+ below\)$/,
+  );
+  const last = show(['pagedown', 'pagedown'].reduce(pressed, initialView()));
+  assert.ok(
+    last.some(({ text }) => /^mwy97d\S*21 /.test(text)),
+    'the last client',
+  );
+});
+
+test('top scrolls back at the first key, however often it was told to scroll on', () => {
+  const size = { columns: 80, rows: 24 };
+  const atEnd = bounded(crowded(12), Array(20).fill('pagedown').reduce(pressed, initialView()), size);
+  const footOf = (view) => toScreen(crowded(12), 'http://localhost:9163', view, size).at(-1).text;
+  assert.match(footOf(atEnd), /, 0 below\)$/);
+  assert.match(footOf(pressed(atEnd, 'up')), /, 1 below\)$/);
+});
+
+test('top sorts clients by what is chosen', () => {
+  const size = { columns: 120, rows: 100 };
+  const view = ['s', 's'].reduce(pressed, initialView());
+  const lines = toScreen(crowded(12), 'http://localhost:9163', view, size).map(({ text }) => text);
+  const at = lines.findIndex((line) => line.startsWith('CLIENT'));
+  assert.match(lines[at + 1], /^mwy97dix00001k7duvt2xg21 /);
+  assert.match(lines.at(-1), /sort clients by queue/);
 });

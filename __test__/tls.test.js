@@ -11,12 +11,13 @@ const { describe, test } = require('node:test');
 const { AceBaseIPCServer } = require('..');
 const certificates = require('./support/certificates.js');
 const { connect, join } = require('./support/peer.js');
+const { noOpenssl } = require('./support/platform.js');
 const { rawConnect } = require('./support/raw.js');
 const { startServer } = require('./support/server.js');
 
 const { encryptedPem, legacyPfx, pem, pfx, strangeKey } = certificates;
 
-describe('a server is started with', () => {
+describe('a server is started with', { skip: noOpenssl }, () => {
   for (const [what, make] of Object.entries({
     'PEM files': pem,
     'an encrypted key': encryptedPem,
@@ -37,7 +38,7 @@ describe('a server is started with', () => {
   }
 });
 
-describe('start() rejects, and names the option and the file, where', () => {
+describe('start() rejects, and names the option and the file, where', { skip: noOpenssl }, () => {
   const missing = '/no/such/file.pem';
   const empty = certificates.file('empty.pem');
   writeFileSync(empty, 'nothing here\n');
@@ -74,7 +75,9 @@ describe('start() rejects, and names the option and the file, where', () => {
   }
 });
 
-test('clients are told the largest message as their payload limit, for their HTTP is always plain', async (t) => {
+test('clients are told the largest message as their payload limit, for their HTTP is always plain', {
+  skip: noOpenssl,
+}, async (t) => {
   const server = await startServer(t, { ssl: pem(), maxMessageSize: 5_000_000 });
   const peer = await connect(server, 'peer-1');
   assert.equal(await peer.next(), 'welcome:{"maxPayload":5000000}');
@@ -84,7 +87,7 @@ test('clients are told the largest message as their payload limit, for their HTT
   assert.ok((await other.next()) === large);
 });
 
-test('plain HTTP on the TLS port gets a clear 400, and is a warning', async (t) => {
+test('plain HTTP on the TLS port gets a clear 400, and is a warning', { skip: noOpenssl }, async (t) => {
   const server = await startServer(t, { ssl: pem() });
   const warned = once(server, 'warning');
   const connection = await rawConnect({ port: server.port, isTls: false });

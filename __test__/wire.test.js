@@ -11,8 +11,9 @@ const { connect, join, refusal } = require('./support/peer.js');
 const { startServer, TRANSPORTS } = require('./support/server.js');
 
 for (const transport of TRANSPORTS) {
-  describe(`over ${transport.name}`, () =>
-    specify((t, config) => startServer(t, { ...transport.config(), ...config })));
+  describe(`over ${transport.name}`, { skip: transport.skip }, () =>
+    specify((t, config) => startServer(t, { ...transport.config(), ...config })),
+  );
 }
 
 /** @param {(t: import('node:test').TestContext, config?: object) => Promise<any>} start */

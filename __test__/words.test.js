@@ -36,6 +36,11 @@ test('rates and round trips have a unit, or a dash where nothing is known, and c
   assert.deepEqual([words.counted(1, 'client'), words.counted(2000, 'client')], ['1 client', '2,000 clients']);
 });
 
+test('it is said how often a lock was passed on, if it was', () => {
+  const said = [undefined, 0, 1, 1234].map(words.passes);
+  assert.deepEqual(said, ['', '', 'passed on once', 'passed on 1,234 times']);
+});
+
 test('the live page is served the same words', async (t) => {
   const { body } = await request(await startServer(t), 'GET /words.mjs');
   const { default: page } = await import(`data:text/javascript,${encodeURIComponent(body)}`);

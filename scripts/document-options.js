@@ -1,13 +1,14 @@
 'use strict';
 
-// Writes what README.md and index.d.ts say of the options, and the defaults that a test holds the server's own against,
-// from the one table of options: `npm run document-options`. A test demands that all be up to date.
+// Writes what README.md and index.d.ts say of the options, the schema of the configuration file, and the defaults that
+// a test holds the server's own against, from the one table of options: `npm run document-options`. A test demands
+// that all be up to date.
 
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
 const { VARIABLES } = require('../lib/command-line/command-line.js');
-const { LOG_OPTIONS, OPTIONS, SSL } = require('../lib/config/options.js');
+const { CLUSTER, GROUPS, LOG_OPTIONS, OPTIONS, SSL } = require('../lib/config/options.js');
 
 const ROOT = path.dirname(__dirname);
 /** The longest line of index.d.ts. */
@@ -33,6 +34,11 @@ const DOCUMENTS = [
     place: /^.*$/s,
     write: defaults,
   },
+  {
+    file: 'config.schema.json',
+    place: /^.*$/s,
+    write: schema,
+  },
 ];
 
 if (require.main === module) {
@@ -46,6 +52,11 @@ function documents() {
   const options = [...OPTIONS];
   // A server's address, and then how it is encrypted.
   options.splice(options.findIndex(({ name }) => name === 'port') + 1, 0, SSL);
+  options.splice(
+    options.findIndex(({ name }) => name === 'maxConnections'),
+    0,
+    CLUSTER,
+  );
   return DOCUMENTS.map(({ file, place, write }) => {
     const present = readFileSync(path.join(ROOT, file), 'utf8');
     if (!place.test(present)) {
@@ -63,7 +74,7 @@ function each(write) {
 function defaults(options) {
   const its = options.filter(({ name }) => !LOG_OPTIONS.includes(name));
   const all = its.map((option) => [option.name, defaultOfServer(option)]);
-  return `${JSON.stringify({ ...Object.fromEntries(all), ...NO_OPTIONS }, null, 2)}\n`;
+  return asJson({ ...Object.fromEntries(all), ...NO_OPTIONS });
 }
 
 /** Where there is no plain default, there is none. */
@@ -72,12 +83,61 @@ function defaultOfServer({ name, absent, default: value }) {
   return absent || (name === 'keepPort' && value === false) ? null : (value ?? null);
 }
 
+/**
+ * A configuration file as JSON Schema. What must go together is not demanded: the command's arguments may add to the
+ * file. An editor takes an unknown key for a mistake; the command notes it, and goes on.
+ */
+function schema(options) {
+  const all = options.filter((option) => !option.isCodeOnly).map(withSchema);
+  const { properties, ...rest } = objectSchema(all);
+  const description = 'acebase-ipc-server --config file.json. All durations are in milliseconds, all sizes in bytes.';
+  return asJson({
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Configuration file of acebase-ipc-server',
+    description,
+    ...rest,
+    properties: { $schema: { description: 'Where this schema is, for editors.', type: 'string' }, ...properties },
+  });
+}
+
+/** An option that is an object of options has the schema of these. */
+function withSchema(option) {
+  const own = GROUPS.find(({ group }) => group === option);
+  return own ? { ...option, kind: { schema: objectSchema(own.options) } } : option;
+}
+
+function objectSchema(options) {
+  return {
+    type: 'object',
+    properties: Object.fromEntries(options.map((option) => [option.name, optionSchema(option)])),
+    additionalProperties: false,
+  };
+}
+
+/** The default is the command's: it is what reads such files. */
+function optionSchema({ kind, help, default: value, absent, commandLineDefault }) {
+  const stated = commandLineDefault ?? (absent ? undefined : value);
+  const description = absent && stated === undefined ? `${help} Default: ${absent}.` : help;
+  return { description, ...kind.schema, ...(stated !== undefined && { default: stated }) };
+}
+
+function asJson(value) {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
 function tableRow(option) {
   return `| ${[`\`${option.name}\``, variableOf(option), defaultOf(option), option.help].join(' | ')} |\n`;
 }
 
 function variableOf({ name, isCodeOnly }) {
-  return isCodeOnly ? 'none' : `\`${VARIABLES.find((variable) => variable.name === name).variable}\``;
+  return isCodeOnly
+    ? 'none'
+    : `\`${(VARIABLES.find((variable) => variable.name === name) ?? clusterVariable()).variable}\``;
+}
+
+/** What `cluster` is switched on with. */
+function clusterVariable() {
+  return VARIABLES.find((variable) => variable.isCluster);
 }
 
 function defaultOf({ absent, default: value }) {

@@ -18,6 +18,10 @@ const CRATES = ['bench/load', 'fuzz'].map((folder) => `--manifest-path ${folder}
 /** The fuzzers' build has a folder of its own: their variant of the server's library would overwrite the tests' one. */
 const FUZZ = '--manifest-path fuzz/Cargo.toml --target-dir target/fuzz';
 
+/** Clusters of which some processes have the client, and tests of faults that are run in each. */
+const CLUSTERS = ['all', 'mixed', 'mixed-workers'];
+const FAULTS = ['master-kills', 'hub-restart', 'connection-cuts', 'worker-death'];
+
 const STEPS = [
   { name: 'rustfmt', command: ['', ...CRATES].map((crate) => `cargo fmt --check ${crate}`).join(' && ') },
   { name: 'clippy', command: 'cargo clippy --quiet --all-targets --all-features -- -D warnings' },
@@ -26,8 +30,18 @@ const STEPS = [
   { name: 'lint', command: 'biome check .' },
   { name: 'types', command: 'tsc --project __test__/types' },
   { name: 'js', command: nodeTests('__test__', 1) },
+  { name: 'client', command: nodeTests('__test__/client', 1) },
   { name: 'cluster', command: nodeTests('__test__/cluster', 2) },
+  ...CLUSTERS.map((cluster) => ({
+    name: `cluster-${cluster}`,
+    command: nodeTests('__test__/cluster', 2, FAULTS),
+    env: { CLIENTS: cluster },
+  })),
+  { name: 'hubs', command: nodeTests('__test__/hubs', 2) },
 ];
+
+/** How long the longest name of a step is. */
+const NAME_WIDTH = Math.max(...STEPS.map((step) => step.name.length));
 
 main(process.argv.slice(2));
 
@@ -42,10 +56,10 @@ function main(names) {
   process.exitCode = results.every((result) => result.isGood) ? 0 : 1;
 }
 
-function run({ name, command }) {
+function run({ name, command, env: more = {} }) {
   console.log(`\n=== ${name}: ${command}`);
   const started = Date.now();
-  const env = { ...process.env, PATH: `${COMMANDS}${path.delimiter}${process.env.PATH}` };
+  const env = { ...process.env, PATH: `${COMMANDS}${path.delimiter}${process.env.PATH}`, ...more };
   const { status } = spawnSync(command, { cwd: ROOT, stdio: 'inherit', shell: true, env });
   return { name, isGood: status === 0, seconds: (Date.now() - started) / 1000 };
 }
@@ -54,9 +68,10 @@ function run({ name, command }) {
  * Few files at a time: the tests start servers, databases and process managers, and machines for tests are small. Those
  * of the cluster wait more than they work.
  */
-function nodeTests(folder, concurrency) {
+function nodeTests(folder, concurrency, names) {
+  const isMeant = (file) => names?.includes(path.basename(file, '.test.js')) ?? true;
   const files = readdirSync(path.join(ROOT, folder))
-    .filter((file) => file.endsWith('.test.js'))
+    .filter((file) => file.endsWith('.test.js') && isMeant(file))
     .map((file) => `${folder}/${file}`);
   return `node --test --test-reporter=spec --test-concurrency=${concurrency} --test-timeout=${TEST_TIMEOUT} ${files.join(' ')}`;
 }
@@ -64,7 +79,7 @@ function nodeTests(folder, concurrency) {
 function report(results) {
   console.log('\n=== Summary');
   for (const { name, isGood, seconds } of results) {
-    console.log(`${isGood ? 'ok    ' : 'FAILED'} ${name.padEnd(8)} ${seconds.toFixed(1).padStart(6)} s`);
+    console.log(`${isGood ? 'ok    ' : 'FAILED'} ${name.padEnd(NAME_WIDTH)} ${seconds.toFixed(1).padStart(6)} s`);
   }
   const failed = results.filter((result) => !result.isGood).map((result) => result.name);
   const total = results.reduce((sum, result) => sum + result.seconds, 0).toFixed(0);

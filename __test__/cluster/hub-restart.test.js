@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
 const { freePort, isOpen } = require('../support/port.js');
-const { prepareCluster } = require('./support/cluster.js');
+const { hasClient, prepareCluster } = require('./support/cluster.js');
 const { copyExample } = require('./support/example.js');
 const { HOST, startCommand, startHub } = require('./support/hub.js');
 const { assertSameView, assertStored, LoadedWorkers } = require('./support/loaded.js');
@@ -68,12 +68,11 @@ const RUNNERS = {
 
   async pm2(t) {
     const { folder, hubPort, edit } = await copyExample(t, 'pm2-dedicated-master');
-    edit('start-ipc-server.js', `port: ${hubPort}`, `port: ${hubPort}, host: 'localhost'`);
     // The end of the test is an orderly one: what keeps the port goes only if the hub says so.
     edit('start-ipc-server.js', 'server.start();', "server.start();\nprocess.once('SIGINT', () => server.stop());");
-    edit('ecosystem.config.js', 'name: "AceBase IPC Server"', `name: "hub", restart_delay: ${ABSENCE}`);
+    edit('ecosystem.config.js', 'name: "ipc"', `name: "ipc", restart_delay: ${ABSENCE}`);
     const pm2 = preparePm2(t, folder);
-    await pm2.start('--only', 'hub');
+    await pm2.start('--only', 'ipc');
     // A client that is refused at the start ends itself as well.
     await until('the hub', START_LIMIT, () => isOpen(hubPort, HOST));
     const find = async () => (await pm2.list())[0];
@@ -102,8 +101,12 @@ async function killHub(t, runner) {
 async function assertRecovery(t, runner) {
   const { cluster, loaded } = await killHub(t, runner);
   const back = Date.now();
-  await loaded.replaceDead(OWN_DEATH);
-  await until('writes of all workers', RECOVERY_LIMIT, () => loaded.allWroteSince(back));
+  await until('writes of all workers', RECOVERY_LIMIT, async () => {
+    // On a busy machine the hub may be away for longer than published clients wait for their handshake, which is five
+    // seconds: then they end themselves just as it is back.
+    await loaded.replaceDead(OWN_DEATH);
+    return loaded.allWroteSince(back);
+  });
   t.diagnostic(`all workers wrote ${Date.now() - back} ms after the hub's return`);
   await sleep(back + scale.aftermath - Date.now());
   const reports = await loaded.stop();
@@ -129,7 +132,7 @@ describe('the hub is restarted under load', { concurrency: true }, () => {
     await assertRecovery(t, await RUNNERS.pm2(t));
   });
 
-  test('without keeping the port, client processes die', async (t) => {
+  test('without keeping the port, published clients die', { skip: hasClient('master') }, async (t) => {
     const { cluster } = await killHub(t, await RUNNERS.command(t, ['keep_port=false']));
     await sleep(scale.aftermath);
     const dead = cluster.processes.filter((child) => !child.isAlive);

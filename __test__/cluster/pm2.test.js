@@ -13,7 +13,7 @@ const { until } = require('./support/wait.js');
 /** How long all may take to come up, in milliseconds. */
 const START_LIMIT = 30_000;
 
-const WORKERS = 'AceBase database server';
+const WORKERS = 'db-server';
 
 /**
  * `stoppable`: how many instances of the database server the others can do without. The first one may be the master.
@@ -21,10 +21,10 @@ const WORKERS = 'AceBase database server';
 const EXAMPLES = [
   {
     name: 'pm2-dedicated-master',
-    processes: ['AceBase IPC Server', 'AceBase database master', WORKERS, WORKERS],
+    processes: ['ipc', 'db-master', WORKERS, WORKERS],
     stoppable: 2,
   },
-  { name: 'pm2-app-master', processes: ['AceBase IPC Server', WORKERS, WORKERS], stoppable: 1 },
+  { name: 'pm2-app-master', processes: ['ipc', WORKERS, WORKERS], stoppable: 1 },
 ];
 
 for (const { name, processes, stoppable } of EXAMPLES) {

@@ -9,13 +9,21 @@ const { prepareCluster } = require('./support/cluster.js');
 const { copyExample } = require('./support/example.js');
 const { get, openToAll, put } = require('./support/http-api.js');
 const { preparePm2 } = require('./support/pm2.js');
+const { defer } = require('./support/scope.js');
 const { sleep, until } = require('./support/wait.js');
 
 /** How long all may take to come up, in milliseconds. */
 const START_LIMIT = 30_000;
 
-/** How long a new master may take to get its place after the reload, in milliseconds. */
-const RECOVERY_LIMIT = 30_000;
+/**
+ * How long all may take after the reload, in milliseconds. pm2 ends the old processes three seconds after it has
+ * started the new ones, whether those listen or not: until they have started there is no master, or nobody listens. On
+ * a busy machine that was 13 s, and 43 s where a new master was sent away because files had changed.
+ */
+const RECOVERY_LIMIT = 60_000;
+
+/** So many writes in a row show that all goes on. Few: each takes most of a second where the machine is busy. */
+const WRITES_AFTERWARDS = 10;
 
 /** What a new master is not asked for yet, it has been asked for after so long, in milliseconds. */
 const SETTLED = 2000;
@@ -23,7 +31,7 @@ const SETTLED = 2000;
 /** What pm2 counts for the reload itself. */
 const RELOADED = 1;
 
-const SERVERS = 'AceBase database server';
+const SERVERS = 'db-server';
 
 /** The example, running and reachable. */
 async function startExample(t) {
@@ -59,6 +67,10 @@ describe('pm2 reload', { concurrency: false }, () => {
     const { pm2, httpPort, cluster } = await startExample(t);
     const confirmed = [];
     let isOver = false;
+    // Also where the test fails: a loop that goes on would keep the test's process for ever.
+    defer(t, () => {
+      isOver = true;
+    });
     const writing = (async () => {
       for (let n = 0; !isOver; n++) {
         const key = `write-${String(n).padStart(16, '0')}`;
@@ -72,7 +84,7 @@ describe('pm2 reload', { concurrency: false }, () => {
     await sleep(SETTLED);
     await pm2.tell('reload', SERVERS);
     const reloaded = confirmed.length;
-    await until('writes', RECOVERY_LIMIT, () => confirmed.length > reloaded + 50);
+    await until('writes', RECOVERY_LIMIT, () => confirmed.length >= reloaded + WRITES_AFTERWARDS);
     isOver = true;
     await writing;
     await pm2.tell('delete', 'all');

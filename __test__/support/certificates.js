@@ -38,6 +38,14 @@ const pem = once(() => {
   return { certPath: file('cert.pem'), keyPath: file('key.pem') };
 });
 
+/** Another certificate for the same key. */
+const renewed = once(() => {
+  const { keyPath } = pem();
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1'];
+  openssl('req', '-x509', '-key', keyPath, '-out', 'renewed.pem', '-days', '2', ...subject);
+  return { certPath: file('renewed.pem'), keyPath };
+});
+
 /** The same with an encrypted key (PKCS#8). */
 const encryptedPem = once(() => {
   const { certPath } = pem();
@@ -84,4 +92,4 @@ const expired = once(() => {
   return { certPath: file('expired.pem'), keyPath };
 });
 
-module.exports = { encryptedPem, expired, file, legacyPfx, oldClient, pem, pfx, strangeKey };
+module.exports = { encryptedPem, expired, file, legacyPfx, oldClient, pem, pfx, renewed, strangeKey };

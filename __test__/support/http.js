@@ -16,7 +16,8 @@ function request(server, target, { body, chunks, headers, agent } = {}) {
   const [method, path] = target.split(' ');
   const { request: open } = server.isTls ? https : http;
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port: server.port, method, path, headers, agent, rejectUnauthorized: false };
+    const { host = '127.0.0.1', port } = server;
+    const options = { host, port, method, path, headers, agent, rejectUnauthorized: false };
     const message = open(options, async (response) => {
       const parts = await response.toArray();
       resolve({

@@ -15,8 +15,8 @@ const HUB = path.join(__dirname, 'hub-process.js');
 /** How long, in milliseconds, keepers wait here: longer than a restart takes on a busy machine, and not for ever. */
 const KEEPER_PATIENCE = 15_000;
 
-/** A port, and a folder for the keeper's socket file that only this test uses. */
-async function makeScene(t) {
+/** A port, and a folder for the keeper's socket file that only this test uses. `common`: options of all its servers. */
+async function makeScene(t, common = {}) {
   const port = await freePort();
   const servers = [];
   t.after(async () => {
@@ -28,9 +28,10 @@ async function makeScene(t) {
   });
   const folder = makeFolder(t, 'keep-port');
   const env = { ...process.env, TMPDIR: folder, ACEBASE_IPC_KEEPER_PATIENCE: String(KEEPER_PATIENCE) };
-  /** Starts a script as a server, without waiting for it. */
-  const launch = (script, args, { variables, ...options } = {}) => {
-    const server = start(t, process.execPath, [script, ...args], { env: { ...env, ...variables }, ...options });
+  /** Starts a script as a server, without waiting for it. `openFiles`: how many it may have. */
+  const launch = (script, args, { variables, openFiles, ...options } = {}) => {
+    const [program, ...before] = openFiles ? withLimit(openFiles, process.execPath) : [process.execPath];
+    const server = start(t, program, [...before, script, ...args], { env: { ...env, ...variables }, ...options });
     servers.push(server);
     return server;
   };
@@ -39,7 +40,7 @@ async function makeScene(t) {
     folder,
     /** Starts a server, without waiting for it. */
     launch(config = {}, options = {}) {
-      return launch(HUB, [JSON.stringify({ host: '127.0.0.1', port, keepPort: true, ...config })], options);
+      return launch(HUB, [JSON.stringify({ host: '127.0.0.1', port, keepPort: true, ...common, ...config })], options);
     },
     /** Starts a script that is given as text. */
     evaluate: (script, options = {}) => launch('-e', [script], options),
@@ -58,6 +59,11 @@ async function makeScene(t) {
     /** The folder with the socket files. */
     directory: () => path.join(folder, readdirSync(folder)[0]),
   };
+}
+
+/** A command that runs a program that may have so many open files. */
+function withLimit(openFiles, program) {
+  return ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, program];
 }
 
 async function end(hub, signal) {

@@ -2,27 +2,19 @@
 
 // A real nginx in front of a server, with the configuration that docs/proxy.md recommends. Only where there is one.
 
-const { spawn, spawnSync } = require('node:child_process');
-const { once } = require('node:events');
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
-const { setTimeout: sleep } = require('node:timers/promises');
 
-const { defer, deferFolder } = require('../cluster/support/scope.js');
+const { deferFolder } = require('../cluster/support/scope.js');
 const { pem } = require('./certificates.js');
-const { freePort, isOpen } = require('./port.js');
+const { findCommand, startForeign } = require('./foreign.js');
+const { freePort } = require('./port.js');
 const { ROOT } = require('./process.js');
-
-/** Where systems have it; some only on the administrator's path. */
-const PLACES = ['nginx', '/usr/sbin/nginx', '/usr/local/sbin/nginx'];
-
-/** How long it may take until it listens, in milliseconds. */
-const PATIENCE = 10_000;
 
 /** Folders that nginx wants to write to, wherever it was built to have them. */
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 
-const command = PLACES.find((place) => spawnSync(place, ['-v']).status === 0);
+const command = findCommand('nginx', ['-v']);
 
 /** Why tests with nginx cannot run here; `false` if they can. */
 const noNginx = !command && 'no nginx was found (apt-get install nginx-light)';
@@ -60,35 +52,8 @@ async function startNginx(t, upstream) {
   // One process, so that ending it ends all of it.
   const main = 'daemon off; master_process off; pid nginx.pid; error_log stderr; events { worker_connections 1024; }';
   writeFileSync(path.join(folder, 'nginx.conf'), `${main}\nhttp { ${folders}\n${documented(port, upstream)}\n}\n`);
-  const nginx = spawn(command, ['-p', folder, '-c', 'nginx.conf'], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let complaints = '';
-  nginx.stderr.on('data', (text) => {
-    complaints += text;
-  });
-  const ended = once(nginx, 'close');
-  const kill = () => nginx.kill('SIGKILL');
-  process.once('exit', kill);
-  defer(t, async () => {
-    kill();
-    await ended;
-    process.off('exit', kill);
-  });
-  await untilOpen(
-    port,
-    () => nginx.exitCode === null,
-    () => complaints,
-  );
+  await startForeign(t, [command, '-p', folder, '-c', 'nginx.conf'], { port });
   return { port, isTls: true };
-}
-
-async function untilOpen(port, isRunning, complaints) {
-  const end = Date.now() + PATIENCE;
-  while (!(await isOpen(port))) {
-    if (!isRunning() || Date.now() > end) {
-      throw new Error(`nginx does not listen: ${complaints()}`);
-    }
-    await sleep(50);
-  }
 }
 
 module.exports = { noNginx, startNginx };

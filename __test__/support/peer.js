@@ -79,8 +79,8 @@ function url(server, id, { db = 'mydb_data', version = '1.0.0', token = 'undefin
 }
 
 function openSocket(server, id, options = {}) {
-  const { headers, localAddress } = options;
-  return new WebSocket(url(server, id, options), { rejectUnauthorized: false, headers, localAddress });
+  const { headers, localAddress, maxVersion } = options;
+  return new WebSocket(url(server, id, options), { rejectUnauthorized: false, headers, localAddress, maxVersion });
 }
 
 /** Connects, and takes the welcome off. */

@@ -2,6 +2,7 @@
 
 // Speaks to a server byte by byte: what no well-behaved client would say.
 
+const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const net = require('node:net');
 const tls = require('node:tls');
@@ -41,8 +42,19 @@ class RawConnection {
   /** Waits until the server has said `text`. */
   async heard(text) {
     while (!this.#received.includes(text)) {
-      await inTime(once(this.socket, 'data'), () => `${text} was not heard; received: ${this.#received}`);
+      assert.ok(!this.socket.destroyed, `closed before ${text} was heard; received: ${this.#received}`);
+      const something = Promise.race([once(this.socket, 'data'), this.#closed]);
+      await inTime(something, () => `${text} was not heard; received: ${this.#received}`);
     }
+  }
+
+  /** Begins TLS, on a connection that has said nothing yet. */
+  async startTls() {
+    const socket = tls.connect({ socket: this.socket, rejectUnauthorized: false });
+    const connection = new RawConnection(socket);
+    const begun = Promise.race([once(socket, 'secureConnect').then(() => true), this.#closed.then(() => false)]);
+    assert.ok(await inTime(begun, () => 'nobody answers the handshake of TLS'), 'closed instead of a handshake of TLS');
+    return connection;
   }
 }
 

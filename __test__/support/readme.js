@@ -1,8 +1,8 @@
 'use strict';
 
-// The README's blocks of code, as its reader copies them.
+// The blocks of code of README and docs, as their reader copies them.
 
-const { readFileSync } = require('node:fs');
+const { readdirSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 
 const { ROOT } = require('./process.js');
@@ -23,4 +23,18 @@ function files() {
   return Object.fromEntries([...found].map(([, name, text]) => [name, text]));
 }
 
-module.exports = { blocksOf, files };
+/** The commands of a page: the lines of each of its blocks for a shell. */
+function shellBlocks(page) {
+  const text = readFileSync(path.join(ROOT, page), 'utf8');
+  return [...text.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block]) => block.trim().split('\n'));
+}
+
+/** All pages that tell a reader what to type. */
+const PAGES = [
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'examples/README.md'],
+  ...readdirSync(path.join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+module.exports = { blocksOf, files, PAGES, shellBlocks };

@@ -1,13 +1,16 @@
 // What index.d.ts must allow, and what it must not. Compiled only.
 
 import type { AceBaseIPCClient, AceBaseIPCLock, AceBaseIPCServerConfig } from 'acebase-ipc-server';
-import { AceBaseIPCServer } from 'acebase-ipc-server';
+import ipc, { AceBaseIPCServer } from 'acebase-ipc-server';
+import type { ClientSettings, ConnectionEvent } from 'acebase-ipc-server/client';
+import * as ipcClient from 'acebase-ipc-server/client';
 
 type IsExactly<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function holds<_T extends true>(): void {}
 
 // The configuration.
 new AceBaseIPCServer();
+new ipc.AceBaseIPCServer({ port: 0 });
 new AceBaseIPCServer({ host: 'localhost', port: 0, token: 'secret', maxPayload: 16384 });
 new AceBaseIPCServer({ ssl: { certPath: 'a.pem', keyPath: 'b.pem', passphrase: 'p' } });
 new AceBaseIPCServer({ ssl: { pfxPath: 'a.pfx' } });
@@ -64,6 +67,9 @@ void family;
 server.on('listening', () => {});
 server.once('connect', (client) => holds<IsExactly<typeof client, AceBaseIPCClient>>());
 server.on('disconnect', (peer, reason) => `${peer.id} of ${peer.dbname}: ${reason.toUpperCase()}`);
+server.on('disconnect', (_, reason) => reason === 'slow');
+// @ts-expect-error There is no such reason.
+server.on('disconnect', (_, reason) => reason === 'slwo');
 server.on('message', (text, peer) => text.length + peer.id.length);
 server.on('warning', (warning) => warning.code.length + warning.message.length);
 server.on('error', (error) => error.message);
@@ -76,3 +82,14 @@ server.off('close', () => {});
 server.on('conect', () => {});
 // @ts-expect-error A message is text.
 server.on('message', (text: number) => text);
+
+// The client.
+const replaced: readonly string[] = ipcClient.replaced;
+void replaced;
+const settings: ClientSettings = { hosts: ['one', { host: 'two', port: 9164 }], requestTimeout: 1000 };
+void settings;
+const tell = ({ state, reason = '' }: ConnectionEvent) => `${state} ${reason}`;
+void tell;
+// @ts-expect-error There is no such state.
+const state: ConnectionEvent['state'] = 'gone';
+void state;

@@ -6,6 +6,7 @@ const { fork } = require('node:child_process');
 const { createWriteStream, mkdirSync } = require('node:fs');
 const path = require('node:path');
 
+const { now } = require('./lock-log.js');
 const { defer, disownProcess, endProcess, ownProcess } = require('./scope.js');
 const { within } = require('./wait.js');
 
@@ -18,6 +19,9 @@ const READY = 0;
 /** How much of a child's last words is kept for the report of its death, in characters. */
 const MAX_LAST_WORDS = 2000;
 
+/** How much is kept of all that it prints on its standard error, in characters. */
+const MAX_WORDS = 1_000_000;
+
 /** Where children write all they say, if anywhere: published clients print every message that they receive. */
 const DEBUG_FOLDER = process.env.CLUSTER_DEBUG && path.resolve(process.env.CLUSTER_DEBUG);
 
@@ -25,7 +29,7 @@ class Child {
   #process;
   #calls = new Map();
   #lastCall = 0;
-  #lastWords = '';
+  #words = '';
 
   constructor(t, name, script, args, env, launcher) {
     this.name = name;
@@ -50,7 +54,7 @@ class Child {
     });
     this.#process.stderr.setEncoding('utf8');
     this.#process.stderr.on('data', (text) => {
-      this.#lastWords = (this.#lastWords + text).slice(-MAX_LAST_WORDS);
+      this.#words = (this.#words + text).slice(-MAX_WORDS);
     });
     if (DEBUG_FOLDER) {
       this.#keepOutput();
@@ -59,6 +63,7 @@ class Child {
     this.exited = new Promise((resolve) => {
       this.#process.once('close', (code, signal) => {
         this.exit = { code, signal };
+        this.endedAt = now();
         disownProcess(this.pid);
         this.#rejectCalls();
         resolve(this.exit);
@@ -91,7 +96,12 @@ class Child {
 
   /** What it printed last on its standard error. */
   get lastWords() {
-    return this.#lastWords;
+    return this.#words.slice(-MAX_LAST_WORDS);
+  }
+
+  /** All that it has printed there. */
+  get words() {
+    return this.#words;
   }
 
   /** Calls a method of the child's script. */
@@ -103,7 +113,8 @@ class Child {
   callWithin(limit, method, ...args) {
     const call = ++this.#lastCall;
     const answered = this.#expect(call);
-    this.#process.send({ call, method, args }, (error) => error && this.#calls.get(call)?.reject(error));
+    // One that cannot be told anything any more is about to end, and then all that was asked of it is rejected.
+    this.#process.send({ call, method, args }, () => {});
     return within(`${this.name}: ${method}`, limit, answered);
   }
 

@@ -7,6 +7,7 @@ const path = require('node:path');
 
 const { startChild } = require('./child.js');
 const { HOST, startHub } = require('./hub.js');
+const { findConflicts, VARIABLE: LOCK_LOG } = require('./lock-log.js');
 const { deferFolder } = require('./scope.js');
 
 /** What every database process runs. */
@@ -16,6 +17,33 @@ const SCRIPT = path.join(__dirname, 'database-process.js');
  * How long a database process may take to open its database, in milliseconds: many start at once on a small machine.
  */
 const READY_LIMIT = 30_000;
+
+/**
+ * Which processes have the client of this package: none, all, or every second one, so that it meets the published one
+ * in every way. The master's is the one that the name says.
+ */
+const CLIENTS = {
+  published: () => false,
+  all: () => true,
+  mixed: (name) => name === 'master' || isOdd(name),
+  'mixed-workers': (name) => name !== 'master' && isOdd(name),
+};
+
+const IN_THIS_RUN = process.env.CLIENTS ?? 'published';
+
+function isOdd(name) {
+  return Number(name.match(/\d+$/)?.[0] ?? 1) % 2 === 1;
+}
+
+/** Whether the processes of this name have it in this run. */
+function hasClient(name) {
+  return CLIENTS[IN_THIS_RUN](name);
+}
+
+/** The environment that gives it to a process. */
+function clientOf(name) {
+  return hasClient(name) ? { NODE_OPTIONS: `-r ${path.join(__dirname, 'with-client.js')}` } : {};
+}
 
 class Cluster {
   #t;
@@ -65,9 +93,11 @@ class Cluster {
   }
 
   #start(name, role) {
-    const { port, ipc, lockTimeout, env, launcher } = this.#settings;
-    const storage = { path: this.folder, ipc: { host: HOST, port, role, ...ipc }, lockTimeout };
-    const child = this.#open(name, storage, env, launcher);
+    const { port, ipc, lockTimeout, env, launcher, placeOf, logsLocks } = this.#settings;
+    const place = { launcher, ...placeOf?.(name) };
+    const storage = { path: this.folder, ipc: { host: HOST, port, role, ...ipc, ...place.ipc }, lockTimeout };
+    const log = logsLocks && { [LOCK_LOG]: this.folder };
+    const child = this.#open(name, storage, { ...clientOf(name), ...env, ...log }, place.launcher);
     this.processes.push(child);
     return child;
   }
@@ -85,6 +115,12 @@ class Cluster {
     return Object.fromEntries(keys.map((key, n) => [key, values[n]]));
   }
 
+  /** What `findConflicts` finds in the logs of all processes, dead ones too. */
+  lockConflicts() {
+    const dead = this.processes.filter((child) => !child.isAlive);
+    return findConflicts(this.folder, new Map(dead.map(({ pid, endedAt }) => [pid, endedAt])));
+  }
+
   /** Fails if any process has died, with its last words, but for those that the test ended itself. */
   assertAlive(except = []) {
     const dead = this.processes.filter((child) => !child.isAlive && !except.includes(child));
@@ -99,9 +135,11 @@ class Cluster {
 /**
  * Prepares a cluster; its processes are started by the test.
  * @param {import('node:test').TestContext} t
- * @param {{ port: number, dbname?: string, ipc?: object, lockTimeout?: number, env?: Record<string, string>, launcher?:
- *   string[] }} settings `port`: of the hub, or of whatever is before it. `ipc`: more settings of the client.
- *   `lockTimeout` in seconds. `env`: of the processes. `launcher`: what starts them, as in `startChild`.
+ * @param {{ port?: number, dbname?: string, ipc?: object, lockTimeout?: number, env?: Record<string, string>,
+ *   launcher?: string[], placeOf?: (name: string) => { ipc?: object, launcher?: string[] }, logsLocks?: boolean
+ *   }} settings `port`: of the hub, or of whatever is before it. `ipc`: more settings of the client. `lockTimeout` in
+ *   seconds. `env`: of the processes. `launcher`: what starts them, as in `startChild`. `placeOf`: what is different
+ *   for the process of this name. `logsLocks`: they write down which locks they have, for `lockConflicts`.
  */
 function prepareCluster(t, settings) {
   const folder = deferFolder(t, 'cluster');
@@ -121,4 +159,4 @@ async function startCluster(t, { hub: options, workers: count, ...settings }) {
   return { hub, cluster, master, workers };
 }
 
-module.exports = { prepareCluster, startCluster };
+module.exports = { hasClient, prepareCluster, startCluster };

@@ -3,9 +3,12 @@
 // A process that has the database open, with the published packages as they are, and does with it what the test says.
 // ACEBASE_PACKAGE is the folder of another version of AceBase.
 
+const { setTimeout: sleep } = require('node:timers/promises');
+
 const { AceBase } = require(process.env.ACEBASE_PACKAGE ?? 'acebase');
 
 const { Load } = require('./load.js');
+const { logLocks } = require('./lock-log.js');
 const { serve } = require('./rpc.js');
 const { longText, summary } = require('./text.js');
 
@@ -22,6 +25,7 @@ console.log = (...parts) => {
 };
 
 const db = new AceBase(name, { logLevel: 'error', storage });
+logLocks(db.api.storage);
 
 /**
  * Requests that an application has taught its master to be ended, or stopped, by: as a lack of memory would, or an
@@ -42,12 +46,25 @@ ipc.emit = (event, message) => {
   return emit.call(ipc, event, message);
 };
 
+/** What the client of this package has told of its connection, oldest first. */
+const states = [];
+ipc.on('connection', (state) => states.push(state));
+
 /** Events of all subscriptions, oldest first. */
 const events = [];
+const subscriptions = new Map();
 let load;
+const writing = [];
+let isWriting = false;
 
 serve({
   ready: () => db.ready(),
+  /** Resolves when the published client has its connection: the database is ready without, and a master writes. */
+  async connected() {
+    while (ipc.ws?.readyState !== 1) {
+      await sleep(10);
+    }
+  },
   set: (path, value) => write(path, value),
   setLong: (path, bytes) => write(path, longText(bytes)),
   /** Writes an object of so many children, each in a record of its own. */
@@ -71,14 +88,19 @@ serve({
 
   /** Subscribes; what happened before is of no interest. */
   watch(path, event) {
-    db.ref(path)
+    const subscription = db
+      .ref(path)
       .on(event)
       .subscribe((snapshot) => {
         events.push({ event, path: snapshot.ref.path, value: summary(snapshot.val()) });
       });
+    subscriptions.set(`${event} ${path}`, subscription);
   },
+  /** Ends the last subscription of this kind. */
+  unwatch: (path, event) => subscriptions.get(`${event} ${path}`).stop(),
   events: () => events,
   tidings: () => tidings,
+  states: () => states,
   /** The ids of the processes that this one knows of. */
   peers: () => ipc.peers.map((peer) => peer.id),
   /** Asks the master for something. */
@@ -95,6 +117,42 @@ serve({
     });
   },
 
+  /** Takes the write lock for a while, in milliseconds, and writes. Resolves when it has the lock. */
+  holdFor(path, duration) {
+    return new Promise((resolve, reject) => {
+      const isHolding = () => {
+        resolve();
+        return new Promise((written) => setTimeout(written, duration, { held: duration }));
+      };
+      db.ref(path).transaction(isHolding).catch(reject);
+    });
+  },
+
+  /** Writes without a pause, in so many loops. */
+  startWriting(path, loops) {
+    isWriting = true;
+    for (let loop = 0; loop < loops; loop++) {
+      writing.push(writeOnAndOn(`${path}/${loop}`));
+    }
+  },
+  /** Resolves when no write is under way. */
+  async stopWriting() {
+    isWriting = false;
+    await Promise.all(writing);
+  },
+  /** Takes and releases the write lock so many times, and tells how long it waited for it each time, in ms. */
+  async waitForLocks(times, pause) {
+    const waits = [];
+    for (let n = 0; n < times; n++) {
+      const before = performance.now();
+      const lock = await ipc.lock({ path: 'lock', tid: `own-${n}`, write: true, comment: 'test' });
+      waits.push(performance.now() - before);
+      await lock.release();
+      await sleep(pause);
+    }
+    return waits;
+  },
+
   /** Closes the database; the process stays for the test's sake. */
   close: () => db.close(),
 
@@ -107,6 +165,12 @@ serve({
 
 function children(count) {
   return Object.fromEntries(Array.from({ length: count }, (_, number) => [`child${number}`, { number }]));
+}
+
+async function writeOnAndOn(path) {
+  for (let n = 0; isWriting; n++) {
+    await write(path, n);
+  }
 }
 
 async function write(path, value) {

@@ -47,6 +47,21 @@ async function startProxy(t, target) {
     return letThrough;
   }
 
+  /** Carries nothing any more, and says so to nobody: a partition. Returns what ends that. */
+  function stall() {
+    const stalled = [...links].flatMap(({ client, hub }) => [client, hub]);
+    const letThrough = hold();
+    for (const socket of stalled) {
+      socket.pause();
+    }
+    return () => {
+      for (const socket of stalled) {
+        socket.resume();
+      }
+      letThrough();
+    };
+  }
+
   defer(t, async () => {
     const closed = new Promise((resolve) => server.close(resolve));
     for (const { client, hub } of links) {
@@ -55,7 +70,7 @@ async function startProxy(t, target) {
     }
     await closed;
   });
-  return { port: server.address().port, cut, hold };
+  return { port: server.address().port, cut, hold, stall };
 }
 
 /** Carries bytes both ways until one side ends. */

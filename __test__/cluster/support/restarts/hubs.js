@@ -72,11 +72,16 @@ async function runPaused(t) {
   };
 }
 
-/** The command with a certificate that its clients trust. */
-async function runTls(t) {
+/** The command with a certificate that its clients trust. `nodeOptions`: of the clients. */
+async function runTls(t, nodeOptions = []) {
   const { certPath, keyPath } = pem();
   const hub = await runCommand(t, 'terminate', ['ssl=1', `cert_path=${certPath}`, `key_path=${keyPath}`]);
-  return { ...hub, isTls: true, ipc: { ssl: true }, env: { NODE_EXTRA_CA_CERTS: certPath } };
+  return {
+    ...hub,
+    isTls: true,
+    ipc: { ssl: true },
+    env: { NODE_EXTRA_CA_CERTS: certPath, NODE_OPTIONS: nodeOptions.join(' ') },
+  };
 }
 
 /**

@@ -1,0 +1,107 @@
+'use strict';
+
+// A real Redis, and Sentinels that watch it, each a process of its own that can be killed. Only where they are
+// installed. Nothing is written to disk: one that is killed has forgotten all.
+
+const { writeFileSync } = require('node:fs');
+const path = require('node:path');
+
+const { deferFolder } = require('../cluster/support/scope.js');
+const { findCommand, startForeign } = require('./foreign.js');
+const { freePort } = require('./port.js');
+
+const command = findCommand('redis-server', ['--version']);
+
+/** Why tests with Redis cannot run here; `false` if they can. */
+const noRedis = !command && 'no redis-server was found (apt-get install redis-server)';
+
+/** What Sentinels call the Redis that they watch. */
+const WATCHED = 'acebase';
+
+/** After how long a silent Redis is down to a Sentinel, and how long a failover may take, in milliseconds. */
+const DOWN_AFTER = 1000;
+const FAILOVER_LIMIT = 3000;
+
+class Redis {
+  #t;
+  #settings;
+  #server;
+
+  constructor(t, settings) {
+    this.#t = t;
+    this.#settings = settings;
+    this.port = settings.port;
+  }
+
+  get url() {
+    return `redis://${this.#settings.host}:${this.port}`;
+  }
+
+  /** Starts it, also again after `kill`. */
+  async start() {
+    const { host, port, folder, primary, launcher } = this.#settings;
+    const args = ['--port', String(port), '--bind', host, '--dir', folder, '--save', '', '--appendonly', 'no'];
+    // Else it takes nobody without a password who is not on the loopback interface.
+    args.push('--protected-mode', 'no');
+    if (primary) {
+      args.push('--replicaof', host, String(primary.port));
+    }
+    this.#server = await startForeign(this.#t, [command, ...args], { cwd: folder, host, port, launcher });
+  }
+
+  kill() {
+    return this.#server.kill();
+  }
+
+  /** SIGSTOP: it takes connections, and answers nothing. */
+  pause() {
+    this.#server.signal('SIGSTOP');
+  }
+
+  resume() {
+    this.#server.signal('SIGCONT');
+  }
+}
+
+/**
+ * @param {import('node:test').TestContext} t It ends with this test.
+ * @param {{ host?: string, port?: number, primary?: Redis, launcher?: string[] }} [settings] `port`: any free one if
+ *   absent. `primary`: whose replica it is.
+ */
+async function startRedis(t, { host = '127.0.0.1', ...settings } = {}) {
+  const port = settings.port ?? (await freePort());
+  const redis = new Redis(t, { ...settings, host, port, folder: deferFolder(t, 'redis') });
+  await redis.start();
+  return redis;
+}
+
+/**
+ * Starts a Redis, a replica of it, and three Sentinels that watch both.
+ * @returns {Promise<{ url: string, primary: Redis, replica: Redis }>}
+ */
+async function startWatchedRedis(t) {
+  const primary = await startRedis(t);
+  const replica = await startRedis(t, { primary });
+  const ports = await Promise.all([freePort(), freePort(), freePort()]);
+  for (const port of ports) {
+    await startSentinel(t, port, primary);
+  }
+  return { url: `redis+sentinel://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${WATCHED}`, primary, replica };
+}
+
+function startSentinel(t, port, primary) {
+  const folder = deferFolder(t, 'sentinel');
+  const file = path.join(folder, 'sentinel.conf');
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${folder}`,
+    `sentinel monitor ${WATCHED} 127.0.0.1 ${primary.port} 2`,
+    `sentinel down-after-milliseconds ${WATCHED} ${DOWN_AFTER}`,
+    `sentinel failover-timeout ${WATCHED} ${FAILOVER_LIMIT}`,
+  ];
+  writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
+  return startForeign(t, [command, file, '--sentinel'], { cwd: folder, port });
+}
+
+module.exports = { noRedis, startRedis, startWatchedRedis };
