@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 'use strict';
 
-// `npm run bench:cluster`: what a user feels. Real AceBase processes, a master and some workers, each updating a path
+// `npm run bench:cluster`: what a user feels. Real AceBase processes, a master and some workers, each working on a path
 // of its own in a loop: through the hub, with its coordination and without, through the `ws` yardstick, which has none,
-// and through AceBase's own socket mode. Also told: whose processor time an update is.
+// and through AceBase's own socket mode. Also told: whose processor time an operation is, and how long a lock takes
+// that nobody else wants.
 
 const { spawn } = require('node:child_process');
 const { createHash } = require('node:crypto');
@@ -20,18 +21,27 @@ const HELP = `Usage: npm run bench:cluster -- [options]
   --workers N,N,...  sizes of the cluster [2,4,8]
   --seconds S        measured time of one run [3]
   --rounds N         rounds of all runs [1]
-  --only SYSTEM      hub, hub-bare (no coordination), ws or socket (may be repeated)
+  --load LOAD        what workers do: update, work (5 ms under the lock), or mixed (one update in five, else reads);
+                     may be repeated [update]
+  --only SYSTEM      hub, hub-client (this package's client), hub-no-pass (passLocksFor: 0), hub-bare (no coordination),
+                     ws or socket (may be repeated)
   --hub COMMAND      run this instead of bench/hub.js
   --out FILE         where the results go [bench/results-cluster.json]`;
 
 const PEER = path.join(__dirname, 'support', 'cluster-peer.js');
+/** What is loaded before everything else by processes that have it. */
+const CLIENT = path.join(__dirname, '..', 'lib', 'client', 'index.js');
 /** What the processes talk through. Without a server, AceBase's socket mode. */
 const SYSTEMS = {
   hub: { kind: 'hub' },
+  'hub-client': { kind: 'hub', hasClient: true },
+  'hub-no-pass': { kind: 'hub', options: { passLocksFor: 0 } },
   'hub-bare': { kind: 'hub', options: NO_COORDINATION },
   ws: { kind: 'ws' },
   socket: undefined,
 };
+/** What the workers do, as `support/cluster-peer.js` has it. */
+const LOADS = ['update', 'work', 'mixed'];
 /** Clock ticks in which Linux counts processor time in /proc, per second. */
 const TICKS_PER_SECOND = 100;
 /** Whose processor time is told: of the workers together, of the master, of the hub or router. */
@@ -46,16 +56,16 @@ class Peer {
   #complaint = '';
   #settle;
 
-  /** @param {string} name @param {object} storage AceBase's storage settings */
-  static async start(name, storage) {
-    const peer = new Peer(name, storage);
+  /** @param {string} name @param {object} storage AceBase's storage settings @param {string[]} execArgv Of Node.js */
+  static async start(name, storage, execArgv) {
+    const peer = new Peer(name, storage, execArgv);
     await peer.#answer(PATIENCE);
     return peer;
   }
 
-  constructor(name, storage) {
+  constructor(name, storage, execArgv) {
     this.name = name;
-    this.#child = spawn(process.execPath, [PEER, JSON.stringify({ name, storage })], {
+    this.#child = spawn(process.execPath, [...execArgv, PEER, JSON.stringify({ name, storage })], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child.stderr.on('data', (text) => {
@@ -95,7 +105,7 @@ class Peer {
 }
 
 /** One cluster of one system: started, loaded, checked, stopped. */
-async function run(system, workers, { milliseconds, hub }) {
+async function run(system, workers, load, { milliseconds, hub }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'acebase-ipc-cluster-'));
   const router = SYSTEMS[system];
   const server =
@@ -103,7 +113,7 @@ async function run(system, workers, { milliseconds, hub }) {
   const peers = [];
   const start = async (name, role) => {
     const ipc = server ? { host: '127.0.0.1', port: server.port, ssl: false, role } : 'socket';
-    peers.push(await Peer.start(name, { path: folder, ipc }));
+    peers.push(await Peer.start(name, { path: folder, ipc }, router?.hasClient ? ['-r', CLIENT] : []));
     return peers.at(-1);
   };
   try {
@@ -112,13 +122,18 @@ async function run(system, workers, { milliseconds, hub }) {
     const master = server && (await start('master', 'master'));
     const team = [];
     for (let n = 1; n <= workers; n++) team.push(await start(`worker${n}`, 'worker'));
+    const trips = await team[0].ask('lockTrips');
     const cpuOfServer = stopwatch(server?.pid);
     const cpuOfMaster = stopwatch(master?.pid);
     const results = await Promise.all(
-      team.map((worker) => worker.ask('load', { milliseconds }, PATIENCE + 2 * milliseconds)),
+      team.map((worker) => worker.ask('load', { load, milliseconds }, PATIENCE + 2 * milliseconds)),
     );
     const cpu = { server: cpuOfServer(), master: cpuOfMaster() };
-    return { ...summarise(results, milliseconds, cpu), lost: await lostUpdates(team, results) };
+    return {
+      ...summarise(results, milliseconds, cpu),
+      lockTrip: median(trips),
+      lost: await lostUpdates(team, results),
+    };
   } finally {
     await Promise.all(peers.map((peer) => peer.close()));
     await server?.stop();
@@ -153,28 +168,28 @@ function cpuOf(pid) {
 }
 
 function summarise(results, milliseconds, cpu) {
-  const updates = results.reduce((sum, result) => sum + result.updates, 0);
-  const all = updates + results.reduce((sum, result) => sum + result.warmUps, 0);
+  const operations = results.reduce((sum, result) => sum + result.times.length, 0);
+  const all = operations + results.reduce((sum, result) => sum + result.warmUps, 0);
   const times = results.flatMap((result) => result.times).sort((a, b) => a - b);
   const at = (share) => times[Math.floor((times.length - 1) * share)];
   const cpuSeconds = results.reduce((sum, result) => sum + result.cpuSeconds, 0);
   return {
-    rate: updates / (milliseconds / 1000),
+    rate: operations / (milliseconds / 1000),
     p50: at(0.5),
     p99: at(0.99),
-    workerCpuPerUpdate: (cpuSeconds * 1000) / updates,
-    masterCpuPerUpdate: (cpu.master * 1000) / all,
-    serverCpuPerUpdate: (cpu.server * 1000) / all,
-    each: results.map((result) => result.updates),
+    workerCpu: (cpuSeconds * 1000) / operations,
+    masterCpu: (cpu.master * 1000) / all,
+    serverCpu: (cpu.server * 1000) / all,
+    each: results.map((result) => result.times.length),
   };
 }
 
 /** Each worker's last update must be what it reads back itself, and what its neighbour reads. */
 async function lostUpdates(team, results) {
   let lost = 0;
-  for (const [n, { updates, stored }] of results.entries()) {
+  for (const [n, { counter, stored }] of results.entries()) {
     const seen = await team[(n + 1) % team.length].ask('counter', { of: team[n].name });
-    if (stored !== updates || seen !== updates) lost += 1;
+    if (stored !== counter || seen !== counter) lost += 1;
   }
   return lost;
 }
@@ -185,6 +200,7 @@ function settings() {
       workers: { type: 'string', default: '2,4,8' },
       seconds: { type: 'string', default: '3' },
       rounds: { type: 'string', default: '1' },
+      load: { type: 'string', multiple: true, default: ['update'] },
       only: { type: 'string', multiple: true, default: Object.keys(SYSTEMS) },
       hub: { type: 'string' },
       out: { type: 'string', default: path.join(__dirname, 'results-cluster.json') },
@@ -192,6 +208,7 @@ function settings() {
   });
   return {
     systems: Object.keys(SYSTEMS).filter((system) => values.only.includes(system)),
+    loads: LOADS.filter((load) => values.load.includes(load)),
     sizes: values.workers.split(',').map(Number),
     milliseconds: Number(values.seconds) * 1000,
     rounds: Number(values.rounds),
@@ -203,43 +220,42 @@ function settings() {
 async function runAll(config) {
   const results = [];
   for (let round = 1; round <= config.rounds; round++) {
-    for (const workers of config.sizes) {
-      for (const system of config.systems) {
-        const result = await run(system, workers, config).catch((error) => ({ failure: error.message }));
-        results.push({ round, workers, system, ...result });
-        console.log(`round ${round}  ${workers} workers, ${system}: ${outcome(result)}`);
-      }
+    for (const { load, workers, system } of runsOfRound(config)) {
+      const result = await run(system, workers, load, config).catch((error) => ({ failure: error.message }));
+      results.push({ round, load, workers, system, ...result });
+      console.log(`round ${round}  ${load}, ${workers} workers, ${system}: ${outcome(result)}`);
     }
   }
   return results;
 }
 
+function runsOfRound({ loads, sizes, systems }) {
+  return loads.flatMap((load) => sizes.flatMap((workers) => systems.map((system) => ({ load, workers, system }))));
+}
+
 function outcome({ failure, rate, p50, p99, lost }) {
   if (failure) return `NO RUN: ${failure}`;
   const loss = lost ? `; LAST UPDATE LOST OR UNSEEN in ${lost} workers` : '';
-  return `${number(rate)} updates/s, p50 ${number(p50)} ms, p99 ${number(p99)} ms${loss}`;
+  return `${number(rate)} operations/s, p50 ${number(p50)} ms, p99 ${number(p99)} ms${loss}`;
 }
 
-function table(results, { sizes, systems }) {
-  const lines = [
-    ['workers', 'through', 'updates/s', 'p50 ms', 'p99 ms', ...CPU.map((name) => `${name} CPU ms/update`), 'x ws'],
-  ];
-  for (const workers of sizes) {
-    const of = (system, figure) =>
+function table(results, config) {
+  const titles = ['load', 'workers', 'through', 'operations/s', 'p50 ms', 'p99 ms', 'lock trip ms'];
+  const lines = [[...titles, ...CPU.map((name) => `${name} CPU ms each`), 'x ws']];
+  for (const { load, workers, system } of runsOfRound(config)) {
+    const of = (through, figure) =>
       median(
         results
-          .filter((one) => one.workers === workers && one.system === system && !one.failure)
+          .filter((one) => one.load === load && one.workers === workers && one.system === through && !one.failure)
           .map((one) => one[figure])
           .filter(Number.isFinite),
       );
-    for (const system of systems) {
-      const names = ['rate', 'p50', 'p99', ...CPU.map((name) => `${name}CpuPerUpdate`)];
-      const figures = names.map((figure) => number(of(system, figure)));
-      const [ours, yardstick] = [of(system, 'rate'), of('ws', 'rate')];
-      lines.push([`${workers}`, system, ...figures, ours && yardstick ? number(ours / yardstick) : '-']);
-    }
+    const names = ['rate', 'p50', 'p99', 'lockTrip', ...CPU.map((name) => `${name}Cpu`)];
+    const figures = names.map((figure) => number(of(system, figure)));
+    const [ours, yardstick] = [of(system, 'rate'), of('ws', 'rate')];
+    lines.push([load, `${workers}`, system, ...figures, ours && yardstick ? number(ours / yardstick) : '-']);
   }
-  return textTable(lines, [1]);
+  return textTable(lines, [0, 2]);
 }
 
 async function main() {

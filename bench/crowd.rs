@@ -30,7 +30,7 @@ fn crowd() -> ClusterCoordinator {
     let config = CoordinationConfig { introductions: false, ..Default::default() };
     let mut coordinator = ClusterCoordinator::new(config, |now| now);
     for peer in [MASTER, HOLDER, WAITER] {
-        coordinator.joined(peer, &mut Moment::new(0, &mut Vec::new()));
+        coordinator.joined(peer, None, &mut Moment::new(0, &mut Vec::new()));
     }
     for number in 0..MANY {
         let write = number == MANY - 1;
@@ -80,7 +80,7 @@ pub fn change_of_masters(criterion: &mut Criterion) {
             crowd,
             |coordinator| {
                 let mut actions = Vec::new();
-                coordinator.joined(MASTER, &mut Moment::new(1, &mut actions));
+                coordinator.joined(MASTER, None, &mut Moment::new(1, &mut actions));
                 black_box(actions)
             },
             BatchSize::PerIteration,
@@ -90,7 +90,7 @@ pub fn change_of_masters(criterion: &mut Criterion) {
     group.bench_function("500 releases", |bencher| {
         let crowd_with_master = || {
             let mut coordinator = crowd();
-            coordinator.joined(MASTER, &mut Moment::new(1, &mut Vec::new()));
+            coordinator.joined(MASTER, None, &mut Moment::new(1, &mut Vec::new()));
             coordinator
         };
         let releases: Vec<Bytes> = (0..RELEASES).map(release).collect();

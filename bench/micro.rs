@@ -8,12 +8,12 @@ use acebase_ipc_server::{
     clock::SystemClock,
     coordination::{ClusterCoordinator, CoordinationConfig},
     hub::{
-        Hub, Outbox, PeerHandle, Settings,
+        Greeting, Hub, Outbox, PeerHandle, Settings,
         coordinator::Coordinator,
         event::Deaf,
         transport::{LinkId, Transport},
     },
-    protocol::{Inbound, Text, close::CloseReason},
+    protocol::{Inbound, Text, close::CloseReason, reliable::Offer},
 };
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -61,7 +61,11 @@ fn hub(coordinated: bool) -> Hub {
 }
 
 fn connect(hub: &Hub, id: &str) -> PeerHandle {
-    match hub.connect("db", id, 16_384, |link, outbox| Arc::new(Sink { link, outbox })) {
+    connect_by(hub, id, &Greeting::published(16_384))
+}
+
+fn connect_by(hub: &Hub, id: &str, greeting: &Greeting) -> PeerHandle {
+    match hub.connect("db", id, greeting, |link, outbox| Arc::new(Sink { link, outbox })) {
         Ok(peer) => peer,
         Err(refused) => panic!("{refused}"),
     }
@@ -110,6 +114,50 @@ fn routing(criterion: &mut Criterion) {
     }
 }
 
+/// The same as routing, between peers that make sure of each message: each acknowledges a burst at once.
+fn routing_exactly_once(criterion: &mut Criterion) {
+    const BURST: usize = 32;
+    const RECEIVERS: usize = 64;
+    let hub = hub(true);
+    let join = |id: &str| {
+        let offer = Some(Offer { life: format!("lifeOf{id}"), session: None, had: 0 });
+        connect_by(&hub, id, &Greeting { max_payload: 16_384, max_message: 1 << 20, offer })
+    };
+    let sender = join(SENDER);
+    let receivers: Vec<_> = (0..RECEIVERS).map(|number| join(&receiver(number))).collect();
+    // What they are told as others join.
+    let mut had: Vec<usize> = receivers.iter().map(|peer| unacknowledged(&hub, peer)).collect();
+    let mut number = 0;
+    let mut group = criterion.benchmark_group("hub");
+    for (name, address, meant) in [
+        ("32 broadcasts to 64 peers, exactly once", String::new(), 0..RECEIVERS),
+        ("32 direct messages, exactly once", format!("to:{};", receiver(7)), 7..8),
+    ] {
+        group.throughput(Throughput::Elements((BURST * meant.len()) as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let burst = (0..BURST).map(|_| {
+                    number += 1;
+                    Text::from(format!("#{number} {address}{}", notification()))
+                });
+                sender.receive(burst);
+                for at in meant.clone() {
+                    had[at] += BURST;
+                    say(&receivers[at], format!("={}", had[at]));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+/// How many frames a peer has been sent so far.
+fn unacknowledged(hub: &Hub, peer: &PeerHandle) -> usize {
+    let clients = hub.clients("db");
+    let client = clients.iter().find(|client| *client.id == *peer.id());
+    client.map_or(0, |client| client.sent.messages as usize)
+}
+
 /// A lock and its release, with both answers: four messages.
 fn locking(criterion: &mut Criterion) {
     let hub = hub(true);
@@ -139,5 +187,5 @@ fn say(peer: &PeerHandle, text: String) {
     peer.receive(std::iter::once(text.into()));
 }
 
-criterion_group!(benches, parsing, routing, locking, crowd::change_of_masters);
+criterion_group!(benches, parsing, routing, routing_exactly_once, locking, crowd::change_of_masters);
 criterion_main!(benches);

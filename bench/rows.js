@@ -6,6 +6,7 @@
 const NO_COORDINATION = {
   introductions: false,
   lockTable: false,
+  passLocksFor: 0,
   resumeWindow: 0,
   masterTimeout: 0,
   releaseLocksAfter: 0,
@@ -35,6 +36,16 @@ const COMPARISONS = {
   coordination: {
     ours: { label: 'hub, coordination on', kind: 'hub', tls: false },
     other: { label: 'hub, coordination off', kind: 'hub', tls: false, options: NO_COORDINATION },
+    arguments: ['--ids', 'acebase'],
+  },
+  survival: {
+    ours: {
+      label: 'hub, surviveCrash',
+      kind: 'hub',
+      tls: false,
+      options: { surviveCrash: true, keepPort: true },
+    },
+    other: { label: 'hub', kind: 'hub', tls: false },
     arguments: ['--ids', 'acebase'],
   },
 };
@@ -114,6 +125,23 @@ const ROWS = [
     ['locks'],
     [rate('messages/s')],
   ),
+  row('survival-qa', 'surviveCrash: question/answer, 200 B', 'survival', ['qa', ...USUAL_SIZE], messages(0.97)),
+  row(
+    'survival-direct',
+    'surviveCrash: pipelined direct, 200 B',
+    'survival',
+    ['direct', ...USUAL_SIZE],
+    messages(0.97),
+  ),
+  row(
+    'survival-direct-4k',
+    'surviveCrash: pipelined direct, 4 KB',
+    'survival',
+    ['direct', '--size', '4096'],
+    messages(0.97),
+  ),
+  row('survival-fanout', 'surviveCrash: fan-out to 64, 200 B', 'survival', ['fanout', ...USUAL_SIZE], deliveries(0.97)),
+  row('survival-locks', 'surviveCrash: lock and unlock, 16 workers', 'survival', ['locks'], messages(0.97)),
 ];
 
 function row(id, name, comparison, args, figures, { fresh = false, rounds = Infinity } = {}) {

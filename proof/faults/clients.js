@@ -11,6 +11,7 @@ const { HOST } = require('../../__test__/cluster/support/hub.js');
 const { defer } = require('../../__test__/cluster/support/scope.js');
 const { sleep, until, within } = require('../../__test__/cluster/support/wait.js');
 const { join } = require('../../__test__/support/peer.js');
+const { noSignals } = require('../../__test__/support/platform.js');
 const { rawJoin } = require('../../__test__/support/raw.js');
 const { startPeers } = require('./peers.js');
 const { seconds } = require('./seconds.js');
@@ -103,6 +104,7 @@ const SCENARIOS = [
     fault: 'a worker stands still with the write lock and a full window, longer than userTimeout',
     promise: 'its connection is given up, its lock is not: it may be writing',
     isQuick: true,
+    skip: noSignals,
     run: stillWithLock,
   },
 ];

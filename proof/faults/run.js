@@ -31,12 +31,17 @@ async function main(wanted) {
 
 async function play({ fault, promise, run }) {
   const scope = new RunScope();
+  const row = { fault, promise, ...(await outcome(() => run(scope))) };
+  const end = await outcome(() => scope.end());
+  return end.isKept ? row : { ...row, seen: `${row.seen}\nNot put away: ${end.seen}`, isKept: false };
+}
+
+/** What was seen, or the error; none ends the run, for the other faults' sake. */
+async function outcome(work) {
   try {
-    return { fault, promise, seen: await run(scope), isKept: true };
+    return { seen: await work(), isKept: true };
   } catch (error) {
-    return { fault, promise, seen: error.stack, isKept: false };
-  } finally {
-    await scope.end();
+    return { seen: error.stack, isKept: false };
   }
 }
 

@@ -14,6 +14,7 @@ const vanishing = require('./vanishing.js');
  * @property {string} promise
  * @property {(t: import('node:test').TestContext) => Promise<string>} run Resolves with what was seen, and is rejected
  *   where the promise was not kept.
+ * @property {string | false} [skip] Of a quick one: why it cannot be had here.
  * @property {boolean} [isQuick] Takes less than ten seconds, and needs neither root nor another network.
  */
 

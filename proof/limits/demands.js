@@ -10,7 +10,7 @@ const MIB = 2 ** 20;
  * connection is held to 2 KiB by the benchmark; a peer that takes part in a cluster also has a session that can be
  * resumed.
  */
-const MEMORY_PER_CONNECTION = 4 * 1024;
+const MEMORY_PER_CONNECTION = 5 * 1024;
 /** The share of the asked rate of visits that must be reached: the rest is the last visits' own time. */
 const RATE_REACHED = 0.99;
 /**

@@ -8,7 +8,7 @@ use acebase_ipc_server::{
     acebase::{Lock, Status},
     clock::Millis,
     hub::{
-        coordinator::{Address, Coordinator, Fate, Loss, Moment, Return, Verdict},
+        coordinator::{Address, Coordinator, Fate, Loss, Moment, Recognition, Return, Verdict},
         event::Deaf,
     },
     protocol::{self, frame},
@@ -59,11 +59,11 @@ impl Coordinator for Echo {
         Fate::End
     }
 
-    fn returned(&mut self, _: &str, _: &mut Moment<'_>) -> Return {
+    fn returned(&mut self, _: &str, _: Recognition, _: &mut Moment<'_>) -> Return {
         Return::Renew
     }
 
-    fn joined(&mut self, _: &str, _: &mut Moment<'_>) {}
+    fn joined(&mut self, _: &str, _: Option<&str>, _: &mut Moment<'_>) {}
 
     fn ended(&mut self, _: &str, _: Vec<Bytes>, _: &mut Moment<'_>) {}
 

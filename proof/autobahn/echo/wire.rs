@@ -16,7 +16,8 @@ use acebase_ipc_server::{
         Connection,
         closing::close,
         decoder::{Decoded, Decoder, Inbox},
-        link::Link,
+        link::{Link, Written},
+        passage::Whose,
     },
 };
 use bytes::{Bytes, BytesMut};
@@ -73,8 +74,8 @@ async fn serve_http(stream: Stream) {
 }
 
 async fn serve_upgraded(upgrade: Upgrade) {
-    if let Some(connection) = upgrade.connection().await {
-        Echo::new(connection).serve().await;
+    if let Some((stream, ahead)) = upgrade.stream().await {
+        Echo::new(stream.into_connection(ahead)).serve().await;
     }
 }
 
@@ -102,7 +103,7 @@ impl Echo {
         let Connection { socket, tls, read_ahead, written, .. } = connection;
         let (reader, writer) = socket.into_split();
         let outbox = Arc::new(Outbox::new(config::DEFAULT_MAX_QUEUE));
-        let link = Arc::new(Link::new(LINK, outbox.clone(), writer, tls, written));
+        let link = Arc::new(Link::new(LINK, outbox.clone(), writer, tls, Written::before(written), Whose::Peer));
         outbox.attach(LINK, link.clone(), "", false);
         forget(&outbox);
         let decoder = Decoder::new(MAX_MESSAGE_SIZE, MAX_MESSAGE_SIZE);
