@@ -1,10 +1,9 @@
 module.exports = {
     apps: [{
-        name: "AceBase IPC Server",
-        script: "./start-ipc-server.js",
-        instances: 1
+        name: "ipc",
+        script: "./start-ipc-server.js"
     }, {
-        name: "AceBase database server",
+        name: "db-server",
         script: "./start-db-server.js",
         instances: "-1",        // Uses all CPUs minus 1
         exec_mode: "cluster"    // Enables PM2 load balancing

@@ -1,3 +1,3 @@
 const { AceBaseIPCServer } = require('acebase-ipc-server');
-const server = new AceBaseIPCServer({ port: 9163, keepPort: true });
+const server = new AceBaseIPCServer({ host: 'localhost', port: 9163, keepPort: true });
 server.start();
