@@ -59,11 +59,8 @@ class Speaker {
     }
     const kind = kindOf(type);
     const text = this.#write(message);
-    if (text !== undefined) {
+    if (text !== undefined && (kind !== KINDS.request || this.#requests.begin(message))) {
       const canComeTwice = type === 'unlock-request';
-      if (kind === KINDS.request) {
-        this.#requests.begin(message);
-      }
       this.#queue({ text, kind, id: kind === KINDS.request ? id : undefined, canComeTwice });
     }
     if (type === 'unlock-request') {
