@@ -27,7 +27,10 @@ const MAX_HELD = 65_536;
 class HeldLocks {
   /** By number, oldest first. @type {Map<number, Held[]>} */
   #numbered = new Map();
-  /** By transaction, oldest first; `over`: how many of them are. @type {Map<string, { locks: Set<Held>, over: number }>} */
+  /**
+   * By transaction, oldest first. `over`: how many of them are.
+   * @type {Map<string, { locks: Set<Held>, over: number }>}
+   */
   #transactions = new Map();
   /** @type {Set<Held>} */
   #toWrite = new Set();

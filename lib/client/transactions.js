@@ -64,8 +64,8 @@ class Transactions {
 
   /**
    * Space is for one of the transactions that had a lock to write when it was asked for, and have it still: it is not
-   * known for which. So it is refused only where each of them has outlived its locks. What is asked for by one that has,
-   * while another one of the same process may write, is not seen.
+   * known for which. So it is refused only where each of them has outlived its locks. What is asked for by one that
+   * has, while another one of the same process may write, is not seen.
    */
   #areOver(locks) {
     const possible = locks.filter((lock) => this.#held.has(lock));
