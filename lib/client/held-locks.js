@@ -148,7 +148,7 @@ class HeldLocks {
     return this.#transactions.get(tid)?.over > 0;
   }
 
-  /** Whose lock it is. @returns {string | undefined} A transaction. Nothing: it is not known, or two have the number. */
+  /** Whose lock it is. @returns {string | undefined} A transaction. Nothing: not known, or two have the number. */
   ownerOf(id) {
     const [lock, another] = this.#numbered.get(id) ?? [];
     return another ? undefined : lock?.tid;
