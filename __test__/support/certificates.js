@@ -92,4 +92,34 @@ const expired = once(() => {
   return { certPath: file('expired.pem'), keyPath };
 });
 
-module.exports = { encryptedPem, expired, file, legacyPfx, oldClient, pem, pfx, renewed, strangeKey };
+/** A server's certificate for localhost, and beside it the authority that has signed it. */
+const signed = once(() => {
+  const { certPath: authority, keyPath: authorityKey } = pem();
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'signed.key'];
+  openssl('req', '-new', ...key, '-subj', '/CN=server', '-out', 'signed.csr');
+  writeFileSync(file('signed-extensions'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE');
+  const signer = ['-CA', authority, '-CAkey', authorityKey, '-set_serial', '8', '-extfile', 'signed-extensions'];
+  openssl('x509', '-req', '-in', 'signed.csr', ...signer, '-days', '2', '-out', 'signed.pem');
+  return { certPath: file('signed.pem'), keyPath: file('signed.key'), authority };
+});
+
+/** An authority that has signed nothing. */
+const strangeAuthority = once(() => {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'other-authority.key'];
+  openssl('req', '-x509', ...key, '-subj', '/CN=other authority', '-days', '2', '-out', 'other-authority.pem');
+  return file('other-authority.pem');
+});
+
+module.exports = {
+  encryptedPem,
+  expired,
+  file,
+  legacyPfx,
+  oldClient,
+  pem,
+  pfx,
+  renewed,
+  signed,
+  strangeAuthority,
+  strangeKey,
+};

@@ -22,6 +22,15 @@ const WATCHED = 'acebase';
 const DOWN_AFTER = 1000;
 const FAILOVER_LIMIT = 3000;
 
+/** How it is told to listen, with TLS or without. */
+function listening(port, ssl) {
+  if (!ssl) {
+    return ['--port', String(port)];
+  }
+  const files = ['--tls-cert-file', ssl.certPath, '--tls-key-file', ssl.keyPath, '--tls-ca-cert-file', ssl.authority];
+  return ['--port', '0', '--tls-port', String(port), ...files, '--tls-auth-clients', 'no'];
+}
+
 class Redis {
   #t;
   #settings;
@@ -34,13 +43,14 @@ class Redis {
   }
 
   get url() {
-    return `redis://${this.#settings.host}:${this.port}`;
+    const scheme = this.#settings.ssl ? 'rediss' : 'redis';
+    return `${scheme}://${this.#settings.host}:${this.port}`;
   }
 
   /** Starts it, also again after `kill`. */
   async start() {
-    const { host, port, folder, primary, launcher } = this.#settings;
-    const args = ['--port', String(port), '--bind', host, '--dir', folder, '--save', '', '--appendonly', 'no'];
+    const { host, port, folder, primary, launcher, ssl } = this.#settings;
+    const args = [...listening(port, ssl), '--bind', host, '--dir', folder, '--save', '', '--appendonly', 'no'];
     // Else it takes nobody without a password who is not on the loopback interface.
     args.push('--protected-mode', 'no');
     if (primary) {
@@ -65,8 +75,8 @@ class Redis {
 
 /**
  * @param {import('node:test').TestContext} t It ends with this test.
- * @param {{ host?: string, port?: number, primary?: Redis, launcher?: string[] }} [settings] `port`: any free one if
- *   absent. `primary`: whose replica it is.
+ * @param {{ host?: string, port?: number, primary?: Redis, launcher?: string[], ssl?: object }} [settings] `port`: any free one if
+ *   absent. `primary`: whose replica it is. `ssl`: its certificate, key and authority; then it speaks TLS only.
  */
 async function startRedis(t, { host = '127.0.0.1', ...settings } = {}) {
   const port = settings.port ?? (await freePort());
