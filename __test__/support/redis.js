@@ -75,8 +75,9 @@ class Redis {
 
 /**
  * @param {import('node:test').TestContext} t It ends with this test.
- * @param {{ host?: string, port?: number, primary?: Redis, launcher?: string[], ssl?: object }} [settings] `port`: any free one if
- *   absent. `primary`: whose replica it is. `ssl`: its certificate, key and authority; then it speaks TLS only.
+ * @param {{ host?: string, port?: number, primary?: Redis, launcher?: string[], ssl?: object }} [settings] `port`: any
+ *   free one if absent. `primary`: whose replica it is. `ssl`: its certificate, key and authority; then it speaks TLS
+ *   only.
  */
 async function startRedis(t, { host = '127.0.0.1', ...settings } = {}) {
   const port = settings.port ?? (await freePort());
