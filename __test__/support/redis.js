@@ -3,7 +3,9 @@
 // A real Redis, and Sentinels that watch it, each a process of its own that can be killed. Only where they are
 // installed. Nothing is written to disk: one that is killed has forgotten all.
 
+const { once } = require('node:events');
 const { writeFileSync } = require('node:fs');
+const { connect } = require('node:net');
 const path = require('node:path');
 
 const { deferFolder } = require('../cluster/support/scope.js');
@@ -49,18 +51,29 @@ class Redis {
 
   /** Starts it, also again after `kill`. */
   async start() {
-    const { host, port, folder, primary, launcher, ssl } = this.#settings;
+    const { host, port, folder, primary, launcher, env, ssl } = this.#settings;
     const args = [...listening(port, ssl), '--bind', host, '--dir', folder, '--save', '', '--appendonly', 'no'];
     // Else it takes nobody without a password who is not on the loopback interface.
     args.push('--protected-mode', 'no');
     if (primary) {
       args.push('--replicaof', host, String(primary.port));
     }
-    this.#server = await startForeign(this.#t, [command, ...args], { cwd: folder, host, port, launcher });
+    this.#server = await startForeign(this.#t, [command, ...args], { cwd: folder, host, port, launcher, env });
   }
 
   kill() {
     return this.#server.kill();
+  }
+
+  /** What time it is for it, in milliseconds since 1970. */
+  async time() {
+    const { host, port } = this.#settings;
+    const socket = connect(port, host);
+    socket.write('TIME\r\n');
+    const [answer] = await once(socket, 'data');
+    socket.destroy();
+    const [, seconds] = String(answer).match(/^\*2\r\n\$\d+\r\n(\d+)\r\n/);
+    return Number(seconds) * 1000;
   }
 
   /** SIGSTOP: it takes connections, and answers nothing. */
@@ -75,9 +88,13 @@ class Redis {
 
 /**
  * @param {import('node:test').TestContext} t It ends with this test.
- * @param {{ host?: string, port?: number, primary?: Redis, launcher?: string[], ssl?: object }} [settings] `port`: any
- *   free one if absent. `primary`: whose replica it is. `ssl`: its certificate, key and authority; then it speaks TLS
- *   only.
+ * @param {object} [settings]
+ * @param {string} [settings.host]
+ * @param {number} [settings.port] Any free one if absent.
+ * @param {Redis} [settings.primary] Whose replica it is.
+ * @param {string[]} [settings.launcher]
+ * @param {Record<string, string>} [settings.env]
+ * @param {object} [settings.ssl] Its certificate, key and authority; then it speaks TLS only.
  */
 async function startRedis(t, { host = '127.0.0.1', ...settings } = {}) {
   const port = settings.port ?? (await freePort());

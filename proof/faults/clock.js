@@ -4,19 +4,13 @@
 // its clock.
 
 const assert = require('node:assert/strict');
-const { existsSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
 const { startChild } = require('../../__test__/cluster/support/child.js');
 const { prepareCluster } = require('../../__test__/cluster/support/cluster.js');
 const { HOST } = require('../../__test__/cluster/support/hub.js');
-const { deferFolder } = require('../../__test__/cluster/support/scope.js');
+const { settableClock, wrongClock } = require('../wrong-clock.js');
 const { seconds } = require('./seconds.js');
-
-/** Where Debian and its kin have the library. */
-const LIBRARY = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
-  .map((triple) => `/usr/lib/${triple}/faketime/libfaketime.so.1`)
-  .find((file) => existsSync(file));
 
 /** The hub's `releaseLocksAfter`, in milliseconds. */
 const RELEASE_AFTER = 10_000;
@@ -27,21 +21,10 @@ const SLACK = 6000;
 /** AceBase's own, in seconds, where a lock has to expire. */
 const LOCK_TIMEOUT = 5;
 
-/** The environment of a process whose wall clock is wrong; its timers are not. */
-function wrongClock(setting) {
-  if (!LIBRARY) {
-    throw new Error('libfaketime is not installed');
-  }
-  return { LD_PRELOAD: LIBRARY, DONT_FAKE_MONOTONIC: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1', ...setting };
-}
-
 /** A hub whose clock can be set. */
 async function startSettableHub(t) {
-  const file = path.join(deferFolder(t, 'clock'), 'clock');
-  const set = (offset) => writeFileSync(file, `${offset}\n`);
-  set('+0');
+  const { env, set } = settableClock(t);
   const script = path.join(__dirname, '..', '..', '__test__', 'cluster', 'support', 'hub-process.js');
-  const env = wrongClock({ FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1' });
   const hub = startChild(t, 'hub', script, [JSON.stringify({ host: HOST, port: 0 })], env);
   return { port: await hub.call('start'), set };
 }

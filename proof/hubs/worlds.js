@@ -9,15 +9,29 @@ const { CLIENT_SETTINGS } = require('../../__test__/client/support/ordeal.js');
 const { give, nextOwner, ownerOf, startHubs } = require('../../__test__/hubs/support/hubs.js');
 const { hubFor, prepareSpreadWithClient } = require('../../__test__/hubs/support/spread.js');
 const { startRedis, startWatchedRedis } = require('../../__test__/support/redis.js');
+const { settableClock } = require('../wrong-clock.js');
 const { layNetwork } = require('./network.js');
+const { redisClock } = require('./redis-clock.js');
+
+/** A hub that is started by this tells all of its log where the run hears it: also what is neither warning nor error. */
+const AUDIBLE = ['sh', '-c', 'exec "$@" 1>&2', 'hub'];
 
 /** Where hubs listen that have an address of their own. */
 const PORT = 9163;
 
+/** Machines: three with a hub and processes each, numbered from 1, and one with the Redis. */
+const HUB_MACHINES = [1, 2, 3];
+const REDIS_MACHINE = 4;
+
+/**
+ * @typedef {{ set(offset: string): void }} Clock A wall clock that can be set.
+ * @typedef {{ hubs: Clock[], redis: Clock }} Clocks Of each hub, in their order.
+ */
+
 class World {
   /**
-   * @param {{ hubs: object[], cluster: object, redis?: object, network?: object, machineOf?: (name: string) => number
-   *   }} parts `machineOf`: where a process is.
+   * @param {{ hubs: object[], cluster: object, redis?: object, clocks?: Clocks, network?: object, machineOf?: (name:
+   *   string) => number }} parts `machineOf`: where a process is.
    */
   constructor(parts) {
     Object.assign(this, parts);
@@ -33,6 +47,11 @@ class World {
   async nextOwner(former) {
     const name = await nextOwner(this.others(former), this.cluster.hubName, former);
     return this.hubs.find((hub) => hub.name === name);
+  }
+
+  /** The clock of a hub. */
+  clockOf(hub) {
+    return this.clocks.hubs[this.hubs.indexOf(hub)];
   }
 
   /** The names of the processes on these machines. */
@@ -59,16 +78,19 @@ async function startWatched(t) {
   return inhabit(t, url, redis);
 }
 
-async function inhabit(t, url, parts) {
-  const hubs = await startHubs(t, url);
+/** As `startHere`, and the clocks of each hub and of Redis can be set. */
+async function startWithClocks(t) {
+  const clocks = { hubs: HUB_MACHINES.map(() => settableClock(t)), redis: redisClock(t) };
+  const redis = await startRedis(t, { env: clocks.redis.env });
+  return inhabit(t, redis.url, { redis, clocks }, { placeOf: (number) => ({ env: clocks.hubs[number - 1].env }) });
+}
+
+async function inhabit(t, url, parts, settings) {
+  const hubs = await startHubs(t, url, { launcher: AUDIBLE, ...settings });
   const cluster = prepareSpreadWithClient(t, hubs);
   await give(hubs[0], cluster.hubName);
   return new World({ hubs, cluster, ...parts });
 }
-
-/** Machines: three with a hub and processes each, numbered from 1, and one with the Redis. */
-const HUB_MACHINES = [1, 2, 3];
-const REDIS_MACHINE = 4;
 
 /** As `startHere`, each hub on a machine of its own, whose processes know it alone. */
 async function startApart(t) {
@@ -91,4 +113,4 @@ async function startApart(t) {
   return new World({ hubs, cluster, redis, network, machineOf });
 }
 
-module.exports = { HUB_MACHINES, REDIS_MACHINE, startApart, startHere, startWatched };
+module.exports = { HUB_MACHINES, REDIS_MACHINE, startApart, startHere, startWatched, startWithClocks };

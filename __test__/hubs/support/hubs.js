@@ -93,6 +93,11 @@ class Hub {
     return this.child.isAlive;
   }
 
+  /** How it ended: `{ code, signal }`. */
+  get exit() {
+    return this.child.exit;
+  }
+
   /** What it prints, to be read where something is wrong. */
   get words() {
     return this.child.words;
