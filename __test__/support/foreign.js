@@ -32,8 +32,8 @@ function findCommand(name, args) {
  * @param {import('node:test').TestContext} t It ends with this test.
  * @param {string[]} command The program, and its arguments.
  * @param {{ cwd?: string, host?: string, port: number, launcher?: string[], env?: Record<string, string> }} settings
- *   `host`, `port`: where it is to listen. `launcher`: a command that starts it, in another network perhaps; then nobody
- *   waits. `env`: added to the environment.
+ *   `host`, `port`: where it is to listen. `launcher`: a command that starts it, in another network perhaps; then
+ *   nobody waits. `env`: added to the environment.
  * @returns {Promise<{ pid: number, signal(name: string): void, kill(): Promise<void>, words(): string }>}
  */
 async function startForeign(t, command, { cwd, host = '127.0.0.1', port, launcher = [], env }) {

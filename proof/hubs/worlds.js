@@ -13,7 +13,7 @@ const { settableClock } = require('../wrong-clock.js');
 const { layNetwork } = require('./network.js');
 const { redisClock } = require('./redis-clock.js');
 
-/** A hub that is started by this tells all of its log where the run hears it: also what is neither warning nor error. */
+/** A hub that is started by this tells all of its log where the run hears it, not only warnings and errors. */
 const AUDIBLE = ['sh', '-c', 'exec "$@" 1>&2', 'hub'];
 
 /** Where hubs listen that have an address of their own. */

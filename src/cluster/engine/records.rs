@@ -9,6 +9,11 @@ use crate::cluster::member::Member;
 /// How many leases long a hub that says nothing counts as alive.
 pub const LIVES_FOR_LEASES: u32 = 3;
 
+/// How many leases of the asking hub the record of another may last at most: hubs may have other `leaseTime`s while
+/// that is being changed. One that lasts longer was made before the engine's clock was set back: a dead owner would have its
+/// database until that clock is there again.
+pub const LONGEST_IN_LEASES: u32 = 4;
+
 /// All records of a cluster.
 #[derive(Debug, Clone, Default)]
 pub struct Records {
@@ -28,6 +33,9 @@ struct Record {
 impl Records {
     /// Takes a database that nobody has, or that is `me`'s already. A hub that `resumes` goes on with its own epoch.
     pub fn claim(&mut self, wanted: &Wanted, mode: Mode, me: &Member, lease: Duration, now: Duration) -> Claim {
+        if let Some(record) = self.owners.get_mut(&wanted.db) {
+            record.until = without_jump(record.until, lease, now);
+        }
         let record = self.record(&wanted.db, now);
         let epoch = match record {
             Some(record) if record.owner.name != me.name => {
@@ -83,8 +91,12 @@ impl Records {
 
     /// A hub lives. All that do.
     pub fn announce(&mut self, me: &Member, lease: Duration, now: Duration) -> Vec<Member> {
+        let life = lease * LIVES_FOR_LEASES;
         self.members.retain(|_, (_, until)| *until > now);
-        self.members.insert(me.life.clone(), (me.clone(), now + lease * LIVES_FOR_LEASES));
+        for (_, until) in self.members.values_mut() {
+            *until = without_jump(*until, life, now);
+        }
+        self.members.insert(me.life.clone(), (me.clone(), now + life));
         self.members.values().map(|(member, _)| member.clone()).collect()
     }
 
@@ -102,6 +114,12 @@ impl Records {
         self.owners.insert(db.clone(), Record { owner, until });
         self.epochs.insert(db.clone(), epoch);
     }
+}
+
+/// Until when something is good that is so for about this long: what seems to last too long was made before the clock
+/// was set back.
+fn without_jump(until: Duration, span: Duration, now: Duration) -> Duration {
+    if until > now + span * LONGEST_IN_LEASES { now + span } else { until }
 }
 
 #[cfg(test)]
@@ -182,6 +200,37 @@ mod tests {
         let (mut records, a, b) = (Records::default(), member("a"), member("b"));
         records.announce(&a, LEASE, at(0));
         assert_eq!(records.announce(&b, LEASE, at(8)), [a, b.clone()]);
+        assert_eq!(records.announce(&b, LEASE, at(9)), [b]);
+    }
+
+    #[test]
+    fn after_the_clock_was_set_back_a_dead_owner_keeps_its_database_for_one_lease_more() {
+        let (mut records, a, b) = (Records::default(), member("a"), member("b"));
+        records.claim(&wanted("db"), Mode::Take, &a, LEASE, at(3600));
+        let owner = Owner { name: "a".into(), address: "a:9163".into(), epoch: 1 };
+        assert_eq!(
+            records.claim(&wanted("db"), Mode::Take, &b, LEASE, at(0)),
+            Claim::Foreign { owner: owner.clone(), left: LEASE }
+        );
+        let later = Claim::Foreign { owner, left: Duration::from_secs(1) };
+        assert_eq!(records.claim(&wanted("db"), Mode::Take, &b, LEASE, at(2)), later);
+        assert_eq!(records.claim(&wanted("db"), Mode::Take, &b, LEASE, at(3)), Claim::Mine { epoch: 2 });
+    }
+
+    #[test]
+    fn a_lease_that_is_longer_than_the_asking_hubs_own_is_not_cut_short() {
+        let (mut records, a, b) = (Records::default(), member("a"), member("b"));
+        let longer = LEASE * LONGEST_IN_LEASES;
+        records.claim(&wanted("db"), Mode::Take, &a, longer, at(0));
+        records.claim(&wanted("db"), Mode::Take, &b, LEASE, at(0));
+        assert_eq!(records.owner("db", longer - Duration::from_millis(1)).unwrap().name, "a");
+    }
+
+    #[test]
+    fn after_the_clock_was_set_back_a_dead_hub_is_a_member_for_three_leases_more() {
+        let (mut records, a, b) = (Records::default(), member("a"), member("b"));
+        records.announce(&a, LEASE, at(3600));
+        assert_eq!(records.announce(&b, LEASE, at(0)), [a, b.clone()]);
         assert_eq!(records.announce(&b, LEASE, at(9)), [b]);
     }
 }

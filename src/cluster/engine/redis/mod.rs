@@ -20,7 +20,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use super::{
     Answer, Claim, Engine, EngineError, Lease, Mode, Renewal, Wanted,
     address::{EngineAddress, Servers},
-    records::LIVES_FOR_LEASES,
+    records::{LIVES_FOR_LEASES, LONGEST_IN_LEASES},
 };
 use crate::{
     clock,
@@ -162,6 +162,7 @@ impl Engine for RedisEngine {
         command.arg(if mode == Mode::Take { "take" } else { "look" });
         Box::pin(async move {
             command.arg(self.time().await? + clock::millis(self.limit));
+            command.arg(clock::millis(self.lease * LONGEST_IN_LEASES));
             for one in wanted {
                 command.arg(one.seen);
             }
@@ -198,7 +199,8 @@ impl Engine for RedisEngine {
         let mut command = cmd("EVAL");
         command.arg(scripts::ANNOUNCE).arg(1).arg(self.key("hubs", "all"));
         command.arg(format!("{} {} {}", me.life, me.name, me.address));
-        command.arg(clock::millis(self.lease * LIVES_FOR_LEASES));
+        let life = self.lease * LIVES_FOR_LEASES;
+        command.arg(clock::millis(life)).arg(clock::millis(life * LONGEST_IN_LEASES));
         Box::pin(async move {
             self.look_after_master().await?;
             let hubs: Vec<String> = self.ask(command).await?;

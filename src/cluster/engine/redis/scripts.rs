@@ -29,7 +29,8 @@ local answers = {}
 }
 
 /// Keys: of each database its record, and its highest epoch. Arguments: name, address, lease, keep, `take` or `look`,
-/// until when this may be done, in milliseconds of the server's clock, and the highest epoch that is known of each.
+/// until when this may be done, in milliseconds of the server's clock, how long a record lasts at most, and the highest
+/// epoch that is known of each.
 ///
 /// A server that stood still does late what it was sent before. Owners could not renew meanwhile, and are there all the
 /// same: a claim that nobody waits for any more must not take their place.
@@ -42,11 +43,12 @@ end
 for i = 1, #KEYS, 2 do
   local epoch, owner, place = read(KEYS[i])
   if epoch and owner ~= name then
+    if redis.call('PTTL', KEYS[i]) > tonumber(ARGV[7]) then redis.call('PEXPIRE', KEYS[i], lease) end
     answers[#answers + 1] = { 'foreign', number(epoch), owner, place, number(redis.call('PTTL', KEYS[i])) }
   elseif not epoch and ARGV[5] == 'look' then
     answers[#answers + 1] = { 'vacant' }
   else
-    local next = math.max(epoch or 0, highest(KEYS[i + 1]), tonumber(ARGV[7 + (i - 1) / 2])) + 1
+    local next = math.max(epoch or 0, highest(KEYS[i + 1]), tonumber(ARGV[8 + (i - 1) / 2])) + 1
     write(KEYS[i], KEYS[i + 1], next, name, address)
     answers[#answers + 1] = { 'mine', number(next) }
   end
@@ -100,12 +102,16 @@ return { '1' }
 "
 );
 
-/// Key: the hubs. Arguments: this one as `life name address`, and how long it counts as alive.
+/// Key: the hubs. Arguments: this one as `life name address`, how long it counts as alive, and how long one does at
+/// most.
 pub const ANNOUNCE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
+local function life_from_now(hub) redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), hub) end
+local too_long = redis.call('ZRANGEBYSCORE', KEYS[1], now + tonumber(ARGV[3]), '+inf')
+for _, hub in ipairs(too_long) do life_from_now(hub) end
+life_from_now(ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 ";

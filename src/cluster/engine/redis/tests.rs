@@ -195,9 +195,47 @@ async fn a_server_that_stood_still_does_no_claim_that_nobody_waits_for_any_more(
     assert_eq!(claim(&at(&server), &["x"], Mode::Look, &member("b")).await, [Claim::Vacant]);
     // Also one that was sent just before.
     let mut late = engine.script(scripts::CLAIM, [Arc::from("x")].iter(), &me);
-    late.arg("take").arg(engine.time().await.unwrap() - 1).arg(0);
+    late.arg("take").arg(engine.time().await.unwrap() - 1).arg(0).arg(0);
     assert!(engine.ask::<Vec<Vec<String>>>(late).await.unwrap_err().0.contains("too long ago"));
     assert_eq!(claim(&engine, &["x"], Mode::Look, &member("b")).await, [Claim::Vacant]);
+}
+
+/// As if the server's clock had been set back by an hour since the record was made.
+async fn make_last_for_an_hour(engine: &RedisEngine, db: &str) {
+    let mut lasting = cmd("PEXPIRE");
+    lasting.arg(engine.key("owner", db)).arg(3_600_000);
+    assert_eq!(engine.ask::<i64>(lasting).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_record_that_lasts_too_long_because_the_clock_was_set_back_lasts_one_lease_more() {
+    let Some(server) = redis("") else { return };
+    let (engine, dead, next) = (at(&server), member("a"), member("b"));
+    claim(&engine, &["x"], Mode::Take, &dead).await;
+    make_last_for_an_hour(&engine, "x").await;
+    let told = claim(&engine, &["x"], Mode::Take, &next).await;
+    assert!(matches!(&told[..], [Claim::Foreign { left, .. }] if *left <= LEASE), "{told:?}");
+    tokio::time::sleep(LEASE + Duration::from_millis(50)).await;
+    assert_eq!(claim(&engine, &["x"], Mode::Take, &next).await, [Claim::Mine { epoch: 2 }]);
+}
+
+#[tokio::test]
+async fn a_hub_that_seems_to_live_too_long_because_the_clock_was_set_back_does_so_for_three_leases_more() {
+    let Some(server) = redis("") else { return };
+    let engine = at(&server);
+    claim(&engine, &["x"], Mode::Look, &member("b")).await;
+    let in_an_hour = engine.time().await.unwrap() + 3_600_000;
+    let mut dead = cmd("ZADD");
+    dead.arg(engine.key("hubs", "all")).arg(in_an_hour).arg("a-1 a a:9163");
+    assert_eq!(engine.ask::<i64>(dead).await, Ok(1));
+    assert_eq!(engine.announce(&member("b")).await.map(|all| all.len()), Ok(2));
+    let told = Instant::now();
+    // Else nothing is left of which that hub could be a part.
+    while told.elapsed() < LEASE * LIVES_FOR_LEASES {
+        tokio::time::sleep(LEASE / 3).await;
+        engine.announce(&member("b")).await.unwrap();
+    }
+    assert_eq!(engine.announce(&member("b")).await, Ok(vec![member("b")]));
 }
 
 fn signal(server: &Server, name: &str) {
