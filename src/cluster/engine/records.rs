@@ -10,8 +10,8 @@ use crate::cluster::member::Member;
 pub const LIVES_FOR_LEASES: u32 = 3;
 
 /// How many leases of the asking hub the record of another may last at most: hubs may have other `leaseTime`s while
-/// that is being changed. One that lasts longer was made before the engine's clock was set back: a dead owner would have its
-/// database until that clock is there again.
+/// that is being changed. One that lasts longer was made before the engine's clock was set back: a dead owner would
+/// have its database until that clock is there again.
 pub const LONGEST_IN_LEASES: u32 = 4;
 
 /// All records of a cluster.
