@@ -82,7 +82,7 @@ pub async fn answer(
         (MOVED_PATH, &Method::POST) => return hear_moved(text, cluster),
         _ => {}
     }
-    let about = || matches!(path, status::STATUS_PATH | status::READINESS_PATH).then(|| query::parameter(text, "db"));
+    let about = || is_about_parameter(path).then(|| query::parameter(text, "db"));
     let asked = query::split_path(path).or_else(|| Some((about()??, path)));
     let Some((db, action)) = asked else { return reply::not_found() };
     if !matches!(cluster.registry.look(&db), Whereabouts::Here { .. }) {
@@ -95,10 +95,18 @@ pub async fn answer(
         ("send", &Method::POST) => local::take_message(request, client, &db, &query, context).await,
         ("receive", &Method::GET) => local::hand_out(&db, &query, context),
         ("clients", &Method::GET) => local::list_clients(&db, context),
+        (local::KICK_PATH | local::TRACE_PATH, &Method::POST) => {
+            local::operate(action, &db, query::parameter(text, "client"), context)
+        }
         (status::STATUS_PATH, &Method::GET) => status::told(text, context),
         (status::READINESS_PATH, &Method::GET) => status::readiness(text, request.headers(), context),
         _ => reply::not_found(),
     }
+}
+
+/// Whether the database is in the query, not in the path.
+fn is_about_parameter(path: &str) -> bool {
+    matches!(path, status::STATUS_PATH | status::READINESS_PATH | local::KICK_PATH | local::TRACE_PATH)
 }
 
 /// A client that the other hub has admitted.

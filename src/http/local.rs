@@ -14,6 +14,12 @@ use crate::{
     protocol::{Text, query::Query},
 };
 
+/// Where a client's session is ended.
+pub(super) const KICK_PATH: &str = "/kick";
+
+/// Where the messages that are carried are seen.
+pub(super) const TRACE_PATH: &str = "/trace";
+
 /// The body is one message of a connected client.
 pub(super) async fn take_message(
     request: Request<Incoming>,
@@ -83,5 +89,21 @@ pub(super) fn list_clients(db: &str, context: &Context) -> Reply {
     match serde_json::to_vec(&rows) {
         Ok(body) => reply::json(body),
         Err(_) => reply::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal error"),
+    }
+}
+
+/// What an operator does to it, or to one client of it.
+pub(super) fn operate(path: &str, db: &str, client: Option<String>, context: &Context) -> Reply {
+    match (path, client) {
+        (KICK_PATH, Some(client)) if context.hub.kick(db, &client) => reply::text(StatusCode::OK, "kicked"),
+        (TRACE_PATH, client) => trace(db, client, context),
+        _ => reply::not_found(),
+    }
+}
+
+fn trace(db: &str, client: Option<String>, context: &Context) -> Reply {
+    match context.watch.trace(&context.hub, db, client) {
+        Some(messages) => reply::json(messages),
+        None => reply::text(StatusCode::SERVICE_UNAVAILABLE, "503 Too many traces are going on"),
     }
 }

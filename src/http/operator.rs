@@ -1,6 +1,6 @@
 //! What an operator does to a running server over HTTP, beside looking at it: ends one client's session (`POST /kick`),
 //! sees the messages that are carried (`POST /trace`, again and again), and has a database go to another hub
-//! (`POST /handover`).
+//! (`POST /handover`). The first two are asked of any hub of a cluster, which has the database's owner do it.
 //!
 //! Who may do so must know a token that opens the database. Where no token is asked for, whoever reaches the port could
 //! take any client's place anyway; it must ask from this machine, and not by way of a proxy, for what is traced are
@@ -13,7 +13,11 @@ use hyper::{HeaderMap, Method, Request, StatusCode};
 use super::{
     Context,
     access::Sight,
-    relay::passing::{self, Manner, NotPassed, Otherwise},
+    local::{self, KICK_PATH, TRACE_PATH},
+    relay::{
+        self,
+        passing::{self, Manner, NotPassed, Otherwise},
+    },
     reply::{self, Reply},
 };
 use crate::{
@@ -35,13 +39,13 @@ enum Deed {
 /// The answer to a request for one of these; `None`: it is for something else. `remote`: whose it is.
 pub async fn answer<B>(request: &Request<B>, remote: SocketAddr, context: &Arc<Context>) -> Option<Reply> {
     let deed = match request.uri().path() {
-        "/kick" => Deed::Kick,
-        "/trace" => Deed::Trace,
+        KICK_PATH => Deed::Kick,
+        TRACE_PATH => Deed::Trace,
         "/handover" => Deed::Handover,
         _ => return None,
     };
     Some(match admit(request, remote, context) {
-        Ok(db) => perform(deed, db, request.uri().query().unwrap_or_default(), context).await,
+        Ok(db) => perform(deed, db, request, remote, context).await,
         Err(refusal) => *refusal,
     })
 }
@@ -69,21 +73,18 @@ fn admit<B>(request: &Request<B>, remote: SocketAddr, context: &Context) -> Resu
     Ok(db)
 }
 
-async fn perform(deed: Deed, db: String, query: &str, context: &Arc<Context>) -> Reply {
-    match (deed, query::parameter(query, "client")) {
-        // Its future is a large one, and rare.
-        (Deed::Handover, _) => Box::pin(hand_over(db, query::parameter(query, "to"), context)).await,
-        (Deed::Trace, client) => trace(&db, client, context),
-        (Deed::Kick, Some(client)) if context.hub.kick(&db, &client) => reply::text(StatusCode::OK, "kicked"),
-        (Deed::Kick, Some(_)) => reply::not_found(),
-        (Deed::Kick, None) => bad("client is missing"),
+async fn perform<B>(deed: Deed, db: String, request: &Request<B>, remote: SocketAddr, context: &Arc<Context>) -> Reply {
+    let (path, text) = (request.uri().path(), request.uri().query().unwrap_or_default());
+    let client = query::parameter(text, "client");
+    match (deed, &client) {
+        // Its future is a large one, and rare, as is that of asking the owner.
+        (Deed::Handover, _) => return Box::pin(hand_over(db, query::parameter(text, "to"), context)).await,
+        (Deed::Kick, None) => return bad("client is missing"),
+        (Deed::Kick | Deed::Trace, _) => {}
     }
-}
-
-fn trace(db: &str, client: Option<String>, context: &Context) -> Reply {
-    match context.watch.trace(&context.hub, db, client) {
-        Some(messages) => reply::json(messages),
-        None => reply::text(StatusCode::SERVICE_UNAVAILABLE, "503 Too many traces are going on"),
+    match relay::elsewhere(&db, context).await {
+        Some(elsewhere) => Box::pin(elsewhere.operate(path, client.as_deref(), remote, context)).await,
+        None => local::operate(path, &db, client, context),
     }
 }
 

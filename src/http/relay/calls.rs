@@ -93,6 +93,13 @@ pub fn target(db: &str, action: &str, query: &str) -> String {
     format!("/{db}/{action}?{}", without_token(query))
 }
 
+/// The path of what an operator does to a database, or to one client of it.
+pub fn deed(path: &str, db: &str, client: Option<&str>) -> String {
+    let db = utf8_percent_encode(db, NON_ALPHANUMERIC);
+    let client = client.map(|client| format!("&client={}", utf8_percent_encode(client, NON_ALPHANUMERIC)));
+    format!("{path}?db={db}{}", client.unwrap_or_default())
+}
+
 /// A path of hubs' own, about a database under an epoch.
 pub fn about(path: &str, db: &str, epoch: u64) -> String {
     format!("{path}?db={}&epoch={epoch}", utf8_percent_encode(db, NON_ALPHANUMERIC))

@@ -1,5 +1,6 @@
 //! Requests of clients beside their connections, for a database that another hub has: a message that is too large for a
-//! frame, one that is to be fetched, the list of who is connected. Each goes over a connection of its own.
+//! frame, one that is to be fetched, the list of who is connected. And what an operator does to such a database. Each
+//! goes over a connection of its own.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -116,23 +117,51 @@ impl Elsewhere {
         self.get(&calls::target(&self.db, action, text), max, remote, context).await
     }
 
+    /// Has the owner do what an operator has asked this hub for, who may. Nothing of the operator's own request goes
+    /// there but the database and the client.
+    pub(in super::super) async fn operate(
+        self,
+        path: &str,
+        client: Option<&str>,
+        remote: SocketAddr,
+        context: &Context,
+    ) -> Reply {
+        let target = calls::deed(path, &self.db, client);
+        let answer = self.inquire(Method::POST, &target, MAX_LIST, remote, context).await;
+        answer.unwrap_or_else(|last| no_answer(last.as_ref()))
+    }
+
     async fn get(&self, target: &str, max: usize, remote: SocketAddr, context: &Context) -> Reply {
-        // An answer takes as much room as a message.
-        let Ok(_claim) = context.limits.unfinished.claim(&self.db, ANSWERS, max).await else { return nobody() };
+        self.inquire(Method::GET, target, max, remote, context).await.unwrap_or_else(|_| nobody())
+    }
+
+    /// Asks until an owner answers. The error: the owner that was asked last, if one was known.
+    async fn inquire(
+        &self,
+        method: Method,
+        target: &str,
+        max: usize,
+        remote: SocketAddr,
+        context: &Context,
+    ) -> Result<Reply, Option<Owner>> {
         let mut owner = self.owner.clone();
+        let mut last = owner.clone();
+        // An answer takes as much room as a message.
+        let Ok(_claim) = context.limits.unfinished.claim(&self.db, ANSWERS, max).await else { return Err(last) };
         for _ in 0..ATTEMPTS {
             let Some(asked) = &owner else { break };
-            let question = calls::begin(Method::GET, target, Some(remote), asked, &self.cluster);
+            let question = calls::begin(method.clone(), target, Some(remote), asked, &self.cluster);
             let Ok(question) = question.body(Empty::<Bytes>::new()) else { break };
             if let Some(answer) = self.ask(question, asked, (patience(max), max)).await {
-                return answer;
+                return Ok(answer);
             }
+            last = owner;
             owner = match self.cluster.registry.find(&self.db, FIND).await {
                 Whereabouts::At(owner) => Some(owner),
                 Whereabouts::Here { .. } | Whereabouts::Nobody(_) => None,
             };
         }
-        nobody()
+        Err(last)
     }
 
     /// `None`: that hub is not the owner, or was not reached.
@@ -172,4 +201,15 @@ fn passed_on(answer: Response<Bytes>) -> Reply {
 
 fn nobody() -> Reply {
     reply::closing(StatusCode::SERVICE_UNAVAILABLE, "503 No hub of the cluster has the database, or it was not reached")
+}
+
+/// For operators, who may know where hubs are.
+fn no_answer(last: Option<&Owner>) -> Reply {
+    let text = match last {
+        Some(Owner { name, address, .. }) => {
+            format!("503 The hub {name} at {address} has the database, as far as is known, and gave no answer")
+        }
+        None => "503 No hub of the cluster is known to have the database".to_owned(),
+    };
+    reply::closing(StatusCode::SERVICE_UNAVAILABLE, text)
 }
