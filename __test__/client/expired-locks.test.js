@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
 const { prepareCluster } = require('../cluster/support/cluster.js');
-const { until, within } = require('../cluster/support/wait.js');
+const { sleep, until, within } = require('../cluster/support/wait.js');
 const { startBareHub } = require('./support/bare-hub.js');
 const { ENV } = require('./support/client.js');
 
@@ -15,6 +15,9 @@ const LOCK_TIMEOUT = 3;
 
 /** How long what must happen may take, in milliseconds: far less than a request may stand still. */
 const LIMIT = 20_000;
+
+/** How much longer the lock of the one that waits lasts than that of the other one, in milliseconds: time to write. */
+const HEAD_START = 2000;
 
 const TEXT = 'a text that is too long to stand in the record of its parent'.repeat(2);
 
@@ -67,6 +70,7 @@ describe('a transaction that has outlived its lock', { concurrency: 2 }, () => {
     };
     const read = outcomeOf('the reading', worker.call('get', 'shop/stock/apples'));
     await until('the lookup', LIMIT, () => hub.kept === 1);
+    await sleep(HEAD_START);
     const write = outcomeOf('the write', worker.call('set', 'shop/stock/apples', { text: `another ${TEXT}` }));
     assert.deepEqual([EXPIRED.test(await read), await write], [true, 'done']);
     const { shop } = await cluster.audit(['shop']);
