@@ -5,7 +5,6 @@
 
 const { test } = require('node:test');
 
-const { ROOT } = require('../support/process.js');
 const { assertUnharmed, runOrdeal } = require('./support/ordeal.js');
 
 /** Each fault: how often, how long it lasts, and for how long there are such, in milliseconds. */
@@ -14,8 +13,6 @@ const ORDEALS = {
   'double-kill': { every: 1500, total: 10_000 },
   reset: { every: 1000, total: 10_000 },
   partition: { every: 1000, duration: 14_000, total: 1000 },
-  absence: { every: 500, duration: 2000, total: 8000, cluster: { lockTimeout: 2 } },
-  versions: { every: 1000, total: 6000, former: ROOT },
 };
 
 for (const [fault, rhythm] of Object.entries(ORDEALS)) {

@@ -167,7 +167,7 @@ test('texts of any kind do a listener no harm', () => {
     handleMessage: async () => {},
     removePeer: () => {},
   };
-  const requests = { answer: () => ({ isAwaited: false }), othersMoved: () => {} };
+  const requests = { answer: () => 'unknown', othersMoved: () => {} };
   const listener = new Listener(
     peer,
     requests,

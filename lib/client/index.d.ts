@@ -54,14 +54,8 @@ export interface ConnectionEvent {
 /**
  * The `code` of errors with which requests fail.
  * - `ERR_IPC_TIMEOUT`: stood still for `requestTimeout`. The message says why, where there is no connection.
- * - `ERR_IPC_LOCK_EXPIRED`: its transaction has not returned a lock in time, and others may have written since.
  * - `ERR_IPC_NOT_SENT`: too long for the hub, or of values that cannot be sent.
  * - `ERR_IPC_QUEUE_FULL`: too much waits for a connection already.
  * - `ERR_IPC_UNCERTAIN`: sent to a hub that is gone, and the present one cannot tell whether it comes twice.
  */
-export type RequestErrorCode =
-  | 'ERR_IPC_TIMEOUT'
-  | 'ERR_IPC_LOCK_EXPIRED'
-  | 'ERR_IPC_NOT_SENT'
-  | 'ERR_IPC_QUEUE_FULL'
-  | 'ERR_IPC_UNCERTAIN';
+export type RequestErrorCode = 'ERR_IPC_TIMEOUT' | 'ERR_IPC_NOT_SENT' | 'ERR_IPC_QUEUE_FULL' | 'ERR_IPC_UNCERTAIN';

@@ -8,8 +8,8 @@ const { randomBytes } = require('node:crypto');
 const { Latecomers } = require('./latecomers.js');
 const { ANSWERS, loggerOf } = require('./requests.js');
 
-/** Requests that are granted a lock. */
-const LOCKS = new Set(['lock-request', 'move-lock-request']);
+/** The locks of which it is remembered by whom they were granted, at most. */
+const MAX_GRANTS = 10_000;
 
 class Listener {
   #peer;
@@ -17,6 +17,8 @@ class Listener {
   #values;
   #send;
   #latecomers;
+  /** The life of the master that granted a lock, by the lock's id. */
+  #grants = new Map();
   /** Whether the master has the extension, too, so that no request and no answer gets lost. */
   #isMasterReliable = false;
 
@@ -33,6 +35,11 @@ class Listener {
     this.#values = values;
     this.#send = send;
     this.#latecomers = new Latecomers(peer, isHeldByHub, (message) => this.#handOver(message));
+  }
+
+  /** The life of the master that granted a lock, where that is known. */
+  grantorOf(lockId) {
+    return this.#grants.get(lockId);
   }
 
   /**
@@ -81,22 +88,16 @@ class Listener {
       return;
     }
     if (ANSWERS.has(message.type)) {
-      this.#takeAnswer(message, life);
-    } else {
-      this.#handOver(message);
+      const kind = this.#requests.answer(message);
+      if (kind === 'late') {
+        this.#giveBack(message);
+      }
+      if (kind !== 'awaited') {
+        return;
+      }
+      this.#remember(message, life);
     }
-  }
-
-  #takeAnswer(message, life) {
-    const { isAwaited, mustWait, tooLate } = this.#requests.answer(message, life);
-    if (tooLate !== undefined) {
-      this.#giveBack(message, tooLate);
-    }
-    if (mustWait) {
-      setImmediate(() => this.#handOver(message));
-    } else if (isAwaited) {
-      this.#handOver(message);
-    }
+    this.#handOver(message);
   }
 
   #handOver(message) {
@@ -117,24 +118,32 @@ class Listener {
     }
   }
 
-  /** A lock that nobody waits for any more would stay with this process until it expires, and space for ever. */
-  #giveBack({ from, data }, kind) {
-    const request = { id: randomBytes(12).toString('hex'), from: this.#peer.id, to: from };
-    if (kind === 'fst.allocate' && Array.isArray(data?.allocation)) {
-      this.#release({ ...request, type: 'request', data: { type: 'fst.release', ranges: data.allocation } });
-    } else if (LOCKS.has(kind)) {
-      this.#send({ ...request, type: 'unlock-request', data: { id: data.id } });
+  /** A lock that nobody waits for any more would stay with this process until it expires. */
+  #giveBack({ type, ok, from, data }) {
+    if (type === 'lock-result' && ok === true) {
+      const id = randomBytes(12).toString('hex');
+      this.#send({ type: 'unlock-request', id, from: this.#peer.id, to: from, data: { id: data.id } });
     }
   }
 
-  /** Whatever comes of it: what is not given back stays unused. */
-  #release(request) {
-    this.#peer.request(request).catch((error) => this.#log('warn', `IPC: space was not given back: ${error.message}`));
+  #remember({ type, ok, data }, life) {
+    if (type !== 'lock-result' || ok !== true || life === undefined) {
+      return;
+    }
+    this.#grants.set(data.id, life);
+    if (this.#grants.size > MAX_GRANTS) {
+      this.#grants.delete(this.#grants.keys().next().value);
+    }
   }
 
   /** Nothing is heard any more. */
   stop() {
     this.#latecomers.stop();
+  }
+
+  /** The lock is no more. */
+  forget(lockId) {
+    this.#grants.delete(lockId);
   }
 
   #log(level, text) {

@@ -18,23 +18,16 @@ const SHORTEST_DEFAULT = 120_000;
 const LONGEST = 2 ** 31 - 1;
 
 /**
- * @param {{ settings?: { lockTimeout?: number } }} [storage]
- * @returns {number} How long a master lets a lock last, in milliseconds: all processes have the same settings.
- */
-function lockTimeoutOf(storage) {
-  return (storage?.settings?.lockTimeout ?? DEFAULT_LOCK_TIMEOUT) * 1000;
-}
-
-/**
  * @param {{ config: object, storage: { settings?: { lockTimeout?: number } } }} peer
  * @returns {number} After how long without a move a request is given up, in milliseconds.
  */
 function requestTimeoutOf({ config, storage }) {
-  const timeout = config.requestTimeout ?? Math.max(lockTimeoutOf(storage) + AFTER_LOCK, SHORTEST_DEFAULT);
+  const lockTimeout = (storage?.settings?.lockTimeout ?? DEFAULT_LOCK_TIMEOUT) * 1000;
+  const timeout = config.requestTimeout ?? Math.max(lockTimeout + AFTER_LOCK, SHORTEST_DEFAULT);
   if (!(Number.isFinite(timeout) && timeout > 0)) {
     throw new TypeError('ipc.requestTimeout must be a number of milliseconds above 0');
   }
   return Math.min(timeout, LONGEST);
 }
 
-module.exports = { lockTimeoutOf, LONGEST, requestTimeoutOf };
+module.exports = { requestTimeoutOf };

@@ -59,8 +59,11 @@ class Speaker {
     }
     const kind = kindOf(type);
     const text = this.#write(message);
-    if (text !== undefined && (kind !== KINDS.request || this.#requests.begin(message))) {
+    if (text !== undefined) {
       const canComeTwice = type === 'unlock-request';
+      if (kind === KINDS.request) {
+        this.#requests.begin(message);
+      }
       this.#queue({ text, kind, id: kind === KINDS.request ? id : undefined, canComeTwice });
     }
     if (type === 'unlock-request') {

@@ -6,21 +6,26 @@
 /**
  * @param {object} peer AceBase's.
  * @param {import('./requests.js').Requests} requests
+ * @param {import('./listener.js').Listener} listener
  * @param {import('./outgoing.js').Outgoing} outgoing
  */
-function tellState(peer, requests, outgoing) {
+function tellState(peer, requests, listener, outgoing) {
   const { unsent } = outgoing;
   return {
-    // Those of a worker; a master has its own table, and asks nobody. What is over keeps nobody out.
-    locks: requests.locks.map(describe),
+    // A master's table is its own, and holds those of the workers, who tell of them.
+    locks: peer.isMaster ? [] : peer._locks.filter(isHeld).map(({ lock }) => describe(lock, listener)),
     // Those, too, that are sent again: an answer may come before.
     requests: requests.pending.filter(({ id }) => !unsent.has(id)).map(outline),
     peers: peer.peers.map(({ id }) => id),
   };
 }
 
-function describe({ id, tid, path, write, expires, comment, by }) {
-  return { id, tid, path, write, expires, comment, by };
+function isHeld({ granted, lock }) {
+  return granted && lock;
+}
+
+function describe({ id, tid, path, forWriting, expires, comment }, listener) {
+  return { id, tid, path, write: forWriting, expires, comment, by: listener.grantorOf(id) };
 }
 
 function outline({ id, type, data }) {

@@ -14,7 +14,7 @@ const { Listener } = require('./listener.js');
 const { MasterGuard } = require('./master-guard.js');
 const { KINDS } = require('./outgoing.js');
 const { loggerOf, Requests } = require('./requests.js');
-const { lockTimeoutOf, requestTimeoutOf } = require('./settings.js');
+const { requestTimeoutOf } = require('./settings.js');
 const { Speaker } = require('./speaker.js');
 const { States } = require('./states.js');
 const { tellState } = require('./tell-state.js');
@@ -76,8 +76,7 @@ class Transport {
     this.#states = new States(peer);
     this.#guard = new MasterGuard(peer);
     const withdraw = (id) => this.#conversation.outgoing.withdraw(id);
-    const limits = { requestTimeout: requestTimeoutOf(peer), lockTimeout: lockTimeoutOf(peer.storage) };
-    this.#requests = new Requests(peer, limits, withdraw, () => this.#states.trouble);
+    this.#requests = new Requests(peer, requestTimeoutOf(peer), withdraw, () => this.#states.trouble);
     this.#speaker = new Speaker(peer, values, this.#requests, this.#conversation.outgoing);
     const send = (message) => this.send(message);
     this.#listener = new Listener(peer, this.#requests, values, send, () => this.#conversation.isReliable);
@@ -132,7 +131,7 @@ class Transport {
     }
     const canWait = this.#speaker.say(message);
     if (message.type === 'unlock-request') {
-      this.#requests.returned(message.data.id);
+      this.#listener.forget(message.data.id);
     }
     if (message.type === 'bye' && message.from === this.#peer.id) {
       this.#beginToLeave();
@@ -222,7 +221,7 @@ class Transport {
   }
 
   #tellState() {
-    return tellState(this.#peer, this.#requests, this.#conversation.outgoing);
+    return tellState(this.#peer, this.#requests, this.#listener, this.#conversation.outgoing);
   }
 
   /** Sent to a hub that is gone, and this one could not tell whether it comes twice. */

@@ -26,12 +26,10 @@ class BareHub {
   reads = [];
   /** How many messages got lost. */
   dropped = 0;
-  /** Those that it keeps back, with their senders. */
-  #kept = [];
 
   /**
-   * @param {{ port?: number, status?: number, drops?: string, keepsBack?: (message: object) => boolean, ssl?: object }}
-   *   options `status`: refuse everybody. `drops`: messages of this type get lost. `keepsBack`: which wait for `letGo`.
+   * @param {{ port?: number, status?: number, drops?: string, ssl?: object }} options `status`: refuse everybody.
+   *   `drops`: messages of this type get lost.
    */
   constructor(options) {
     this.options = options;
@@ -85,32 +83,11 @@ class BareHub {
       this.dropped++;
       return;
     }
-    if (this.options.keepsBack?.(messageOf(text))) {
-      this.#kept.push([from, text]);
-      return;
-    }
-    this.#deliver(from, text);
-  }
-
-  #deliver(from, text) {
     const [, to, message] = /^to:([^;]*);(.*)$/s.exec(text) ?? [];
     if (to === undefined) {
       this.#tell(from, text);
     } else {
       this.#clients.get(to)?.send(message);
-    }
-  }
-
-  /** How many messages it keeps back. */
-  get kept() {
-    return this.#kept.length;
-  }
-
-  /** Delivers what it keeps back, and keeps nothing back any more. */
-  letGo() {
-    this.options.keepsBack = undefined;
-    for (const [from, text] of this.#kept.splice(0)) {
-      this.#deliver(from, text);
     }
   }
 
@@ -132,7 +109,7 @@ class BareHub {
   /** Messages of a type, parsed. */
   messages(type) {
     return this.heard
-      .map(({ text, ...rest }) => ({ ...messageOf(text), ...rest }))
+      .map(({ text, ...rest }) => ({ ...JSON.parse(text.slice(text.indexOf('{'))), ...rest }))
       .filter((message) => message.type === type);
   }
 
@@ -150,11 +127,6 @@ class BareHub {
     }
     await closed;
   }
-}
-
-/** A message, without its receiver. */
-function messageOf(text) {
-  return JSON.parse(text.slice(text.indexOf('{')));
 }
 
 /**
