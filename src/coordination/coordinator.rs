@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     absences::Absences, bounds::Bounds, complaints::Complaints, config::CoordinationConfig, deletions::Deletions,
-    farewells::Farewells, indexing::Indexing, locks::LockTable, master::Master, requests::Requests, sessions::Sessions,
-    succession::Succession, survivors::Survivors, trial::Trial, under_way::UnderWay, vigil::Vigil,
+    farewells::Farewells, file_news::FileNews, indexing::Indexing, locks::LockTable, master::Master,
+    requests::Requests, sessions::Sessions, succession::Succession, survivors::Survivors, trial::Trial,
+    under_way::UnderWay, vigil::Vigil,
 };
 use crate::clock::{Millis, WallClock};
 
@@ -39,6 +40,8 @@ pub struct ClusterCoordinator {
     #[serde(default)]
     pub(super) is_scattered: bool,
     pub(super) deletions: Deletions,
+    #[serde(default)]
+    pub(super) file_news: FileNews,
     pub(super) complaints: Complaints,
     #[serde(default)]
     pub(super) vigil: Vigil,
@@ -72,6 +75,7 @@ impl ClusterCoordinator {
             told_masters: BTreeSet::new(),
             is_scattered: false,
             deletions: Deletions::default(),
+            file_news: FileNews::default(),
             complaints: Complaints::default(),
             vigil: Vigil::default(),
             under_way: None,

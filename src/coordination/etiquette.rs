@@ -110,7 +110,7 @@ fn weigh_message<'a>(from: &str, to: Address<'_>, said: Said<'a>) -> Result<Said
         Message::Answer(_) if from != MASTER || !matches!(to, Address::Peer(worker) if worker != MASTER) => {
             Err(Offence::NotMasters)
         }
-        Message::NewKey | Message::IndexCreated { .. } if from != MASTER => Err(Offence::NotMasters),
+        Message::NewKey { .. } | Message::IndexCreated { .. } if from != MASTER => Err(Offence::NotMasters),
         _ => Ok(said),
     }
 }

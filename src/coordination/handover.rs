@@ -47,6 +47,7 @@ impl ClusterCoordinator {
         if self.master.has_predecessor() {
             moment.note(NoteKind::MasterChanged, MASTER, "A new AceBase master has taken over".to_owned());
         }
+        self.file_news.master_changes();
         self.introduce(MASTER, moment);
         if self.config.follows_requests() {
             self.master.warm_up(moment.now, self.config.master_warm_up);
@@ -170,6 +171,7 @@ impl ClusterCoordinator {
 
     fn master_resumes(&mut self, moment: &mut Moment<'_>) {
         moment.note(NoteKind::SessionResumed, MASTER, "The AceBase master is back, and its session goes on".to_owned());
+        self.file_news.master_changes();
         self.reintroduce(MASTER, moment);
         for lock in self.master.take_owed() {
             self.release(lock, moment);

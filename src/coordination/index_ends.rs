@@ -63,13 +63,15 @@ impl ClusterCoordinator {
     }
 
     /// The master tells of an index that is new, or new once more.
-    pub(super) fn heard_of_index(&mut self, file_name: &str) {
+    pub(super) fn heard_of_index(&mut self, file_name: &str, text: &Bytes) {
         self.deletions.gone.remove(file_name);
+        self.file_news.index_is_created(file_name, text);
     }
 
     fn tell_of_deletion(&mut self, file_name: &str, text: &Bytes, moment: &mut Moment<'_>) {
         let Some(gone) = self.deletions.gone.get_mut(file_name).filter(|gone| !gone.is_known) else { return };
         gone.is_known = true;
+        self.file_news.index_is_deleted(file_name);
         let others = self.sessions.all().filter(|peer| !gone.told_by.contains(*peer));
         others.for_each(|other| moment.post(other, text.clone()));
     }

@@ -40,7 +40,11 @@ impl ClusterCoordinator {
         let takes_part = match message {
             Message::Interest | Message::Request(_) => true,
             // What a closing database still has to tell goes out after its `bye`.
-            Message::News | Message::NewKey | Message::IndexCreated { .. } | Message::IndexDeleted { .. } => {
+            Message::News
+            | Message::RootMoved(_)
+            | Message::NewKey { .. }
+            | Message::IndexCreated { .. }
+            | Message::IndexDeleted { .. } => {
                 !self.sessions.any_departed() || self.sessions.standing(from) == Standing::Plain
             }
             Message::Bye | Message::Answer(_) => false,

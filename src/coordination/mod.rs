@@ -7,6 +7,7 @@
 //! | `etiquette`, `complaints` | who may say what to whom, and who is told of those who said something else |
 //! | `sessions`, `absences` | who is there, whose session is kept, who may still come back |
 //! | `introductions` | who knows whom |
+//! | `file_news`, `catching_up` | what all must know of the files; who has missed it, and whose word is only an echo |
 //! | `requests`, `pending`, `demands`, `waiting`, `at_master` | what workers have requested and no master has answered: all, one, by worker; what it waits for; what the master has |
 //! | `settled`, `survivors` | what may be answered twice; what was requested under a former run of the hub |
 //! | `retelling` | after a crash of the hub: what workers with the extension tell of their locks and requests, and send again |
@@ -27,6 +28,7 @@ mod answering;
 mod at_master;
 mod behalf;
 mod bounds;
+mod catching_up;
 mod complaints;
 mod config;
 mod coordinator;
@@ -36,6 +38,7 @@ mod etiquette;
 mod farewells;
 mod fences;
 mod fencing;
+mod file_news;
 mod freeze;
 mod handover;
 mod holdings;
@@ -146,8 +149,13 @@ impl ClusterCoordinator {
             }
             (Message::Answer(answer), Address::Peer(to)) => self.answered(to, answer, body, moment),
             (Message::IndexDeleted { file_name }, _) => self.heard_of_deletion(from, &file_name, body, moment),
+            (Message::RootMoved(place), _) => self.heard_of_root(from, place, body),
+            (Message::NewKey { index }, _) => {
+                self.file_news.key_is_added(index, body);
+                Verdict::Forward
+            }
             (Message::IndexCreated { file_name }, _) => {
-                self.heard_of_index(&file_name);
+                self.heard_of_index(&file_name, body);
                 Verdict::Forward
             }
             _ => Verdict::Forward,
@@ -286,6 +294,7 @@ impl Coordinator for ClusterCoordinator {
             self.identify_master(moment);
         }
         if self.master.has_warmed_up(moment.now) {
+            self.master_catches_up(moment);
             self.is_over(&Place::Tables, moment);
         }
         self.writing_goes_on(moment);

@@ -43,6 +43,9 @@ impl ClusterCoordinator {
         moment: &mut Moment<'_>,
     ) -> Verdict {
         self.survivors.has_requested(worker, &id);
+        if matches!(ask, Ask::Lock(_)) {
+            self.catches_up(worker, moment);
+        }
         if let Some(verdict) = self.is_known(worker, &id, &ask, moment) {
             return verdict;
         }

@@ -49,6 +49,9 @@ struct KnownPeer {
     /// It has told of all requests whose answers it awaits from before this session.
     #[serde(default)]
     has_told: bool,
+    /// It has requested a lock in this session.
+    #[serde(default)]
+    has_worked: bool,
     standing: Standing,
     reach: Reach,
 }
@@ -71,8 +74,13 @@ impl Sessions {
     pub(super) fn begin(&mut self, peer: &str, life: Option<&str>) {
         self.end(peer);
         self.plain += 1;
-        let known =
-            KnownPeer { life: life.map(str::to_owned), has_told: false, standing: Standing::Plain, reach: Reach::Up };
+        let known = KnownPeer {
+            life: life.map(str::to_owned),
+            has_told: false,
+            has_worked: false,
+            standing: Standing::Plain,
+            reach: Reach::Up,
+        };
         self.sessions.insert(peer.to_owned(), known);
     }
 
@@ -91,6 +99,11 @@ impl Sessions {
     /// What a peer has requested before this session, and not told of, was answered.
     pub(super) fn has_told(&self, peer: &str) -> bool {
         self.sessions.get(peer).is_some_and(|session| session.has_told)
+    }
+
+    /// A peer requests a lock. `true`: for the first time in this session.
+    pub(super) fn begins_to_work(&mut self, peer: &str) -> bool {
+        self.sessions.get_mut(peer).is_some_and(|session| !std::mem::replace(&mut session.has_worked, true))
     }
 
     /// A session is over. Tells how and when its connection was lost, if it was.

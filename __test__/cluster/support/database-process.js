@@ -59,6 +59,8 @@ let isWriting = false;
 
 serve({
   ready: () => db.ready(),
+  /** Whether it has read the files; the client of this package is ready only when it has a connection. */
+  hasOpened: () => db.api.storage._ready,
   /** Resolves when the published client has its connection: the database is ready without, and a master writes. */
   async connected() {
     while (ipc.ws?.readyState !== 1) {

@@ -223,22 +223,24 @@ impl Data<'_> {
             "root.update" => {
                 let address: Address<'_> = self.address.and_then(object_of).ok_or(Fault::Member("address"))?;
                 let is_root = address.path().and_then(exact_text_of).is_some_and(|path| path.is_empty());
-                (is_root && address.is_place()).then_some(Message::News).ok_or(Fault::Member("address"))
+                let place = address.place().filter(|_| is_root).ok_or(Fault::Member("address"))?;
+                Ok(Message::RootMoved(place))
             }
             "cache.update" => {
                 let info: Info<'_> = self.info.and_then(object_of).ok_or(Fault::Member("info"))?;
                 let address: Option<Address<'_>> = info.address.and_then(object_of);
                 let has_address =
-                    address.is_some_and(|address| address.path().is_some_and(is_text) && address.is_place());
+                    address.is_some_and(|address| address.path().is_some_and(is_text) && address.place().is_some());
                 (info.path.is_some_and(is_text) && has_address).then_some(Message::News).ok_or(Fault::Member("info"))
             }
             "cache.invalidate" => {
                 self.path.filter(|path| is_text(path)).map(|_| Message::News).ok_or(Fault::Member("path"))
             }
             "kit.new_key" => {
-                self.index.and_then(whole_of).filter(|index| *index < MAX_KEYS).ok_or(Fault::Member("index"))?;
+                let index = self.index.and_then(whole_of).filter(|index| *index < MAX_KEYS);
+                let index = index.ok_or(Fault::Member("index"))?;
                 self.key()?;
-                Ok(Message::NewKey)
+                Ok(Message::NewKey { index })
             }
             "index.created" => Ok(Message::IndexCreated { file_name: self.file_name()? }),
             "index.deleted" => Ok(Message::IndexDeleted { file_name: self.file_name()? }),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{
     rules::{self, MAX_RANGES},
+    said::Place,
     value::{object_of, whole_of},
 };
 
@@ -28,10 +29,10 @@ impl<'a> Address<'a> {
         self.path
     }
 
-    /// It is one that can be.
-    pub(super) fn is_place(&self) -> bool {
-        let place = self.page.and_then(whole_of).zip(self.record.and_then(whole_of));
-        place.is_some_and(|(page, record)| rules::is_place(page, record))
+    /// The place, if it is one that can be.
+    pub(super) fn place(&self) -> Option<Place> {
+        let (page, record) = self.page.and_then(whole_of).zip(self.record.and_then(whole_of))?;
+        rules::is_place(page, record).then_some(Place { page, record })
     }
 }
 

@@ -88,10 +88,8 @@ fn notification(cursor: Cursor<'_>) -> Option<()> {
     let cursor = cursor.eat(br#","data":{"type":""#)?;
     let cursor = if let Some(path) = cursor.eat(br#"cache.invalidate","path":""#) {
         path.string()?.optional(br#","recursive":"#)?.optional(br#","reason":"#)?
-    } else if let Some(path) = cursor.eat(br#"cache.update","info":{"path":""#) {
-        info(path)?
     } else {
-        place(cursor.eat(br#"root.update","address":{"path":"""#)?)?
+        info(cursor.eat(br#"cache.update","info":{"path":""#)?)?
     };
     cursor.ends_with(b"}}")
 }

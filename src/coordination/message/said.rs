@@ -30,13 +30,27 @@ pub struct Said<'a> {
     pub message: Message,
 }
 
+/// The place of a record in the database's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The page, from 0.
+    pub page: u64,
+    /// The record in it, from 0.
+    pub record: u64,
+}
+
 /// The messages of AceBase.
 #[derive(Debug, PartialEq)]
 pub enum Message {
     /// `event`, and the notifications that every process sends as it goes along.
     News,
+    /// `root.update`: the root record is at this place.
+    RootMoved(Place),
     /// `kit.new_key`: only a master sends it.
-    NewKey,
+    NewKey {
+        /// Its place in the table of keys.
+        index: u64,
+    },
     /// `index.created`: only a master sends it.
     IndexCreated {
         /// The index's file.
@@ -60,7 +74,14 @@ pub enum Message {
 impl Message {
     /// Whether its sender may have written something into the files: whoever writes tells it the others.
     pub fn is_about_files(&self) -> bool {
-        matches!(self, Self::News | Self::NewKey | Self::IndexCreated { .. } | Self::IndexDeleted { .. })
+        match self {
+            Self::News
+            | Self::RootMoved(_)
+            | Self::NewKey { .. }
+            | Self::IndexCreated { .. }
+            | Self::IndexDeleted { .. } => true,
+            Self::Interest | Self::Bye | Self::Request(_) | Self::Answer(_) => false,
+        }
     }
 }
 

@@ -49,13 +49,12 @@ fn with_data(kind: &str, data: &str) -> String {
 }
 
 /// What the published clients write, as it was seen on the wire.
-const USUAL: [&str; 12] = [
+const USUAL: [&str; 11] = [
     r#"{"type":"event","from":"w","to":"v","path":"a","event":"value","data":{"path":"a","val":{"x":[1,"é"]},"previous":null,"context":{"k":1}}}"#,
     r#"{"type":"event","from":"w","to":"v","path":"a/*","event":"notify_value","data":{"path":"a/\"b\"","context":{}}}"#,
     r#"{"type":"notification","from":"w","data":{"type":"cache.invalidate","path":"a/b","recursive":{"x":"delete"},"reason":"mergeNode"}}"#,
     r#"{"type":"notification","from":"w","data":{"type":"cache.invalidate","path":"","recursive":true}}"#,
     r#"{"type":"notification","from":"w","data":{"type":"cache.update","info":{"path":"a","type":1,"key":"a","exists":true,"address":{"path":"a","pageNr":0,"recordNr":5}}}}"#,
-    r#"{"type":"notification","from":"w","data":{"type":"root.update","address":{"path":"","pageNr":0,"recordNr":9}}}"#,
     r#"{"type":"lock-request","id":"r","from":"w","to":"[master]","data":{"path":"a","tid":"t","write":true,"comment":"c"}}"#,
     r#"{"type":"lock-request","id":"r","from":"w","to":"[master]","data":{"path":"","write":false,"tid":"t"}}"#,
     r#"{"type":"unlock-request","id":"r","from":"w","to":"[master]","data":{"id":7}}"#,

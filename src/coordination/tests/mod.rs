@@ -1,5 +1,6 @@
 //! The promises of this layer, one by one, as peers see them.
 
+mod catching_up;
 mod etiquette;
 mod farewells;
 mod introductions;
