@@ -14,6 +14,7 @@ const { sleep, until } = require('../cluster/support/wait.js');
 const { freePort } = require('../support/port.js');
 const { startBareHub } = require('./support/bare-hub.js');
 const { ENV } = require('./support/client.js');
+const { UNCERTAIN } = require('./support/faults.js');
 
 /** How long each hub serves, in milliseconds. */
 const REIGN = 2500;
@@ -27,9 +28,6 @@ const GIVE_UP = 60_000;
 
 /** How long the cluster may take to go on, in milliseconds: a lock that was lost holds all up. */
 const RECOVERY_LIMIT = 15_000;
-
-/** What becomes of requests that were sent to a hub that is gone, where the next one does not know doubles. */
-const UNCERTAIN = /its fate is not known|not answered within|lock on tid \S+ has expired/;
 
 const PLAIN = 'connected';
 

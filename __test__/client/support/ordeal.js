@@ -6,12 +6,10 @@
 const assert = require('node:assert/strict');
 
 const { prepareCluster } = require('../../cluster/support/cluster.js');
-const { HOST, startHub } = require('../../cluster/support/hub.js');
 const { findMissing, LoadedWorkers, ROOT } = require('../../cluster/support/loaded.js');
-const { startProxy } = require('../../cluster/support/proxy.js');
 const { sleep, until } = require('../../cluster/support/wait.js');
-const { freePort } = require('../../support/port.js');
 const { ENV } = require('./client.js');
+const { CLIENT_SETTINGS, FAULTS, startWorld } = require('./faults.js');
 
 const WORKERS = 3;
 
@@ -24,68 +22,11 @@ const PRELUDE = 2000;
 /** After how long a request counts as hung, in milliseconds: longer than any fault. */
 const GIVE_UP = 150_000;
 
-/** The client's own limit is in milliseconds: a hub that is away for two minutes is no failure here. */
-const CLIENT_SETTINGS = { host: HOST, requestTimeout: 180_000 };
-
 /** How long the cluster may take to go on after a fault, in milliseconds, before this is given up. */
 const RECOVERY_LIMIT = 60_000;
 
 /** How long events may take at the end, in milliseconds. */
 const EVENT_LIMIT = 10_000;
-
-/**
- * How long the next hub lives that is killed, too, in milliseconds: clients come back within a second, the first ones
- * at once.
- */
-const RETELLING = [60, 130, 0, 250, 500, 30, 180, 350, 800, 90];
-
-/** Ways to take the hub away. Each resolves when it is back. */
-const FAULTS = {
-  /** It is killed, and another one started at once; its port is closed meanwhile. */
-  async kill(world) {
-    await world.hub.child.end();
-    await world.startHub();
-  },
-  /** It is killed, and so is the next one, while the clients come back to it and tell what they hold. */
-  async 'double-kill'(world) {
-    await world.hub.child.end();
-    await world.startHub();
-    await sleep(RETELLING[world.faults % RETELLING.length]);
-    await world.hub.child.end();
-    await world.startHub();
-  },
-  /** It is killed, and stays away. */
-  async absence(world, duration) {
-    await world.hub.child.end();
-    await sleep(duration);
-    await world.startHub();
-  },
-  /** All connections are reset. */
-  async reset(world) {
-    await world.proxy.cut();
-  },
-  /** Nothing gets through, and nobody is told. */
-  async partition(world, duration) {
-    const letThrough = world.proxy.stall();
-    await sleep(duration);
-    letThrough();
-  },
-};
-
-class World {
-  /** How many there were before. */
-  faults = 0;
-
-  constructor(t, port, options) {
-    this.t = t;
-    this.port = port;
-    this.options = options;
-  }
-
-  async startHub() {
-    this.hub = await startHub(this.t, { port: this.port, ...this.options });
-  }
-}
 
 /**
  * @typedef {object} Figures
@@ -102,20 +43,25 @@ class World {
 
 /**
  * @param {{ after(action: () => unknown): void }} t
- * @param {{ fault: keyof typeof FAULTS, every: number, duration?: number, total: number, hub?: object, tell?: (line:
- *   string) => void }} settings `every`: time between faults, `duration`: of one, `total`: of all, in milliseconds.
- * @returns {Promise<Figures>}
+ * @param {{ fault: keyof typeof FAULTS, every: number, duration?: number, total: number, former?: string, cluster?:
+ *   object, tell?: (line: string) => void }} settings `every`: time between faults, `duration`: of one, `total`: of
+ *   all, in milliseconds. `former`: the folder of another version of this package. `cluster`: settings of the
+ *   processes.
+ * @returns {Promise<Figures>} Without the failures that the fault allows; `allowed`: how many there were.
  */
-async function runOrdeal(t, { fault, duration, hub = {}, ...rhythm }) {
-  const world = new World(t, await freePort(), hub);
-  await world.startHub();
-  world.proxy = await startProxy(t, world.port);
-  const cluster = prepareCluster(t, { port: world.proxy.port, env: ENV, ipc: CLIENT_SETTINGS });
-  const strike = async () => {
-    await FAULTS[fault](world, duration);
+async function runOrdeal(t, { fault, duration, former, cluster: settings, ...rhythm }) {
+  const { strike, hub, cluster: own, allows, losesEvents } = FAULTS[fault];
+  const world = await startWorld(t, { hub, former });
+  const place = { port: world.proxy.port, env: ENV, ipc: CLIENT_SETTINGS };
+  const cluster = prepareCluster(t, { ...place, ...own, ...settings });
+  const strikeOnce = async () => {
+    await strike(world, duration);
     world.faults++;
+    return losesEvents ? cluster.processes.map(({ name }) => name) : [];
   };
-  return endure(cluster, { strike, what: fault, ...rhythm });
+  const { failures, ...figures } = await endure(cluster, { strike: strikeOnce, what: fault, ...rhythm });
+  const others = failures.filter((failure) => !allows?.test(failure));
+  return { ...figures, failures: [...new Set(others)], allowed: failures.length - others.length };
 }
 
 /**
@@ -167,7 +113,7 @@ async function judge(cluster, loaded, reports, cutOff) {
     confirmed: sum(({ confirmed }) => confirmed.length),
     missing: sum(({ name, confirmed }) => findMissing(tree, name, confirmed).length),
     hung: sum(({ lost }) => lost),
-    failures: [...new Set(reports.flatMap(({ failures }) => failures))],
+    failures: reports.flatMap(({ failures }) => failures),
     ended: ended.map(({ name, lastWords }) => `${name}: ${lastWords}`),
     ...heard,
   };
@@ -201,10 +147,10 @@ async function eventsOf(loaded, reports, cutOff) {
 }
 
 /** Something was written, and nothing was lost, hung, failed or came twice; nobody ended. */
-function assertUnharmed(t, { longest, faults, confirmed, ...damage }) {
+function assertUnharmed(t, { longest, faults, confirmed, allowed, ...damage }) {
   t.diagnostic(`${faults} faults, ${confirmed} writes confirmed, the longest pause took ${longest} ms`);
   assert.ok(confirmed > 0);
   assert.deepEqual(damage, { missing: 0, hung: 0, failures: [], ended: [], unheard: 0, doubled: 0 });
 }
 
-module.exports = { assertUnharmed, CLIENT_SETTINGS, endure, FAULTS, runOrdeal };
+module.exports = { assertUnharmed, CLIENT_SETTINGS, endure, runOrdeal };

@@ -1,8 +1,8 @@
 'use strict';
 
-// A process with one server.
+// A process with one server. HUB_PACKAGE is the folder of another version of this package.
 
-const { AceBaseIPCServer } = require('../../../index.js');
+const { AceBaseIPCServer } = require(process.env.HUB_PACKAGE ?? '../../../index.js');
 const { serve } = require('./rpc.js');
 
 const server = new AceBaseIPCServer(JSON.parse(process.argv[2]));
@@ -26,6 +26,10 @@ serve({
     await server.start();
   },
   stop: () => server.stop(),
+  /** Stops, and keeps the port for the next one. */
+  leave: () => server.stop({ keepPort: true }),
+  /** Leaves all connections, and the port, to the next one. */
+  handOver: () => server.handOver(),
   warnings: () => warnings,
   refusals: () => refusals,
   clients: (dbname) => server.getClients(dbname).map((client) => client.id),

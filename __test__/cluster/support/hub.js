@@ -16,12 +16,19 @@ const HOST = 'localhost';
  * Starts a hub.
  * @param {import('node:test').TestContext} t
  * @param {object} [options] Of the server; `port`: any free one if absent.
+ * @param {string} [folder] Of another version of this package.
  * @returns {Promise<{ child: object, port: number, expectsRefusals: boolean }>} `expectsRefusals`: set by tests in
  *   which somebody does not behave.
  */
-async function startHub(t, options = {}) {
+async function startHub(t, options = {}, folder = undefined) {
   const argument = JSON.stringify({ host: HOST, port: 0, ...options });
-  const child = startChild(t, 'hub', path.join(__dirname, 'hub-process.js'), [argument]);
+  const child = startChild(
+    t,
+    'hub',
+    path.join(__dirname, 'hub-process.js'),
+    [argument],
+    folder && { HUB_PACKAGE: folder },
+  );
   const hub = { child, port: await child.call('start'), expectsRefusals: false };
   defer(t, () => assertNothingRefused(hub));
   return hub;
