@@ -317,6 +317,8 @@ export interface AceBaseIPCLock {
   expiresAt: number | null;
   /** How often it has been passed on from worker to worker since the master granted it. */
   passed: number;
+  /** It counts no longer: nobody waits for it, and its transaction may not go on before it has returned it. */
+  hasExpired: boolean;
   /** The locks that it waits for, the first few. The master's own are not among them: they do not pass the server. */
   waitsFor: AceBaseIPCBlocker[];
   /** How many there are of these. */

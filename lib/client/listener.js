@@ -8,8 +8,11 @@ const { randomBytes } = require('node:crypto');
 const { Latecomers } = require('./latecomers.js');
 const { ANSWERS, loggerOf } = require('./requests.js');
 
-/** The locks of which it is remembered by whom they were granted, at most. */
+/** The locks of which it is remembered by whom they were granted, and until when, at most. */
 const MAX_GRANTS = 10_000;
+
+/** The longest time that a lock is believed to have left when it is granted, in milliseconds, as the hub has it. */
+const LONGEST_LOCK = 60 * 60_000;
 
 class Listener {
   #peer;
@@ -17,7 +20,11 @@ class Listener {
   #values;
   #send;
   #latecomers;
-  /** The life of the master that granted a lock, by the lock's id. */
+  /**
+   * By the lock's id: the life of the master that granted it, where that is known, and its end by this process's own
+   * clock, which nobody sets, where that is known.
+   * @type {Map<number, { life?: string, ends?: number }>}
+   */
   #grants = new Map();
   /** Whether the master has the extension, too, so that no request and no answer gets lost. */
   #isMasterReliable = false;
@@ -39,7 +46,13 @@ class Listener {
 
   /** The life of the master that granted a lock, where that is known. */
   grantorOf(lockId) {
-    return this.#grants.get(lockId);
+    return this.#grants.get(lockId)?.life;
+  }
+
+  /** How much of a lock's time is left, in milliseconds, where that is known; below 0: it is over. */
+  timeLeftOf(lockId) {
+    const ends = this.#grants.get(lockId)?.ends;
+    return ends === undefined ? undefined : Math.floor(ends - performance.now());
   }
 
   /**
@@ -127,10 +140,10 @@ class Listener {
   }
 
   #remember({ type, ok, data }, life) {
-    if (type !== 'lock-result' || ok !== true || life === undefined) {
+    if (type !== 'lock-result' || ok !== true) {
       return;
     }
-    this.#grants.set(data.id, life);
+    this.#grants.set(data.id, { life, ends: endOf(data) });
     if (this.#grants.size > MAX_GRANTS) {
       this.#grants.delete(this.#grants.keys().next().value);
     }
@@ -149,6 +162,12 @@ class Listener {
   #log(level, text) {
     loggerOf(this.#peer)?.[level]?.(text);
   }
+}
+
+/** A lock's end by this process's own clock. One that comes when it has ended tells of clocks that differ. */
+function endOf({ expires }) {
+  const left = expires - Date.now();
+  return left > 0 && left <= LONGEST_LOCK ? performance.now() + left : undefined;
 }
 
 module.exports = { Listener };

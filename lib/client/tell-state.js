@@ -25,7 +25,8 @@ function isHeld({ granted, lock }) {
 }
 
 function describe({ id, tid, path, forWriting, expires, comment }, listener) {
-  return { id, tid, path, write: forWriting, expires, comment, by: listener.grantorOf(id) };
+  const [left, by] = [listener.timeLeftOf(id), listener.grantorOf(id)];
+  return { id, tid, path, write: forWriting, expires, comment, left, by };
 }
 
 function outline({ id, type, data }) {

@@ -66,7 +66,11 @@ const PEER_COLUMNS = [
 const LOCK_COLUMNS = [
   ['LOCK', ({ path }) => words.path(path)],
   ['KIND', ({ write }) => (write ? 'write' : 'read')],
-  ['STATE', ({ state, passed }) => [state, words.passes(passed)].filter(Boolean).join(', ')],
+  [
+    'STATE',
+    ({ state, passed, hasExpired }) =>
+      [state, words.passes(passed), hasExpired && 'expired'].filter(Boolean).join(', '),
+  ],
   ['FOR', ({ ageMs }) => words.duration(ageMs)],
   ['CLIENT', ({ peer }) => peer],
   ['WAITS FOR', ({ waitsFor, waitsForCount }) => blockers(waitsFor, waitsForCount)],

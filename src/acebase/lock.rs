@@ -50,4 +50,7 @@ pub struct Lock {
     /// How often it has been passed on from worker to worker since the master granted it.
     #[serde(default)]
     pub passed: u64,
+    /// It counts no longer, as far as the hub knows, and its transaction may not go on before it has returned it.
+    #[serde(default)]
+    pub has_expired: bool,
 }

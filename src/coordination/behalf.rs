@@ -197,6 +197,11 @@ impl ClusterCoordinator {
         }
     }
 
+    /// A worker takes a lock of the present master for gone, which the hub has refused it to move.
+    pub(super) fn take_back(&mut self, worker: &str, lock: u64, moment: &mut Moment<'_>) {
+        self.give_up_lock(worker, lock, Belief::NobodyHasIt, moment);
+    }
+
     /// Requests of the master that it release a lock, once it is known to be the one that granted it.
     pub(super) fn release(&mut self, lock: u64, moment: &mut Moment<'_>) {
         if self.master.releases_at_once(lock) {

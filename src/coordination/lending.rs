@@ -2,6 +2,7 @@
 
 use super::{
     fences::Key,
+    lock_row::Row,
     locks::LockTable,
     message::{self, WantedLock},
     writer::Writer,
@@ -40,12 +41,13 @@ impl LockTable {
     }
 
     /// A worker has told of these locks after a crash of the hub, by their numbers. The last one to write that bears a
-    /// master's number may be lent: an older one has expired. What the former hub granted beside a lock that nobody has
+    /// master's number and is not over may be lent: an older one has expired. What the former hub granted beside a lock that nobody has
     /// any more, keeps others out as a former master's does.
     pub(super) fn take_for_lent(&mut self, worker: &str, told: &[u64], now: Millis) {
-        let writes = |id: &&u64| !message::is_own_lock(**id) && self.held(**id).is_some_and(|lock| lock.write);
+        let may_write = |row: &Row| row.lock.write && !row.has_expired;
+        let writes = |id: &&u64| !message::is_own_lock(**id) && self.row_of(**id).is_some_and(may_write);
         let last = told.iter().filter(writes).max();
-        if let Some(row) = last.and_then(|id| self.rows.get(self.held.get(id)?))
+        if let Some(row) = last.and_then(|id| self.row_of(*id))
             && self.writer.as_ref().and_then(Writer::lock).is_none_or(|lock| last > Some(&lock.id))
         {
             self.writer = Writer::told(row, self.held_by(worker, &row.lock.tid).len());
@@ -56,6 +58,11 @@ impl LockTable {
                 self.fence_one(*id, now);
             }
         }
+    }
+
+    /// The row of a lock of the present master.
+    fn row_of(&self, id: u64) -> Option<&Row> {
+        self.rows.get(self.held.get(&id)?)
     }
 
     /// A worker tells anew which locks it holds.

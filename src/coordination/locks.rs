@@ -52,7 +52,7 @@ pub(super) struct LockTable {
     /// Whoever may write, if its lock can be passed on.
     #[serde(default)]
     pub(super) writer: Option<Writer>,
-    /// Transactions whose locks of former masters, or lent ones, have expired and are not returned, and how many those
+    /// Transactions whose locks have expired and are not returned, as far as masters do not know it, and how many those
     /// are.
     #[serde(default, alias = "expired_lent")]
     pub(super) expired: BTreeMap<String, usize>,
@@ -105,8 +105,9 @@ impl LockTable {
     /// only.
     pub(super) fn go_on(&mut self) {
         self.expired.clear();
-        for row in self.rows.values_mut().filter(|row| row.lock.state == LockState::Fenced) {
-            row.has_expired |= row.ends.is_some_and(|ends| ends <= row.lock.since);
+        for row in self.rows.values_mut() {
+            let was_fenced_too_late = row.ends.is_some_and(|ends| ends <= row.lock.since);
+            row.has_expired |= row.lock.state == LockState::Fenced && was_fenced_too_late;
             if row.has_expired {
                 *self.expired.entry(row.lock.tid.clone()).or_default() += 1;
             }
@@ -145,7 +146,19 @@ impl LockTable {
         }
         let WantedLock { path, tid, write, comment } = wanted;
         let (peer, state) = (peer.to_owned(), LockState::Held);
-        let lock = Lock { id: Some(id), peer, path, tid, write, comment, state, since: now, expires, passed: 0 };
+        let lock = Lock {
+            id: Some(id),
+            peer,
+            path,
+            tid,
+            write,
+            comment,
+            state,
+            since: now,
+            expires,
+            passed: 0,
+            has_expired: false,
+        };
         let (row, key) = (Row::new(lock, self.wall_clock, now), self.next);
         if let Some(writer) = &mut self.writer {
             writer.gets(&row.lock);
@@ -258,16 +271,17 @@ impl LockTable {
 
     /// A lock of which no master is asked counts no longer. Of the present master's it is that which knows.
     pub(super) fn note_expiry(&mut self, key: Key) {
-        let is_new = |row: &&mut Row| row.lock.state == LockState::Fenced && !row.has_expired;
-        if let Some(row) = self.rows.get_mut(&key).filter(is_new) {
-            row.has_expired = true;
-            *self.expired.entry(row.lock.tid.clone()).or_default() += 1;
+        if self.rows.get(&key).is_some_and(|row| row.lock.state == LockState::Fenced) {
+            self.is_over(key);
         }
     }
 
-    /// The transaction has had a lock for too long, and has not returned it. Others may have written since.
-    pub(super) fn has_expired(&self, tid: &str) -> bool {
-        self.expired.contains_key(tid)
+    /// A lock counts no longer. It stays until its holder returns it, and its transaction gets no other.
+    pub(super) fn is_over(&mut self, key: Key) {
+        if let Some(row) = self.rows.get_mut(&key).filter(|row| !row.has_expired) {
+            row.has_expired = true;
+            *self.expired.entry(row.lock.tid.clone()).or_default() += 1;
+        }
     }
 
     fn forget_expired(&mut self, tid: &str) {
@@ -277,14 +291,6 @@ impl LockTable {
                 self.expired.remove(tid);
             }
         }
-    }
-
-    /// What this worker was writing then, it may not go on with: all locks to write that counted then have expired.
-    pub(super) fn may_not_go_on(&self, worker: &str, since: Millis, now: Millis) -> bool {
-        let rows = self.holdings.of(worker).into_iter().filter_map(|key| self.rows.get(&key));
-        let counted = |row: &&Row| row.granted <= since && row.ends.is_none_or(|ends| since < ends);
-        let mut locks = rows.filter(|row| row.lock.write).filter(counted).peekable();
-        locks.peek().is_some() && locks.all(|row| row.ends.is_some_and(|ends| ends <= now))
     }
 
     /// How many locks the present master granted.
@@ -304,6 +310,11 @@ impl LockTable {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Lock> {
         self.rows.values().map(|row| &row.lock)
+    }
+
+    /// All of them, as they are shown.
+    pub(super) fn shown(&self) -> impl Iterator<Item = Lock> {
+        self.rows.values().map(|row| Lock { has_expired: row.has_expired, ..row.lock.clone() })
     }
 }
 

@@ -56,6 +56,7 @@ pub mod model;
 mod newcomers;
 mod offence;
 mod orphans;
+mod outliving;
 mod passing;
 mod pending;
 mod quiet;
@@ -317,7 +318,7 @@ impl Coordinator for ClusterCoordinator {
 
     fn locks(&self) -> Vec<Lock> {
         let waiting = self.requests.iter().filter_map(Pending::as_waiting_lock);
-        self.locks.iter().cloned().chain(waiting).collect()
+        self.locks.shown().chain(waiting).collect()
     }
 
     fn status(&self) -> Status {

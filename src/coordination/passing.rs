@@ -26,7 +26,7 @@ use bytes::Bytes;
 
 use super::{
     ClusterCoordinator,
-    message::{self, Ask, Failure, Grant, WantedLock},
+    message::{self, Ask, Grant, WantedLock},
     requests::By,
     waiting::{Place, Seq},
 };
@@ -87,13 +87,9 @@ impl ClusterCoordinator {
         is_another && !self.locks.holdings().any_of(worker)
     }
 
-    /// What a transaction requests that has a lock lent, or one that has expired: the master knows nothing of that.
-    /// `None`: it has not.
+    /// What a transaction requests that has a lock lent: the master knows nothing of that. `None`: it has not.
     pub(super) fn answer_borrower(&mut self, worker: &str, id: &str, ask: &Ask, now: Millis) -> Option<Bytes> {
         match ask {
-            Ask::Lock(wanted) if self.locks.has_expired(&wanted.tid) => {
-                Some(message::failed(worker, id, ask, &Failure::Expired))
-            }
             Ask::Lock(wanted) => {
                 let key = self.locks.grant_beside_lent(worker, wanted, now)?;
                 self.locks.get(key).map(|lock| message::granted(worker, id, lock))

@@ -94,6 +94,7 @@ impl Pending {
             since: self.since,
             expires: None,
             passed: 0,
+            has_expired: false,
         })
     }
 

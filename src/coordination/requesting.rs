@@ -9,6 +9,8 @@
 //!
 //! Whatever ends one of these looks again at those only that waited for it (`waiting`).
 
+use bytes::Bytes;
+
 use super::{
     ClusterCoordinator,
     bounds::Usage,
@@ -63,7 +65,7 @@ impl ClusterCoordinator {
             self.refuse_one_more(worker, &id, &ask, moment);
             return Verdict::Taken;
         }
-        if let Some(answer) = self.answer_borrower(worker, &id, &ask, moment.now) {
+        if let Some(answer) = self.answer_instead(worker, &id, &ask, moment) {
             if moment.is_resent() {
                 // The master may have it from before, and its answer comes too late.
                 self.requests.remember_settled(worker, &id, moment.now);
@@ -195,14 +197,21 @@ impl ClusterCoordinator {
         if is_same { Whereabouts::Same } else { Whereabouts::Gone }
     }
 
-    /// A request that was held may be of a transaction that has been lent a lock meanwhile.
+    /// What the hub answers because the master knows nothing of it, or not all: of who has a lock lent, and who has had
+    /// one for too long.
+    fn answer_instead(&mut self, worker: &str, id: &str, ask: &Ask, moment: &mut Moment<'_>) -> Option<Bytes> {
+        let refusal = self.answer_outlived(worker, id, ask, moment);
+        refusal.or_else(|| self.answer_borrower(worker, id, ask, moment.now))
+    }
+
+    /// A request that was held may be of a transaction that has been lent a lock meanwhile, or has outlived one.
     pub(super) fn answers_held_borrower(&mut self, seq: Seq, moment: &mut Moment<'_>) -> bool {
         if !self.locks.any_lent_or_expired() {
             return false;
         }
         let Some(Pending { worker, id, ask, .. }) = self.requests.get(seq) else { return false };
         let (worker, id, ask) = (worker.clone(), id.clone(), ask.clone());
-        let Some(answer) = self.answer_borrower(&worker, &id, &ask, moment.now) else { return false };
+        let Some(answer) = self.answer_instead(&worker, &id, &ask, moment) else { return false };
         self.requests.settle(seq, By::Hub, moment.now);
         self.reply(&worker, &answer, moment);
         true

@@ -42,6 +42,10 @@ struct ToldLock {
     expires: Option<u64>,
     #[serde(default)]
     comment: Option<String>,
+    /// How much of its time is left, in milliseconds, where its holder knows it better than by `expires`, which is by
+    /// the master's clock; below 0: it is over.
+    #[serde(default)]
+    left: Option<i64>,
     /// The life of the master that granted it, where that is known.
     #[serde(default)]
     by: Option<String>,
@@ -117,7 +121,7 @@ impl ClusterCoordinator {
 
     /// `false`: it was known, or there is no room for it.
     fn take_told(&mut self, worker: &str, lock: ToldLock, now: Millis) -> bool {
-        let ToldLock { id, tid, path, write, expires, comment, by } = lock;
+        let ToldLock { id, tid, path, write, expires, comment, left, by } = lock;
         let usage = Usage::of_lock(path.len() + tid.len());
         let (own, all) = (self.locks.holdings().usage_of(worker), self.locks.holdings().usage());
         let is_known = self.locks.held(id).is_some() || self.locks.fenced(worker, id, now).is_some();
@@ -127,6 +131,9 @@ impl ClusterCoordinator {
         let wanted = WantedLock { path, tid, write, comment: comment.unwrap_or_default() };
         let grant = Grant { id, path: None, tid: None, write, comment: None, expires };
         self.locks.grant(worker, wanted, &grant, now);
+        if let Some(left) = left {
+            self.locks.note_time_left(id, left, now);
+        }
         if let Some(by) = by {
             match self.sessions.life(MASTER) {
                 Some(present) if *present != *by => self.locks.fence_one(id, now),

@@ -7,7 +7,7 @@ use crate::acebase::{Lock, LockState};
 /// Blockers that are named for one waiting lock; a write may wait for every reader there is.
 pub(super) const MAX_BLOCKERS: usize = 8;
 
-/// The granted locks of a table, by transaction. Made in one pass, so that a long table does not have to be searched
+/// The granted locks of a table that count, by transaction. Made in one pass, so that a long table does not have to be searched
 /// for each of its waiting locks.
 #[derive(Default)]
 pub(super) struct Granted<'a> {
@@ -35,7 +35,7 @@ pub(super) struct Blockers<'a> {
 impl<'a> Granted<'a> {
     pub(super) fn of(table: &'a [Lock]) -> Self {
         let mut granted = Self::default();
-        for lock in table.iter().filter(|lock| lock.state != LockState::Waiting) {
+        for lock in table.iter().filter(|lock| lock.state != LockState::Waiting && !lock.has_expired) {
             granted.add(lock);
         }
         granted
@@ -104,6 +104,7 @@ mod tests {
             since: 0,
             expires: None,
             passed: 0,
+            has_expired: false,
         }
     }
 
@@ -124,5 +125,12 @@ mod tests {
         assert_eq!(blocking(&lock("w", "9", false, LockState::Waiting), &table), ["writer"]);
         assert_eq!(blocking(&lock("w", "2", true, LockState::Waiting), &table), ["reader"]);
         assert!(blocking(&table[0], &table).is_empty());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_lock_that_has_expired() {
+        let mut table = [lock("writer", "1", true, LockState::Held), lock("reader", "2", false, LockState::Fenced)];
+        table[0].has_expired = true;
+        assert_eq!(blocking(&lock("w", "9", true, LockState::Waiting), &table), ["reader"]);
     }
 }

@@ -181,6 +181,7 @@ mod tests {
             since: 0,
             expires: Some(9),
             passed: 0,
+            has_expired: false,
         };
         assert_eq!(
             granted("w", "r", &lock),

@@ -92,7 +92,10 @@ function names(waiters) {
   return ids.slice(0, MAX_NAMED).join(', ') + (more > 0 ? ` and ${words.whole(more)} more` : '');
 }
 
-function expiry({ expiresAt }) {
+function expiry({ expiresAt, hasExpired }) {
+  if (hasExpired) {
+    return ', has expired';
+  }
   return expiresAt === null ? '' : `, until ${words.clock(expiresAt)}`;
 }
 

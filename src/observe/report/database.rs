@@ -202,7 +202,19 @@ mod tests {
     fn lock(peer: &str, tid: &str, state: LockState, since: u64) -> Lock {
         let (peer, tid) = (peer.into(), tid.into());
         let (id, path) = ((state == LockState::Held).then_some(7), "a/b".into());
-        Lock { id, peer, path, tid, write: true, comment: "set".into(), state, since, expires: None, passed: 0 }
+        Lock {
+            id,
+            peer,
+            path,
+            tid,
+            write: true,
+            comment: "set".into(),
+            state,
+            since,
+            expires: None,
+            passed: 0,
+            has_expired: false,
+        }
     }
 
     const VIEW: View<'_> = View { now: 100, process_at: &|_| Some(Process { pid: 7, command: "node".into() }) };

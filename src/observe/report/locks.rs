@@ -20,6 +20,8 @@ pub(super) struct LockRow<'a> {
     expires_at: Option<u64>,
     /// How often it has been passed on since the master granted it.
     passed: u64,
+    /// It counts no longer: nobody waits for it.
+    has_expired: bool,
     /// The locks that it waits for, the first few. A lock that waits for none of the table waits for one of the
     /// master's own, which the hub does not see, or for a master.
     waits_for: Vec<BlockerRow<'a>>,
@@ -52,6 +54,7 @@ fn row<'a>(lock: &'a Lock, granted: &Granted<'a>, now: u64) -> LockRow<'a> {
         age_ms: now.saturating_sub(lock.since),
         expires_at: lock.expires,
         passed: lock.passed,
+        has_expired: lock.has_expired,
         waits_for: blockers.first.into_iter().map(blocker).collect(),
         waits_for_count: blockers.count,
     }
@@ -76,6 +79,7 @@ mod tests {
             since: number,
             expires: None,
             passed: 0,
+            has_expired: false,
         }
     }
 

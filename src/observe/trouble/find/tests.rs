@@ -29,7 +29,19 @@ fn peer(id: &str, heard: Millis, queued: usize) -> PeerSnapshot {
 fn lock(peer: &str, tid: &str, state: LockState, since: Millis) -> Lock {
     let (peer, tid) = (peer.into(), tid.into());
     let (path, comment) = ("shop/stock".into(), "set".into());
-    Lock { id: Some(7), peer, path, tid, write: true, comment, state, since, expires: Some(UNIX + 108_000), passed: 0 }
+    Lock {
+        id: Some(7),
+        peer,
+        path,
+        tid,
+        write: true,
+        comment,
+        state,
+        since,
+        expires: Some(UNIX + 108_000),
+        passed: 0,
+        has_expired: false,
+    }
 }
 
 /// A database whose master is there and with whom all is well.
