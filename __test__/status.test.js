@@ -260,6 +260,12 @@ test('a lock that was passed on is shown with who has it now, since when, and ho
   );
 });
 
+test('a lock that counts no longer is shown as expired', () => {
+  const lock = { id: 7, peer: 'b', path: 'shop', write: true, state: 'held', ageMs: 3, passed: 0, hasExpired: true };
+  const expired = report({ locks: [{ ...lock, waitsFor: [], waitsForCount: 0 }] });
+  assert.equal(toLines(expired, 'http://localhost:9163').at(-1), '  /shop  write  held, expired  3 ms  b');
+});
+
 test('one of several hubs names the others, the engine, whose databases are elsewhere, and by whom clients come', () => {
   const cluster = {
     name: 'hub-1',

@@ -120,12 +120,18 @@ function passes(times) {
   return `passed on ${times === 1 ? 'once' : `${WHOLE.format(times)} times`}`;
 }
 
+/** The state of a lock, and what there is to say of it. */
+function lockState({ state, passed, hasExpired }) {
+  return [state, passes(passed), hasExpired && 'expired'].filter(Boolean).join(', ');
+}
+
 module.exports = {
   bytes,
   clock,
   counted,
   duration,
   engine,
+  lockState,
   master,
   nobody,
   passes,

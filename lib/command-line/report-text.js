@@ -66,11 +66,7 @@ const PEER_COLUMNS = [
 const LOCK_COLUMNS = [
   ['LOCK', ({ path }) => words.path(path)],
   ['KIND', ({ write }) => (write ? 'write' : 'read')],
-  [
-    'STATE',
-    ({ state, passed, hasExpired }) =>
-      [state, words.passes(passed), hasExpired && 'expired'].filter(Boolean).join(', '),
-  ],
+  ['STATE', words.lockState],
   ['FOR', ({ ageMs }) => words.duration(ageMs)],
   ['CLIENT', ({ peer }) => peer],
   ['WAITS FOR', ({ waitsFor, waitsForCount }) => blockers(waitsFor, waitsForCount)],

@@ -159,7 +159,7 @@ function sorted(peers, { order }) {
 /** Each column: its head, what it shows of a row, and whether it may be cut in the middle to fit. */
 const LOCK_COLUMNS = [
   ['LOCK', ({ path, write }) => `${write ? 'write' : 'read'} ${words.path(path)}`, true],
-  ['STATE', ({ state, passed }) => [state, words.passes(passed)].filter(Boolean).join(', ')],
+  ['STATE', words.lockState],
   ['FOR', ({ ageMs }) => words.duration(ageMs)],
   ['CLIENT', ({ peer }) => peer, true],
   ['WAITS FOR', ({ waitsFor, waitsForCount }) => blockers(waitsFor, waitsForCount), true],

@@ -41,8 +41,8 @@ impl LockTable {
     }
 
     /// A worker has told of these locks after a crash of the hub, by their numbers. The last one to write that bears a
-    /// master's number and is not over may be lent: an older one has expired. What the former hub granted beside a lock that nobody has
-    /// any more, keeps others out as a former master's does.
+    /// master's number and is not over may be lent: an older one has expired. What the former hub granted beside a lock
+    /// that nobody has any more, keeps others out as a former master's does.
     pub(super) fn take_for_lent(&mut self, worker: &str, told: &[u64], now: Millis) {
         let may_write = |row: &Row| row.lock.write && !row.has_expired;
         let writes = |id: &&u64| !message::is_own_lock(**id) && self.row_of(**id).is_some_and(may_write);

@@ -7,8 +7,8 @@ use crate::acebase::{Lock, LockState};
 /// Blockers that are named for one waiting lock; a write may wait for every reader there is.
 pub(super) const MAX_BLOCKERS: usize = 8;
 
-/// The granted locks of a table that count, by transaction. Made in one pass, so that a long table does not have to be searched
-/// for each of its waiting locks.
+/// The granted locks of a table that count, by transaction. Made in one pass, so that a long table does not have to be
+/// searched for each of its waiting locks.
 #[derive(Default)]
 pub(super) struct Granted<'a> {
     transactions: Vec<Transaction<'a>>,
