@@ -114,6 +114,17 @@ impl LockTable {
         self.writer.take()?.lock().map(|lock| lock.id)
     }
 
+    /// The master has let the locks expire of whoever may write: others may write since. To it they are not lent.
+    pub(super) fn writer_has_expired(&mut self) {
+        let Some(writer) = self.writer.take() else { return };
+        let (worker, tid) = writer.name();
+        for key in self.held_by(worker, tid) {
+            if self.get(key).is_some_and(|lock| lock.write) {
+                self.is_over(key);
+            }
+        }
+    }
+
     /// The master has a lock back, or will have it another way.
     pub(super) fn cannot_be_passed_on(&mut self, id: u64) {
         if let Some(writer) = &mut self.writer {

@@ -43,7 +43,7 @@ impl ClusterCoordinator {
         if writer.has_it_lent() {
             self.lent_lock_expires(moment);
         } else if grant.tid.is_some() {
-            self.locks.end_writing();
+            self.locks.writer_has_expired();
         }
     }
 

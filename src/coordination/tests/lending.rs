@@ -1,7 +1,7 @@
 //! What whoever has a lock lent may do, what others may, and how it ends.
 
 use super::{
-    passing::{CLEO, grants_read, held, master_reads, rig_with_borrower},
+    passing::{CLEO, grants_read, held, master_reads, rig_with_borrower, rig_with_writer},
     *,
 };
 
@@ -134,6 +134,36 @@ fn a_lock_that_the_master_grants_another_tells_that_what_was_lent_has_expired() 
     ask_lock(&mut rig, BOB, "b2", "b", true);
     assert_eq!(json_of(&rig.read_all(BOB)[0])["ok"], false);
     assert_eq!(held(&rig).len(), 1);
+}
+
+fn ask_for_space(rig: &mut Rig, worker: &str, id: &str) -> Verdict {
+    ask(rig, worker, "request", id, json!({"type": "fst.allocate", "records": 1}))
+}
+
+#[test]
+fn who_has_outlived_a_lock_gets_no_space_for_others_may_have_written_since() {
+    let mut rig = rig_with_borrower();
+    rig.advance(LOCK_TIMEOUT_MS);
+    assert_eq!(ask_for_space(&mut rig, BOB, "b2"), Verdict::Taken);
+    assert_eq!(json_of(&rig.read_all(BOB)[0])["ok"], false);
+    ask_unlock(&mut rig, BOB, "b3", 7);
+    assert_eq!(ask_for_space(&mut rig, BOB, "b4"), Verdict::Forward);
+}
+
+#[test]
+fn who_has_a_lock_of_the_master_gets_space_until_that_grants_another_the_next_one() {
+    let mut rig = rig_with_writer();
+    rig.advance(LOCK_TIMEOUT_MS);
+    ask_lock(&mut rig, CLEO, "c1", "c", true);
+    assert_eq!(ask_for_space(&mut rig, ANN, "a2"), Verdict::Forward, "nobody has written since");
+    grant(&mut rig, CLEO, "c1", 8, "c", true);
+    assert_eq!(ask_for_space(&mut rig, ANN, "a3"), Verdict::Taken);
+    assert!(rig.read_all(ANN).iter().any(|text| text.contains("has expired")));
+    assert_eq!(ask_for_space(&mut rig, CLEO, "c2"), Verdict::Forward);
+    assert!(held(&rig).iter().all(|lock| lock.has_expired == (lock.peer == ANN)));
+    ask_unlock(&mut rig, ANN, "a4", 7);
+    assert_eq!(master_reads(&mut rig).last(), Some(&"unlock 7".to_owned()));
+    assert_eq!(ask_for_space(&mut rig, ANN, "a5"), Verdict::Forward, "nothing is remembered of it");
 }
 
 #[test]

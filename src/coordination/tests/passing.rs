@@ -35,7 +35,7 @@ fn a_lock_of_a_transaction_that_may_have_others_from_another_hub_is_not_passed_o
 }
 
 /// The same, and Ann has the master's lock 7.
-fn rig_with_writer() -> Rig {
+pub(super) fn rig_with_writer() -> Rig {
     let mut rig = later_rig();
     ann_writes(&mut rig);
     rig
