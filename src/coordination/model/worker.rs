@@ -184,10 +184,12 @@ impl Worker {
 
     /// What it tells a hub that knows nothing, as this project's client does.
     #[cfg(test)]
-    pub(super) fn state(&self, fellows: &[String], is_unsent: impl Fn(&str) -> bool) -> String {
+    pub(super) fn state(&self, fellows: &[String], now: Millis, is_unsent: impl Fn(&str) -> bool) -> String {
         let lock = |belief: &Belief| {
             let Belief { id, tid, write, expires, .. } = belief;
-            json!({"id": id, "tid": tid, "path": "a/b", "write": write, "expires": EPOCH_MS + expires, "comment": ""})
+            let left = expires.checked_signed_diff(now);
+            let expires = EPOCH_MS + expires;
+            json!({"id": id, "tid": tid, "path": "a/b", "write": write, "expires": expires, "left": left})
         };
         let request = |(id, asked): (&String, &Asked)| {
             let moved = self.beliefs.iter().find(|belief| belief.moved_by.as_ref() == Some(id)).map(|belief| belief.id);
