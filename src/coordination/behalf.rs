@@ -168,7 +168,7 @@ impl ClusterCoordinator {
         }
         // Released; or expired, and then it cannot be moved: the client takes such a lock for gone.
         self.locks.remove(key, now);
-        Some(message::failed(worker, id, ask, &Failure::GoneWithMaster))
+        Some(message::failed(worker, id, ask, &Failure::Expired))
     }
 
     /// The lock that a worker means by a number, if that is a former master's.

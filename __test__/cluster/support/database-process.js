@@ -7,6 +7,8 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { AceBase } = require(process.env.ACEBASE_PACKAGE ?? 'acebase');
 
+const { ID } = require('acebase-core');
+
 const { Load } = require('./load.js');
 const { logLocks } = require('./lock-log.js');
 const { serve } = require('./rpc.js');
@@ -53,6 +55,8 @@ ipc.on('connection', (state) => states.push(state));
 /** Events of all subscriptions, oldest first. */
 const events = [];
 const subscriptions = new Map();
+/** The last lock of each transaction of the test's own. */
+const own = new Map();
 let load;
 const writing = [];
 let isWriting = false;
@@ -106,7 +110,16 @@ serve({
   /** The ids of the processes that this one knows of. */
   peers: () => ipc.peers.map((peer) => peer.id),
   /** Asks the master for something. */
-  ask: (type) => ipc.sendRequest({ type }),
+  ask: (type, data) => ipc.sendRequest({ type, ...data }),
+
+  /** The id of a new transaction of the test's own. */
+  begin: () => ID.generate(),
+  /** It takes a lock. */
+  async lock(tid, path, write) {
+    own.set(tid, await ipc.lock({ path, tid, write, comment: 'test' }));
+  },
+  /** It returns the last one. */
+  unlock: (tid) => own.get(tid).release(),
 
   /** Takes the write lock, for as long as this process lives. Resolves when it has it. */
   hold(path) {

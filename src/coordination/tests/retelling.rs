@@ -480,11 +480,14 @@ fn a_told_lock_that_is_over_keeps_nobody_out_and_is_released_with_its_master() {
 
 #[test]
 fn a_told_lock_that_is_over_is_not_moved_and_is_gone_then() {
-    let mut rig = reliable_rig(true);
-    tell(&mut rig, &[outlived(7, "t", true)]);
-    rig.send_frame(ANN, &format!("#1 {}", request("move-lock-request", "r1", &json!({"id": 7, "move_to": "parent"}))));
-    assert_eq!(failures_of_ann(&mut rig), ["r1"]);
-    assert_eq!((releases_read(&mut rig), rig.locks().len()), (vec![7], 0));
+    for (id, expected) in [(7, vec![7]), (1 << 52, vec![])] {
+        let mut rig = reliable_rig(true);
+        tell(&mut rig, &[outlived(id, "t", true)]);
+        let data = json!({"id": id, "move_to": "parent"});
+        rig.send_frame(ANN, &format!("#1 {}", request("move-lock-request", "r1", &data)));
+        assert_eq!(failures_of_ann(&mut rig), ["r1"]);
+        assert_eq!((releases_read(&mut rig), rig.locks().len()), (expected, 0));
+    }
 }
 
 fn ask_for_space(rig: &mut Rig, mark: &str, id: &str) {
