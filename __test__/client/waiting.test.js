@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
+const { Deadlines } = require('../../lib/client/deadlines.js');
 const { Line, PARTS } = require('../../lib/client/line.js');
 const { requestTimeoutOf } = require('../../lib/client/settings.js');
 const { prepareCluster, startCluster } = require('../cluster/support/cluster.js');
@@ -80,6 +81,21 @@ describe('a request waits', { concurrency: 2 }, () => {
     assert.ok(performance.now() - began < 2 * REQUEST_TIMEOUT + HOLD);
     await lucky.call('stopWriting');
   });
+});
+
+test('how others move tells nothing of a request that a hub without the extension may have lost', async () => {
+  const expired = [];
+  const deadlines = new Deadlines(REQUEST_TIMEOUT, (id) => expired.push(id));
+  deadlines.add('before', true);
+  deadlines.mayLose(true);
+  deadlines.add('meanwhile', true);
+  deadlines.mayLose(false);
+  deadlines.add('after', true);
+  const moves = setInterval(() => deadlines.othersMoved(), 20);
+  await until('the ends', LIMIT, () => expired.length > 1);
+  assert.deepEqual(expired, ['before', 'meanwhile']);
+  clearInterval(moves);
+  deadlines.stop();
 });
 
 test('by default a request outlives a lock that nobody returns, and two minutes', () => {

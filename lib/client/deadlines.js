@@ -14,8 +14,10 @@ const MAX_TIMES = 10;
 class Deadlines {
   #limit;
   #expire;
-  /** Oldest first. @type {Map<string, { number: number, since: number, isInLine: boolean }>} */
+  /** Oldest first. @type {Map<string, { number: number, since: number, isInLine: boolean, mayBeLost: boolean }>} */
   #waiting = new Map();
+  /** What is made now may get lost. */
+  #loses = false;
   #lastNumber = 0;
   #line;
   #othersMoved = Number.NEGATIVE_INFINITY;
@@ -37,7 +39,8 @@ class Deadlines {
    * @param {boolean} isInLine It is answered when those before it are through.
    */
   add(id, isInLine) {
-    this.#waiting.set(id, { number: ++this.#lastNumber, since: performance.now(), isInLine });
+    const request = { number: ++this.#lastNumber, since: performance.now(), isInLine, mayBeLost: this.#loses };
+    this.#waiting.set(id, request);
     this.#timer ??= this.#wait(this.#limit);
   }
 
@@ -59,6 +62,17 @@ class Deadlines {
   othersMoved() {
     if (this.#waiting.size > 0) {
       this.#othersMoved = performance.now();
+    }
+  }
+
+  /**
+   * Whether requests, and answers, may get lost from now on. How others move tells nothing of those that may have been.
+   * @param {boolean} loses
+   */
+  mayLose(loses) {
+    this.#loses = loses;
+    for (const request of this.#waiting.values()) {
+      request.mayBeLost ||= loses;
     }
   }
 
@@ -87,8 +101,11 @@ class Deadlines {
     this.#timer = isOver ? undefined : this.#wait(Math.max(next - now, this.#limit / PARTS));
   }
 
-  #endOf({ number, since, isInLine }) {
+  #endOf({ number, since, isInLine, mayBeLost }) {
     const moved = isInLine ? this.#line.lastMoveBefore(number) : since;
+    if (mayBeLost) {
+      return Math.max(since, moved) + this.#limit;
+    }
     const asOthersMove = Math.min(this.#othersMoved + this.#limit, since + MAX_TIMES * this.#limit);
     return Math.max(Math.max(since, moved) + this.#limit, asOthersMove);
   }

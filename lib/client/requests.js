@@ -53,6 +53,11 @@ class Requests {
     this.#deadlines.othersMoved();
   }
 
+  /** Whether the hub lets messages get lost: it does not know the extension. */
+  mayLose(loses) {
+    this.#deadlines.mayLose(loses);
+  }
+
   #expire(id, withdraw) {
     const wasSent = !withdraw(id);
     const trouble = this.#trouble();

@@ -157,6 +157,7 @@ class Transport {
     this.#maxPayload = welcome.maxPayload ?? DEFAULT_MAX_PAYLOAD;
     this.#speaker.limit = welcome.reliable?.maxMessage;
     this.#settleUncertain(uncertain);
+    this.#requests.mayLose(beginning === BEGINNINGS.plain);
     if (beginning !== BEGINNINGS.resumed) {
       this.#isOutOfDate ||= this.#isFarewellUnread;
       this.#readFiles();
