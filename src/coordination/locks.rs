@@ -114,12 +114,6 @@ impl LockTable {
         }
     }
 
-    /// A worker has a lock to write, of this master or a former one, as far as is known.
-    pub(super) fn may_write(&self, worker: &str) -> bool {
-        let locks = self.holdings.of(worker).into_iter().filter_map(|key| self.get(key));
-        locks.into_iter().any(|lock| lock.write)
-    }
-
     /// A lock that was requested then has been granted.
     pub(super) fn note_wait(&mut self, requested: Millis, now: Millis) {
         self.waits.record(now.saturating_sub(requested));

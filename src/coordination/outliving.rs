@@ -89,6 +89,11 @@ impl LockTable {
         locks.peek().is_some() && locks.all(|row| row.ends.is_some_and(|ends| ends <= now))
     }
 
+    /// A worker has a lock to write, of this master or a former one, as far as is known.
+    pub(super) fn may_write(&self, worker: &str) -> bool {
+        self.writes_of(worker).next().is_some()
+    }
+
     /// A worker's locks to write.
     fn writes_of(&self, worker: &str) -> impl Iterator<Item = &Row> {
         let keys: Vec<Key> = self.holdings.of(worker);
