@@ -162,6 +162,7 @@ fn check_grant(words: &[String; 3], number: u64) {
         since: 0,
         expires: Some(number),
         passed: 0,
+        has_expired: false,
     };
     let grant = Grant {
         id: number,
