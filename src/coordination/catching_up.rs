@@ -1,11 +1,11 @@
 //! Who has missed what was told of the files, and whose word about the root record is only an echo.
 //!
-//! A published client reads the files when it opens the database, and has a connection some time later, or for the first
-//! time in a new session. What others tell in between never reaches it: it does not know the keys that were added, takes
-//! what is below them for absent, and writes its parents anew without that; or it goes on from a root record that is not
-//! the root any more. What it has read last may also be older than what it has been told already. So it is told all over
-//! again **when it requests its first lock**: by then it has read the files, and it does nothing to them before it has
-//! that lock. To know what it knows already does it no harm.
+//! A published client reads the files when it opens the database, and has a connection some time later, or for the
+//! first time in a new session. What others tell in between never reaches it: it does not know the keys that were
+//! added, takes what is below them for absent, and writes its parents anew without that; or it goes on from a root
+//! record that is not the root any more. What it has read last may also be older than what it has been told already. So
+//! it is told all over again **when it requests its first lock**: by then it has read the files, and it does nothing to
+//! them before it has that lock. To know what it knows already does it no harm.
 //!
 //! A master grants its own locks. It is told when it has warmed up: what it has told before it was connected is known
 //! then.
@@ -52,8 +52,8 @@ impl ClusterCoordinator {
         Verdict::Forward
     }
 
-    /// It is what all were told already; or what this peer was told, and repeats late. Only who may write can have moved
-    /// the root record back to a place where it was before.
+    /// It is what all were told already; or what this peer was told, and repeats late. Only who may write can have
+    /// moved the root record back to a place where it was before.
     fn is_echo(&mut self, from: &str, place: Place) -> bool {
         let is_repeated = from == MASTER && self.file_news.master_repeats(place);
         let is_known = self.file_news.has_root_at(place);
