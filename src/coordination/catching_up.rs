@@ -52,6 +52,14 @@ impl ClusterCoordinator {
         Verdict::Forward
     }
 
+    /// The connection of a peer is lost, and with it what it may just have told: who joins next must believe the files.
+    pub(super) fn may_have_moved_root_unheard(&mut self, peer: &str) {
+        let keeps_what_it_says = self.sessions.life(peer).is_some();
+        if !keeps_what_it_says && (peer == MASTER || self.locks.may_write(peer)) {
+            self.file_news.root_is_unknown();
+        }
+    }
+
     /// It is what all were told already; or what this peer was told, and repeats late. Only who may write can have
     /// moved the root record back to a place where it was before.
     fn is_echo(&mut self, from: &str, place: Place) -> bool {

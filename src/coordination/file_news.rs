@@ -61,6 +61,13 @@ impl FileNews {
         self.root_moves(place, text);
     }
 
+    /// The root record may have been moved since without a word.
+    pub(super) fn root_is_unknown(&mut self) {
+        if let Some((former, _)) = self.root.take() {
+            push_bounded(&mut self.former_roots, former);
+        }
+    }
+
     fn root_moves(&mut self, place: Place, text: &Bytes) {
         if let Some((former, _)) = self.root.replace((place, Bytes::copy_from_slice(text))) {
             push_bounded(&mut self.former_roots, former);

@@ -230,6 +230,7 @@ impl Coordinator for ClusterCoordinator {
     }
 
     fn lost(&mut self, peer: &str, loss: Loss, moment: &mut Moment<'_>) -> Fate {
+        self.may_have_moved_root_unheard(peer);
         let fate = self.sessions.lose(peer, loss, moment.now, self.config.resume_window);
         if fate == Fate::Keep {
             moment.note(NoteKind::SessionKept, peer, format!("The connection of {peer} is lost, its session is kept"));

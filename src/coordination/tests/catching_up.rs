@@ -98,6 +98,18 @@ fn the_next_master_is_told_when_it_has_said_what_it_had_to_say() {
 }
 
 #[test]
+fn who_may_have_moved_the_root_and_is_gone_leaves_it_to_the_files() {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    rig.send(MASTER, None, NEW_KEY);
+    writes(&mut rig, ANN, 1);
+    rig.send(ANN, None, &root_at(ANN, 7));
+    rig.lose(ANN, Loss::Reset);
+    connect(&mut rig, &[BOB]);
+    writes(&mut rig, BOB, 2);
+    assert_eq!(file_news(&mut rig, BOB), [NEW_KEY]);
+}
+
+#[test]
 fn what_all_know_already_is_told_to_nobody() {
     let mut rig = rig_with(&[MASTER, ANN, BOB]);
     writes(&mut rig, ANN, 1);
