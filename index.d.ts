@@ -143,6 +143,11 @@ export interface AceBaseIPCServerConfig {
    * turn; 0 is not at all. Default: `100`.
    */
   passLocksFor?: number;
+  /**
+   * How long notifications of what was written wait for others like them, unless there is something else for their
+   * receiver; 0 is not at all. Default: `5`.
+   */
+  gatherNotifications?: number;
   /** How long after its death the locks of a process are released; 0 is never. Default: `10000`. */
   releaseLocksAfter?: number;
   /**

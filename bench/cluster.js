@@ -23,8 +23,8 @@ const HELP = `Usage: npm run bench:cluster -- [options]
   --rounds N         rounds of all runs [1]
   --load LOAD        what workers do: update, work (5 ms under the lock), or mixed (one update in five, else reads);
                      may be repeated [update]
-  --only SYSTEM      hub, hub-client (this package's client), hub-no-pass (passLocksFor: 0), hub-bare (no coordination),
-                     ws or socket (may be repeated)
+  --only SYSTEM      hub, hub-client (this package's client), hub-no-pass (passLocksFor: 0), hub-no-gather
+                     (gatherNotifications: 0), hub-bare (no coordination), ws or socket (may be repeated)
   --hub COMMAND      run this instead of bench/hub.js
   --out FILE         where the results go [bench/results-cluster.json]`;
 
@@ -36,6 +36,7 @@ const SYSTEMS = {
   hub: { kind: 'hub' },
   'hub-client': { kind: 'hub', hasClient: true },
   'hub-no-pass': { kind: 'hub', options: { passLocksFor: 0 } },
+  'hub-no-gather': { kind: 'hub', options: { gatherNotifications: 0 } },
   'hub-bare': { kind: 'hub', options: NO_COORDINATION },
   ws: { kind: 'ws' },
   socket: undefined,

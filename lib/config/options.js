@@ -145,6 +145,12 @@ const OPTIONS = [
     help: 'How long a write lock is passed on from worker to worker before the master has it back, and its own writes their turn; 0 is not at all.',
   },
   {
+    name: 'gatherNotifications',
+    kind: milliseconds(),
+    default: 5,
+    help: 'How long notifications of what was written wait for others like them, unless there is something else for their receiver; 0 is not at all.',
+  },
+  {
     name: 'releaseLocksAfter',
     kind: milliseconds(),
     default: 10_000,

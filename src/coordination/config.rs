@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::message;
+use crate::hub::coordinator::Verdict;
+
 /// How long a lost connection's session is kept. The published client reconnects at once, then every second: this is
 /// room for a few attempts, and still short beside the 10 s after which a client gives up.
 pub const DEFAULT_RESUME_WINDOW_MS: u64 = 5_000;
@@ -16,6 +19,11 @@ pub const DEFAULT_RELEASE_LOCKS_AFTER_MS: u64 = 10_000;
 /// How long a write lock is passed on from worker to worker before the master has it back. What the master itself wants
 /// to write, and whoever else is queued there, waits so long: less than a person notices, and a hundred writes.
 pub const DEFAULT_PASS_LOCKS_FOR_MS: u64 = 100;
+
+/// How long notifications may wait for others like them, or for whatever else is for their receiver. Each costs every
+/// process a wake, and they are of no use before its next lock, which they go ahead of. A tenth of what a person notices;
+/// where processes write all the time, a longer one saves next to nothing more.
+pub const DEFAULT_GATHER_NOTIFICATIONS_MS: u64 = 5;
 
 /// How long a new master gets nothing that needs its tables of keys, free space and indexes. The published client
 /// connects, and answers, some 20 ms before it has read them: with empty tables it gives away, and overwrites, the
@@ -49,6 +57,8 @@ pub struct CoordinationConfig {
     /// How long a write lock is passed on from worker to worker before the master has it back, in milliseconds; 0: not
     /// at all.
     pub pass_locks_for: u64,
+    /// How long notifications of what was written may wait to be told together, in milliseconds; 0: not at all.
+    pub gather_notifications: u64,
     /// How long a vanished worker may be away before its locks are released, in milliseconds; 0: never.
     pub release_locks_after: u64,
     /// Outstanding requests of one database, with its locks; releases have as many again for themselves. No worker may
@@ -69,6 +79,7 @@ impl Default for CoordinationConfig {
             master_warm_up: DEFAULT_MASTER_WARM_UP_MS,
             lock_table: true,
             pass_locks_for: DEFAULT_PASS_LOCKS_FOR_MS,
+            gather_notifications: DEFAULT_GATHER_NOTIFICATIONS_MS,
             release_locks_after: DEFAULT_RELEASE_LOCKS_AFTER_MS,
             max_requests: DEFAULT_MAX_REQUESTS,
             max_request_bytes: DEFAULT_MAX_REQUEST_BYTES,
@@ -95,6 +106,15 @@ impl CoordinationConfig {
     /// Write locks are passed on from worker to worker.
     pub(super) fn passes_locks(&self) -> bool {
         self.pass_locks_for > 0 && self.follows_locks()
+    }
+
+    /// How news in their usual form are forwarded.
+    pub(super) fn forward_news(&self, news: &[u8]) -> Verdict {
+        if self.gather_notifications > 0 && message::is_notification(news) {
+            Verdict::ForwardWithin(self.gather_notifications)
+        } else {
+            Verdict::Forward
+        }
     }
 
     /// How long after its loss a worker that is away may come back to its requests, answers and locks, in milliseconds.

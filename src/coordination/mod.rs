@@ -89,8 +89,9 @@ use bytes::Bytes;
 
 pub use self::{
     config::{
-        CoordinationConfig, DEFAULT_MASTER_TIMEOUT_MS, DEFAULT_MASTER_WARM_UP_MS, DEFAULT_MAX_REQUEST_BYTES,
-        DEFAULT_MAX_REQUESTS, DEFAULT_PASS_LOCKS_FOR_MS, DEFAULT_RELEASE_LOCKS_AFTER_MS, DEFAULT_RESUME_WINDOW_MS,
+        CoordinationConfig, DEFAULT_GATHER_NOTIFICATIONS_MS, DEFAULT_MASTER_TIMEOUT_MS, DEFAULT_MASTER_WARM_UP_MS,
+        DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_REQUESTS, DEFAULT_PASS_LOCKS_FOR_MS, DEFAULT_RELEASE_LOCKS_AFTER_MS,
+        DEFAULT_RESUME_WINDOW_MS,
     },
     coordinator::ClusterCoordinator,
 };
@@ -205,7 +206,7 @@ impl Coordinator for ClusterCoordinator {
         let is_known = message::is_acebase_id(from);
         if is_known && !self.sessions.any_departed() && message::is_usual_news(body, from) {
             self.files_change(moment);
-            return Verdict::Forward;
+            return self.config.forward_news(body);
         }
         if !is_known && !self.must_read(body) {
             return Verdict::Forward;

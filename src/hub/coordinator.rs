@@ -31,6 +31,9 @@ pub enum Verdict {
     /// The hub delivers it as addressed (after the actions that came with it). What its sender sends again, and may
     /// have been delivered, goes only to those who know doubles.
     Forward,
+    /// As `Forward`, if it is for all others within so many milliseconds: it is of no use to them before that, unless
+    /// they are told something else.
+    ForwardWithin(Millis),
     /// As `Forward`, also to those who do not: it does no harm there, or they cannot have had it.
     ForwardAgain,
     /// The coordinator keeps, answers or swallows it: the hub delivers nothing itself.

@@ -358,7 +358,8 @@ impl Database {
 
     fn note_deadline(&self, state: &State) {
         let coordinator = state.coordinator.as_ref().and_then(|coordinator| coordinator.deadline());
-        let own = [state.parcels.deadline(), state.acknowledge_at, state.expected.deadline()];
+        let own =
+            [state.parcels.deadline(), state.acknowledge_at, state.expected.deadline(), state.gathering.deadline()];
         let deadline = own.into_iter().chain([coordinator]).flatten().min();
         // An empty database wants one more tick, to be forgotten.
         let deadline = deadline.or_else(|| state.peers.is_empty().then_some(0)).unwrap_or(NEVER);

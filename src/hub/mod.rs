@@ -11,6 +11,7 @@ mod database;
 mod door;
 pub mod event;
 mod freeze;
+mod gathering;
 mod greeting;
 mod held_back;
 mod interest;
@@ -43,6 +44,7 @@ use parking_lot::Mutex;
 pub use admission::{Admission, Place, Refused};
 pub use door::Tell;
 pub use freeze::{FrozenHub, ThawError};
+pub use gathering::Departure;
 pub use greeting::Greeting;
 pub use office::{CoordinatorFactory, Settings};
 pub use outbox::{Drain, Outbox, Pushed, Traffic};
@@ -248,8 +250,11 @@ impl Hub {
 
     /// Does what is due, and lets go of what is no longer needed.
     pub fn tick(&self) {
+        let now = self.now();
         for database in self.all() {
-            database.tick();
+            if database.deadline().is_some_and(|at| at <= now) {
+                database.tick();
+            }
         }
         self.databases.lock().retain(|_, database| !database.is_forgettable() || !database.is_forgotten());
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     coordinator::{Coordinator, Incumbent, Loss, Recognition},
     door::Door,
+    gathering::Gathering,
     journal::{Journal, SharedInput},
     outbox::{Outbox, Traffic},
     parcels::Parcels,
@@ -35,6 +36,8 @@ pub(super) struct State {
     pub(super) expected: Expected,
     /// When those are told what of theirs has reached its end, where some is to be told.
     pub(super) acknowledge_at: Option<Millis>,
+    /// What those that are there are told a little later.
+    pub(super) gathering: Gathering,
     /// What happens is written down here, if it is.
     pub(super) journal: Option<Journal>,
 }
@@ -93,6 +96,7 @@ impl State {
             past: Totals::default(),
             reliable: 0,
             acknowledge_at: None,
+            gathering: Gathering::default(),
             expected: Expected::default(),
             journal: None,
         }

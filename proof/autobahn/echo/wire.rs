@@ -7,7 +7,7 @@ use std::{convert::Infallible, io, sync::Arc};
 use acebase_ipc_server::{
     http::{self, handshake::Upgrade, stream::Stream},
     hub::{
-        Outbox,
+        Departure, Outbox,
         transport::{LinkId, Transport},
     },
     protocol::{Text, close::CloseReason, frame},
@@ -155,7 +155,7 @@ impl Echo {
             self.link.send_control(&replies);
         }
         for frame in messages.framed {
-            self.outbox.push_frames(&frame, 1);
+            self.outbox.push_frames(&frame, 1, Departure::Now);
         }
         self.link.flush();
         match decoded {

@@ -54,6 +54,13 @@ pub fn is_usual_news(text: &[u8], from: &str) -> bool {
     quick::is_news(text, from)
 }
 
+/// Whether usual news are a notification: of what its receiver's cache of addresses has, and needs before it may write.
+/// The others are events.
+#[inline]
+pub fn is_notification(news: &[u8]) -> bool {
+    quick::is_notification(news)
+}
+
 /// Reads a text without the quick way. What the quick way takes, it takes in the same meaning.
 #[cfg(any(test, feature = "model"))]
 pub fn read_completely(text: &[u8]) -> Reading<'_> {

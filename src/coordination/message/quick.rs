@@ -15,6 +15,9 @@ use super::{
     said::{Answer, Ask, Grant, Message, Request, Said, WantedLock},
 };
 
+/// What a notification begins with.
+const NOTIFICATION: &[u8; 31] = br#"{"type":"notification","from":""#;
+
 /// Words of eight bytes in an id that acebase-core generates.
 const ID_WORDS: usize = 3;
 
@@ -23,11 +26,17 @@ const ID_WORDS: usize = 3;
 #[inline]
 pub(super) fn is_news(text: &[u8], from: &str) -> bool {
     let text = Cursor::new(text);
-    let found = match text.eat(br#"{"type":"notification","from":""#) {
+    let found = match text.eat(NOTIFICATION) {
         Some(cursor) => behind_id(cursor, from).and_then(notification),
         None => text.eat(br#"{"type":"event","from":""#).and_then(|cursor| event(behind_id(cursor, from)?)),
     };
     found.is_some()
+}
+
+/// Whether news are a notification.
+#[inline]
+pub(super) fn is_notification(news: &[u8]) -> bool {
+    news.starts_with(NOTIFICATION)
 }
 
 #[inline(always)]

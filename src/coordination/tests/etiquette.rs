@@ -53,7 +53,8 @@ fn nobody_speaks_in_anothers_name() {
         for other in [BOB, MASTER, "acebase-ipc-server", ""] {
             is_kept_back(&mut rig, ANN, None, &said(other, kind, rest));
         }
-        assert_eq!(rig.send(ANN, None, &said(ANN, kind, rest)), Verdict::Forward);
+        let verdict = rig.send(ANN, None, &said(ANN, kind, rest));
+        assert!(matches!(verdict, Verdict::Forward | Verdict::ForwardWithin(_)), "{verdict:?}");
         rig.read_all(BOB);
         rig.read_all(MASTER);
     }

@@ -3,6 +3,7 @@
 mod catching_up;
 mod etiquette;
 mod farewells;
+mod gathering;
 mod introductions;
 mod lending;
 mod locks;

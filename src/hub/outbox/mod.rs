@@ -21,6 +21,7 @@ use state::{ASK_ACKNOWLEDGED_EVERY, Custody, State};
 pub use state::{Pushed, Traffic};
 
 use super::{
+    gathering::{Departure, MAX_GATHERED},
     shelf::Shelf,
     transport::{LinkId, Transport},
 };
@@ -186,7 +187,7 @@ impl Outbox {
     }
 
     /// Appends `count` whole text frames that other outboxes share.
-    pub fn push_frames(&self, frames: &Bytes, count: u64) -> Pushed {
+    pub fn push_frames(&self, frames: &Bytes, count: u64, departure: Departure) -> Pushed {
         let mut state = self.state.lock();
         if state.overflows(frames.len(), self.limit) {
             return Pushed::Overflow;
@@ -197,7 +198,16 @@ impl Outbox {
             return Pushed::Queued;
         }
         state.stream.push_frames(frames);
-        state.ring()
+        match departure {
+            Departure::Gathered if state.waiting_bytes() <= MAX_GATHERED => Pushed::Queued,
+            Departure::Gathered | Departure::Now => state.ring(),
+        }
+    }
+
+    /// Something waits to be sent, and nobody has been promised that: from now on it is.
+    pub(super) fn asks_for_flush(&self) -> bool {
+        let mut state = self.state.lock();
+        state.stream.unsent() > 0 && state.ring() == Pushed::First
     }
 
     /// From now on keeps what was sent until it is acknowledged.

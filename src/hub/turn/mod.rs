@@ -52,6 +52,8 @@ pub(super) struct Turn<'a> {
     /// Frames for all but the sender, not yet in any outbox, and their number.
     broadcast: BytesMut,
     broadcast_count: u64,
+    /// For how long all of them may wait, in milliseconds.
+    broadcast_within: Millis,
     /// What the turn's messages have cost so far, as [`TURN_COST`] counts.
     cost: usize,
     /// The same frames, for peers with the extension.
@@ -81,6 +83,7 @@ impl<'a> Turn<'a> {
             _time_of_day: time_of_day,
             broadcast: BytesMut::new(),
             broadcast_count: 0,
+            broadcast_within: Millis::MAX,
             cost: 0,
             numbered: Broadcast::default(),
             origin: None,
@@ -256,6 +259,7 @@ impl<'a> Turn<'a> {
     pub(super) fn tick(&mut self) {
         self.state.parcels.expire(self.now);
         self.tell_due();
+        self.tell_gathered();
         self.give_up_expected();
         self.coordinate(|coordinator, moment| coordinator.tick(moment));
         self.carry_out();

@@ -10,6 +10,7 @@ use crate::{
     hub::{
         coordinator::{Address, Loss},
         event::Event,
+        gathering::Departure,
         outbox::{Pushed, Traffic},
         peers::Peer,
         reliable::{
@@ -259,19 +260,25 @@ impl Turn<'_> {
 
     /// Puts what a peer has broadcast into the outboxes of all others with the extension. Who is waited for, and has
     /// not told yet what it holds, has it from there.
-    pub(super) fn push_numbered_to_others(&mut self, from: &str, broadcast: (Bytes, Vec<Option<Origin>>)) {
-        self.push_numbered_to(broadcast, |id, expected| *id != *from && !expected.has(id));
+    pub(super) fn push_numbered_to_others(
+        &mut self,
+        from: &str,
+        broadcast: (Bytes, Vec<Option<Origin>>),
+        departure: Departure,
+    ) {
+        self.push_numbered_to(broadcast, departure, |id, expected| *id != *from && !expected.has(id));
     }
 
     /// As [`Turn::push_numbered_to_others`], of the hub's own words about a peer.
     pub(super) fn notify_numbered_others(&mut self, about: &str, notice: &str) {
         let notice = Broadcast::of(None, notice.as_bytes()).take();
-        self.push_numbered_to(notice, |id, _| *id != *about);
+        self.push_numbered_to(notice, Departure::Now, |id, _| *id != *about);
     }
 
     fn push_numbered_to(
         &mut self,
         (frames, origins): (Bytes, Vec<Option<Origin>>),
+        departure: Departure,
         is_meant: impl Fn(&str, &Expected) -> bool,
     ) {
         let mut receivers = 0;
@@ -280,7 +287,7 @@ impl Turn<'_> {
             let Some(exchange) = peer.exchange.as_mut().filter(|_| is_one) else { continue };
             receivers += 1;
             origins.iter().for_each(|origin| exchange.outbound.put(Waiting::new(origin.clone(), None)));
-            match peer.outbox.push_frames(&frames, origins.len() as u64) {
+            match peer.outbox.push_frames(&frames, origins.len() as u64, departure) {
                 Pushed::Queued => {}
                 Pushed::First => self.touched.push(peer.outbox.clone()),
                 Pushed::Overflow => self.slow.push(id.clone()),

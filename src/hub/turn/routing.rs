@@ -7,9 +7,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::{STEP_COST, Turn};
 use crate::{
+    clock::Millis,
     hub::{
         coordinator::{Address, Verdict},
         event::Event,
+        gathering::Departure,
         outbox::{Pushed, Traffic},
         trace::{MessageFate, Trace},
     },
@@ -73,6 +75,7 @@ impl Turn<'_> {
         }
         match verdict {
             Some(Verdict::Taken | Verdict::Kept) => {}
+            Some(Verdict::ForwardWithin(time)) => self.route_within(time, from, address, body),
             Some(Verdict::ForwardAgain) => self.route(from, address, body, false),
             Some(Verdict::Forward) | None => self.route(from, address, body, self.is_resent),
         }
@@ -110,8 +113,18 @@ impl Turn<'_> {
         }
     }
 
+    /// Routes what may wait for a while, if it is for all others. With what may not, it leaves at once.
+    fn route_within(&mut self, time: Millis, from: &Arc<str>, address: Address<'_>, body: Bytes) {
+        let others = self.broadcast_within;
+        self.route(from, address, body, self.is_resent);
+        if self.broadcast_count > 0 {
+            self.broadcast_within = others.min(time);
+        }
+    }
+
     fn broadcast(&mut self, body: &Bytes, known_doubles: bool) {
         self.broadcast_count += 1;
+        self.broadcast_within = 0;
         if self.state.reliable > 0 {
             self.numbered.put(self.origin.clone(), body);
             self.keep_for_all_expected(body);
@@ -163,11 +176,23 @@ impl Turn<'_> {
         if count == 0 {
             return;
         }
+        let departure = match std::mem::replace(&mut self.broadcast_within, Millis::MAX) {
+            0 => Departure::Now,
+            within => self.state.gathering.depart(self.now, within),
+        };
         let frames = std::mem::take(&mut self.broadcast).freeze();
-        self.push_to_others(from, &frames, count);
+        self.push_to_others(from, &frames, count, departure);
         if self.numbered.len() > 0 {
             let numbered = self.numbered.take();
-            self.push_numbered_to_others(from, numbered);
+            self.push_numbered_to_others(from, numbered, departure);
+        }
+    }
+
+    /// Those that wait for news are told them, if it is time.
+    pub(super) fn tell_gathered(&mut self) {
+        if self.state.gathering.take_due(self.now) {
+            let waiting = self.state.peers.values().filter(|peer| peer.outbox.asks_for_flush());
+            self.touched.extend(waiting.map(|peer| peer.outbox.clone()));
         }
     }
 
@@ -175,19 +200,19 @@ impl Turn<'_> {
     pub(super) fn notify_others(&mut self, about: &str, notice: &str) {
         let mut frames = BytesMut::new();
         frame::put_text(&mut frames, notice.as_bytes());
-        self.push_to_others(about, &frames.freeze(), 1);
+        self.push_to_others(about, &frames.freeze(), 1, Departure::Now);
         if self.state.reliable > 0 {
             self.notify_numbered_others(about, notice);
         }
     }
 
-    fn push_to_others(&mut self, from: &str, frames: &Bytes, count: u64) {
+    fn push_to_others(&mut self, from: &str, frames: &Bytes, count: u64, departure: Departure) {
         self.cost += self.state.peers.len() * (STEP_COST + frames.len());
         for (id, peer) in &self.state.peers {
             if **id == *from || peer.exchange.is_some() {
                 continue;
             }
-            match peer.outbox.push_frames(frames, count) {
+            match peer.outbox.push_frames(frames, count, departure) {
                 Pushed::Queued => {}
                 Pushed::First => self.touched.push(peer.outbox.clone()),
                 Pushed::Overflow => self.slow.push(id.clone()),
