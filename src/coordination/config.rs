@@ -21,8 +21,8 @@ pub const DEFAULT_RELEASE_LOCKS_AFTER_MS: u64 = 10_000;
 pub const DEFAULT_PASS_LOCKS_FOR_MS: u64 = 100;
 
 /// How long notifications may wait for others like them, or for whatever else is for their receiver. Each costs every
-/// process a wake, and they are of no use before its next lock, which they go ahead of. A tenth of what a person notices;
-/// where processes write all the time, a longer one saves next to nothing more.
+/// process a wake, and they are of no use before its next lock, which they go ahead of. A tenth of what a person
+/// notices; where processes write all the time, a longer one saves next to nothing more.
 pub const DEFAULT_GATHER_NOTIFICATIONS_MS: u64 = 5;
 
 /// How long a new master gets nothing that needs its tables of keys, free space and indexes. The published client

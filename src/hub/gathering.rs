@@ -1,7 +1,7 @@
-//! News that need not be told at once: each message that a process receives wakes it, and most of what AceBase processes
-//! tell each other is of no use to them before they may write. The first after a while is told at once; those that come
-//! soon after it wait in the outboxes until that time is over, or until there is something else for their receiver,
-//! which they go ahead of: nobody is ever told anything before what was told earlier.
+//! News that need not be told at once: each message that a process receives wakes it, and most of what AceBase
+//! processes tell each other is of no use to them before they may write. The first after a while is told at once; those
+//! that come soon after it wait in the outboxes until that time is over, or until there is something else for their
+//! receiver, which they go ahead of: nobody is ever told anything before what was told earlier.
 
 use crate::clock::Millis;
 
