@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::message;
-use crate::hub::coordinator::Verdict;
-
 /// How long a lost connection's session is kept. The published client reconnects at once, then every second: this is
 /// room for a few attempts, and still short beside the 10 s after which a client gives up.
 pub const DEFAULT_RESUME_WINDOW_MS: u64 = 5_000;
@@ -106,15 +103,6 @@ impl CoordinationConfig {
     /// Write locks are passed on from worker to worker.
     pub(super) fn passes_locks(&self) -> bool {
         self.pass_locks_for > 0 && self.follows_locks()
-    }
-
-    /// How news in their usual form are forwarded.
-    pub(super) fn forward_news(&self, news: &[u8]) -> Verdict {
-        if self.gather_notifications > 0 && message::is_notification(news) {
-            Verdict::ForwardWithin(self.gather_notifications)
-        } else {
-            Verdict::Forward
-        }
     }
 
     /// How long after its loss a worker that is away may come back to its requests, answers and locks, in milliseconds.

@@ -69,9 +69,8 @@ impl FileNews {
     }
 
     fn root_moves(&mut self, place: Place, text: &Bytes) {
-        if let Some((former, _)) = self.root.replace((place, Bytes::copy_from_slice(text))) {
-            push_bounded(&mut self.former_roots, former);
-        }
+        self.root_is_unknown();
+        self.root = Some((place, Bytes::copy_from_slice(text)));
     }
 
     /// The master repeats a move that it was told of: it does so in their order, and has no word for those between.
@@ -88,18 +87,12 @@ impl FileNews {
 
     /// There is a new key in the table.
     pub(super) fn key_is_added(&mut self, index: u64, text: &Bytes) {
-        if self.makes_room_for(text) {
-            let former = self.keys.insert(index, Bytes::copy_from_slice(text));
-            self.bytes -= former.map_or(0, |former| former.len());
-        }
+        keep(&mut self.keys, &mut self.bytes, index, text);
     }
 
     /// There is a new index.
     pub(super) fn index_is_created(&mut self, file_name: &str, text: &Bytes) {
-        if self.makes_room_for(text) {
-            let former = self.indexes.insert(file_name.to_owned(), Bytes::copy_from_slice(text));
-            self.bytes -= former.map_or(0, |former| former.len());
-        }
+        keep(&mut self.indexes, &mut self.bytes, file_name.to_owned(), text);
     }
 
     /// An index is gone: who is told of it all the same may not survive that.
@@ -107,11 +100,13 @@ impl FileNews {
         let former = self.indexes.remove(file_name);
         self.bytes -= former.map_or(0, |former| former.len());
     }
+}
 
-    fn makes_room_for(&mut self, text: &Bytes) -> bool {
-        let fits = self.bytes + text.len() <= MAX_BYTES;
-        self.bytes += if fits { text.len() } else { 0 };
-        fits
+/// Keeps what was told of something, in place of what was told before, if there is room. `bytes`: of all that is kept.
+fn keep<K: Ord>(kept: &mut BTreeMap<K, Bytes>, bytes: &mut usize, about: K, text: &Bytes) {
+    if *bytes + text.len() <= MAX_BYTES {
+        let former = kept.insert(about, Bytes::copy_from_slice(text));
+        *bytes = *bytes + text.len() - former.map_or(0, |former| former.len());
     }
 }
 
@@ -137,7 +132,6 @@ mod tests {
             news.key_is_added(index, &text(MAX_BYTES / 4));
         }
         assert_eq!((news.all().count(), news.bytes), (4, MAX_BYTES));
-        // It is full, and what it has may be told anew only where that fits in beside it.
         news.index_is_deleted("none.idx");
         for record in 0..1000 {
             news.worker_moves_root(Place { page: 0, record }, &text(1));

@@ -136,6 +136,15 @@ impl ClusterCoordinator {
         }
     }
 
+    /// News in their usual form. Notifications are of no use to their receivers before their next locks.
+    #[inline]
+    fn forward_news(&self, news: &[u8]) -> Verdict {
+        match self.config.gather_notifications {
+            time @ 1.. if message::is_notification(news) => Verdict::ForwardWithin(time),
+            _ => Verdict::Forward,
+        }
+    }
+
     /// A message that is in order.
     #[inline]
     fn heard(&mut self, from: &str, to: Address<'_>, said: Said<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict {
@@ -206,7 +215,7 @@ impl Coordinator for ClusterCoordinator {
         let is_known = message::is_acebase_id(from);
         if is_known && !self.sessions.any_departed() && message::is_usual_news(body, from) {
             self.files_change(moment);
-            return self.config.forward_news(body);
+            return self.forward_news(body);
         }
         if !is_known && !self.must_read(body) {
             return Verdict::Forward;
