@@ -9,6 +9,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 #[cfg(windows)]
 use windows_sys::Win32::Networking::WinSock;
 
+#[cfg(target_os = "linux")]
+use super::first_to_close::first_to_close;
 #[cfg(windows)]
 use super::socket_option;
 
@@ -113,6 +115,9 @@ fn bind_one(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
+    #[cfg(target_os = "linux")]
+    return Ok(first_to_close(socket.into()));
+    #[cfg(not(target_os = "linux"))]
     Ok(socket.into())
 }
 

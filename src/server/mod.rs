@@ -7,6 +7,8 @@ mod company;
 pub mod config;
 mod ending;
 mod error;
+#[cfg(target_os = "linux")]
+mod first_to_close;
 mod held;
 mod heritage;
 mod housekeeping;
