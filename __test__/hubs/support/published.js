@@ -45,8 +45,10 @@ async function assertGoesOn(t, cluster, strike, { workers = 3, mayEnd = () => tr
   await sleep(PRELUDE);
   await strike();
   const struck = Date.now();
-  await loaded.replaceDead(OWN_DEATH);
-  await until('writes of all workers', RECOVERY_LIMIT, () => loaded.allWroteSince(struck));
+  await until('writes of all workers', RECOVERY_LIMIT, async () => {
+    await loaded.replaceDead(OWN_DEATH);
+    return loaded.allWroteSince(struck);
+  });
   t.diagnostic(`all workers wrote ${Date.now() - struck} ms after the fault`);
   await sleep(struck + DYING - Date.now());
   const reports = await loaded.stop();
