@@ -19,7 +19,9 @@ const { commands, startServer } = require('./support/servers.js');
 
 const HELP = `Usage: npm run bench:cluster -- [options]
   --workers N,N,...  sizes of the cluster [2,4,8]
-  --seconds S        measured time of one run [3]
+  --seconds S        measured time of one run [5]
+  --warm-up S        time before that in which all work as they do then, and nothing is measured: V8 compiles what a
+                     process does often in its first seconds, which costs more than all that is to be measured [10]
   --rounds N         rounds of all runs [1]
   --load LOAD        what workers do: update, work (5 ms under the lock), or mixed (one update in five, else reads);
                      may be repeated [update]
@@ -106,7 +108,7 @@ class Peer {
 }
 
 /** One cluster of one system: started, loaded, checked, stopped. */
-async function run(system, workers, load, { milliseconds, hub }) {
+async function run(system, workers, load, { milliseconds, warmUp, hub }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'acebase-ipc-cluster-'));
   const router = SYSTEMS[system];
   const server =
@@ -123,13 +125,14 @@ async function run(system, workers, load, { milliseconds, hub }) {
     const master = server && (await start('master', 'master'));
     const team = [];
     for (let n = 1; n <= workers; n++) team.push(await start(`worker${n}`, 'worker'));
-    const trips = await team[0].ask('lockTrips');
+    const all = (work, time) =>
+      Promise.all(team.map((worker) => worker.ask(work, { load, milliseconds: time }, PATIENCE + time)));
+    await all('warmUp', warmUp);
     const cpuOfServer = stopwatch(server?.pid);
     const cpuOfMaster = stopwatch(master?.pid);
-    const results = await Promise.all(
-      team.map((worker) => worker.ask('load', { load, milliseconds }, PATIENCE + 2 * milliseconds)),
-    );
+    const results = await all('load', milliseconds);
     const cpu = { server: cpuOfServer(), master: cpuOfMaster() };
+    const trips = await team[0].ask('lockTrips');
     return {
       ...summarise(results, milliseconds, cpu),
       lockTrip: median(trips),
@@ -170,7 +173,6 @@ function cpuOf(pid) {
 
 function summarise(results, milliseconds, cpu) {
   const operations = results.reduce((sum, result) => sum + result.times.length, 0);
-  const all = operations + results.reduce((sum, result) => sum + result.warmUps, 0);
   const times = results.flatMap((result) => result.times).sort((a, b) => a - b);
   const at = (share) => times[Math.floor((times.length - 1) * share)];
   const cpuSeconds = results.reduce((sum, result) => sum + result.cpuSeconds, 0);
@@ -179,8 +181,8 @@ function summarise(results, milliseconds, cpu) {
     p50: at(0.5),
     p99: at(0.99),
     workerCpu: (cpuSeconds * 1000) / operations,
-    masterCpu: (cpu.master * 1000) / all,
-    serverCpu: (cpu.server * 1000) / all,
+    masterCpu: (cpu.master * 1000) / operations,
+    serverCpu: (cpu.server * 1000) / operations,
     each: results.map((result) => result.times.length),
   };
 }
@@ -199,7 +201,8 @@ function settings() {
   const { values } = readArguments(HELP, {
     options: {
       workers: { type: 'string', default: '2,4,8' },
-      seconds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '5' },
+      'warm-up': { type: 'string', default: '10' },
       rounds: { type: 'string', default: '1' },
       load: { type: 'string', multiple: true, default: ['update'] },
       only: { type: 'string', multiple: true, default: Object.keys(SYSTEMS) },
@@ -212,6 +215,7 @@ function settings() {
     loads: LOADS.filter((load) => values.load.includes(load)),
     sizes: values.workers.split(',').map(Number),
     milliseconds: Number(values.seconds) * 1000,
+    warmUp: Number(values['warm-up']) * 1000,
     rounds: Number(values.rounds),
     hub: values.hub,
     out: values.out,
@@ -262,8 +266,8 @@ function table(results, config) {
 async function main() {
   const config = settings();
   const results = await runAll(config);
-  const { milliseconds, rounds } = config;
-  writeReport(config.out, { settings: { milliseconds, rounds }, results });
+  const { milliseconds, warmUp, rounds } = config;
+  writeReport(config.out, { settings: { milliseconds, warmUp, rounds }, results });
   console.log(`\n${table(results, config)}`);
   const lost = results.some((result) => result.lost > 0);
   const failed = results.some((result) => result.failure);
