@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 pub use config::ClusterConfig;
 pub use credentials::Credentials;
 pub use member::Member;
-pub use node::{Neighbours, NoNeighbours, Node, Sees, Tells};
+pub use node::{Knows, Neighbours, NoNeighbours, Node, Sees, Tells};
 pub use registry::{EngineState, Owner, Registry, Whereabouts, WhyNobody};
 
 /// Databases that may arrive here at the same time.

@@ -1,6 +1,7 @@
 //! The task that keeps a hub's leases: asks the engine as the leases say, and tells the registry and the hub. Decides
 //! nothing itself. What owners leave to this hub waits here until it is known whether it is this hub's.
 
+mod neighbours;
 mod telling;
 mod tenants;
 #[cfg(test)]
@@ -8,7 +9,7 @@ mod tests;
 
 use std::{collections::HashMap, future::pending, pin::pin, sync::Arc, time::Duration};
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::BoxFuture;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep_until, timeout, timeout_at},
@@ -19,10 +20,13 @@ use super::{
     Cluster,
     engine::{Engine, EngineError, Lease, records::LIVES_FOR_LEASES},
     estate::{self, NotTaken, Wish},
-    lease::{Leases, Reply, Request, Time, Times, Verdict},
+    lease::{Leases, Reply, Request, Time, Times},
     member::Member,
     registry::{Asked, EngineState, Registry, Whereabouts, WhyNobody},
 };
+use neighbours::{Asking, Seeking};
+pub use neighbours::{Knows, Neighbours, NoNeighbours, Sees, Tells};
+
 use crate::{
     clock,
     hub::{self, Hub, event::Observer},
@@ -30,9 +34,6 @@ use crate::{
 
 /// How often it is looked whether the hub has clients of databases that are not its own, or databases that nobody uses.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// How long the other hubs may take to say whether they reach the engine.
-const NEIGHBOURS_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long a hub that stops takes at most to let go of its databases: they run out anyway.
 const RELEASE_LIMIT: Duration = Duration::from_millis(500);
@@ -47,34 +48,6 @@ const PARTED_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long another hub may take to hear that a database has moved: it finds out by itself otherwise.
 const TELL_LIMIT: Duration = Duration::from_millis(500);
-
-/// Whether another hub reaches the engine; `None`: that hub was not reached, or does not say.
-pub type Sees<'a> = BoxFuture<'a, Option<bool>>;
-
-/// Something is told; nobody waits for an answer.
-pub type Tells<'a> = BoxFuture<'a, ()>;
-
-/// Asks the other hubs, not by way of the engine.
-pub trait Neighbours: Send + Sync {
-    /// Whether that hub reaches the engine.
-    fn sees_engine<'a>(&'a self, member: &'a Member) -> Sees<'a>;
-
-    /// Tells that hub that whoever has had this database under this epoch has it no longer.
-    fn tell_moved<'a>(&'a self, member: &'a Member, lease: &'a Lease) -> Tells<'a>;
-}
-
-/// Reaches nobody.
-pub struct NoNeighbours;
-
-impl Neighbours for NoNeighbours {
-    fn sees_engine<'a>(&'a self, _: &'a Member) -> Sees<'a> {
-        Box::pin(async { None })
-    }
-
-    fn tell_moved<'a>(&'a self, _: &'a Member, _: &'a Lease) -> Tells<'a> {
-        Box::pin(async {})
-    }
-}
 
 /// Whom a node has to do with.
 pub struct Surroundings {
@@ -94,7 +67,6 @@ type Answered = (Option<Reply>, Option<Vec<Member>>);
 type UnderWay = BoxFuture<'static, Result<Answered, EngineError>>;
 /// A database that its owner leaves to this hub, and who waits for what becomes of it.
 type Taking = (hub::Estate, oneshot::Sender<Result<u64, NotTaken>>);
-type Asking = BoxFuture<'static, (Time, Verdict)>;
 
 /// Keeps the leases.
 pub struct Node {
@@ -106,6 +78,7 @@ pub struct Node {
     /// What the engine is asked, and since when.
     under_way: Option<(UnderWay, Time)>,
     asking: Option<Asking>,
+    seeking: Option<Seeking>,
     takings: HashMap<Arc<str>, Taking>,
     /// Databases that this hub has parted with, under which epoch, and since when.
     parted: HashMap<Arc<str>, (u64, Instant)>,
@@ -129,6 +102,7 @@ impl Node {
             started: clock::awake_or_not(),
             under_way: None,
             asking: None,
+            seeking: None,
             takings: HashMap::new(),
             parted: HashMap::new(),
             look_at: Instant::now(),
@@ -167,6 +141,7 @@ impl Node {
                 () = &mut ended => return,
                 answer = when_there(self.under_way.as_mut().map(|(answer, _)| answer)) => self.answered(answer),
                 (asked_at, verdict) = when_there(self.asking.as_mut()) => self.neighbours_said(asked_at, verdict),
+                words = when_there(self.seeking.as_mut()) => self.heard(words),
                 () = registry.is_asked() => {}
                 () = sleep_until(deadline) => {}
             }
@@ -200,6 +175,9 @@ impl Node {
         }
         if self.asking.is_none() && self.leases.asks_neighbours(now) {
             self.asking = Some(self.ask_neighbours(now));
+        }
+        if self.seeking.is_none() {
+            self.seeking = self.seek_owners(now);
         }
         if self.look_at <= Instant::now() {
             self.look_at = Instant::now() + LOOK_EVERY;
@@ -331,23 +309,6 @@ impl Node {
             self.double_since = None;
         }
         self.registry().set_members(members.into_iter().filter(|member| !is_double(member)).collect());
-    }
-
-    fn ask_neighbours(&self, asked_at: Time) -> Asking {
-        let neighbours = self.around.neighbours.clone();
-        let me = self.registry().me().clone();
-        let others: Vec<_> = self.registry().members().into_iter().filter(|member| member.life != me.life).collect();
-        Box::pin(async move {
-            let answers =
-                join_all(others.iter().map(|other| timeout(NEIGHBOURS_LIMIT, neighbours.sees_engine(other)))).await;
-            let said = |sees| answers.iter().filter(|answer| **answer == Ok(Some(sees))).count();
-            (asked_at, Verdict { yes: said(true), no: said(false), asked: others.len() })
-        })
-    }
-
-    fn neighbours_said(&mut self, asked_at: Time, verdict: Verdict) {
-        self.asking = None;
-        self.leases.neighbours_said(self.now(), asked_at, verdict);
     }
 
     fn registry(&self) -> &Registry {

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     clock,
     cluster::{
-        Cluster, EngineState, Member, Whereabouts,
+        Cluster, EngineState, Member, Owner, Whereabouts,
         credentials::{self, NotVouched, Vouched},
         estate::Estate,
         owner::Lease,
@@ -36,6 +36,9 @@ pub const PASSAGE: HeaderName = HeaderName::from_static("x-acebase-passage");
 
 /// Where hubs ask each other whether they reach the engine.
 pub const ENGINE_PATH: &str = "/cluster/engine";
+
+/// Where a hub that does not reach it asks who has a database: `?db=<name>`.
+pub const OWNER_PATH: &str = "/cluster/owner";
 
 /// Where they ask each other whether a database may be left to them.
 pub const HEIR_PATH: &str = "/cluster/heir";
@@ -76,6 +79,7 @@ pub async fn answer(
     let text = request.uri().query().unwrap_or_default();
     match (path, request.method()) {
         (ENGINE_PATH, &Method::GET) => return reply::text(StatusCode::OK, cluster.registry.engine().name()),
+        (OWNER_PATH, &Method::GET) => return tell_owner(text, cluster),
         (LOSS_PATH, &Method::POST) => return report(text, &vouched, cluster),
         (HEIR_PATH, &Method::GET) => return may_inherit(cluster, context),
         (ESTATE_PATH, &Method::POST) => return take_estate(request, &vouched, cluster, context).await,
@@ -168,6 +172,23 @@ fn report(text: &str, vouched: &Vouched, cluster: &Cluster) -> Reply {
             reply::text(StatusCode::OK, "ok")
         }
         _ => reply::not_found(),
+    }
+}
+
+/// Who has a database, as far as this hub knows: nothing is asked for.
+fn tell_owner(text: &str, cluster: &Cluster) -> Reply {
+    let Some(db) = query::parameter(text, "db") else { return reply::not_found() };
+    let owner = match cluster.registry.peek(&db) {
+        Some(Whereabouts::Here { epoch }) => {
+            let Member { name, address, .. } = cluster.registry.me().clone();
+            Owner { name, address, epoch }
+        }
+        Some(Whereabouts::At(owner)) => owner,
+        Some(Whereabouts::Nobody(_)) | None => return reply::not_found(),
+    };
+    match serde_json::to_vec(&owner) {
+        Ok(owner) => reply::json(owner),
+        Err(_) => reply::not_found(),
     }
 }
 

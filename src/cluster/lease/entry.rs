@@ -65,6 +65,11 @@ impl Entry {
         }
     }
 
+    /// Nobody is known to have it.
+    pub fn is_nobodys(&self) -> bool {
+        matches!(self.standing, Standing::Nobody(_))
+    }
+
     pub fn is_held(&self) -> bool {
         self.held_epoch().is_some()
     }

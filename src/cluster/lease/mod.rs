@@ -6,6 +6,7 @@
 //!   it reaches it, and most of them say that they do not, does an owner go on: nobody could have replaced it.
 //! - When an engine is back it may have lost what it was told last. For one lease nobody takes a database that has no
 //!   record: owners write theirs again within a second.
+//! - While the engine is down for this hub, others may tell it who has a database that it has not: it relays there.
 //! - An owner that leaves a database to another hub serves it no longer, and never again under that epoch; it goes on
 //!   holding it. That hub *takes* it: one step at the engine, which fails where the owner does not hold it any more. So
 //!   it takes what the owner had in mind as the next owner, or not at all.
@@ -15,6 +16,7 @@
 
 mod answers;
 mod entry;
+mod hearsay;
 #[cfg(test)]
 mod model;
 mod outage;
@@ -27,9 +29,10 @@ use std::{collections::BTreeMap, mem, sync::Arc};
 
 pub use outage::Verdict;
 pub use times::{Time, Times};
-pub use words::{News, Reply, Request, WhyLost};
+pub use words::{News, Reply, Request, WhyLost, Word};
 
 use entry::{Entry, Standing, Taking};
+use hearsay::Hearsay;
 use outage::Outage;
 
 use super::{
@@ -53,6 +56,7 @@ pub struct Leases {
     entries: BTreeMap<Arc<str>, Entry>,
     releases: Vec<Lease>,
     outage: Outage,
+    hearsay: Hearsay,
     announce_at: Time,
     in_flight: Option<(Request, Time)>,
     news: Vec<News>,
@@ -68,6 +72,7 @@ impl Leases {
             entries: BTreeMap::new(),
             releases: Vec::new(),
             outage: Outage::new(times),
+            hearsay: Hearsay::default(),
             announce_at: Time::ZERO,
             in_flight: None,
             news: Vec::new(),
@@ -158,14 +163,20 @@ impl Leases {
         self.releases.is_empty() && self.in_flight.is_none()
     }
 
-    /// That owner was not reached, or is none: the engine is asked at once, but for what it has answered just now.
-    pub fn doubt(&mut self, now: Time, db: &str, epoch: u64) {
+    /// That owner was not reached, or is none: the engine is asked at once, but for what it has answered just now; where
+    /// it does not answer, the other hubs are.
+    pub fn doubt(&mut self, now: Time, db: &Arc<str>, epoch: u64) {
         let pause = self.times.retry() / 2;
-        if let Some(entry) = self.entries.get_mut(db)
-            && matches!(&entry.standing, Standing::Foreign(owner) if owner.epoch == epoch)
-        {
-            let soon = entry.asked_at.map_or(now, |asked_at| now.max(asked_at + pause));
-            entry.ask_at = entry.ask_at.min(soon);
+        let Some(entry) = self.entries.get_mut(db) else { return };
+        if !matches!(&entry.standing, Standing::Foreign(owner) if owner.epoch == epoch) {
+            return;
+        }
+        let soon = entry.asked_at.map_or(now, |asked_at| now.max(asked_at + pause));
+        entry.ask_at = entry.ask_at.min(soon);
+        if self.outage.state() == EngineState::Down {
+            let why = WhyNobody::EngineDown;
+            entry.standing = Standing::Nobody(why);
+            self.news.push(News::Nobody { db: db.clone(), why });
         }
     }
 
@@ -244,7 +255,8 @@ impl Leases {
         let excused_until = self.outage.excuses_until();
         let over = self.entries.values().filter_map(Entry::over_at).map(|over_at| over_at.max(excused_until));
         let takings = self.entries.values().filter_map(|entry| entry.taking.as_ref()).map(|taking| taking.until);
-        over.chain(takings).chain(self.asks_neighbours_at()).chain(self.asks_at()).min().unwrap_or(Time::MAX)
+        let others = self.asks_neighbours_at().into_iter().chain(self.asks_owners_at());
+        over.chain(takings).chain(others).chain(self.asks_at()).min().unwrap_or(Time::MAX)
     }
 
     /// What has changed since this was asked last, in order.
@@ -263,6 +275,15 @@ impl Leases {
             Standing::Mine { epoch, over_at } => Some((db, epoch, over_at)),
             _ => None,
         })
+    }
+
+    /// Who has this database, as far as it believes.
+    #[cfg(test)]
+    pub fn owner_of(&self, db: &str) -> Option<&Owner> {
+        match &self.entries.get(db)?.standing {
+            Standing::Foreign(owner) => Some(owner),
+            _ => None,
+        }
     }
 
     /// It believes that it has this database.

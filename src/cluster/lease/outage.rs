@@ -14,6 +14,8 @@ pub struct Outage {
     careful_until: Time,
     answered_at: Option<Time>,
     neighbours_asked_at: Option<Time>,
+    /// They have not answered yet.
+    is_asking: bool,
     /// Until then the others are believed that it is down for all.
     down_for_all_until: Time,
     /// All of them have said so.
@@ -48,6 +50,7 @@ impl Outage {
             careful_until: times.renew_every,
             answered_at: None,
             neighbours_asked_at: None,
+            is_asking: false,
             down_for_all_until: Time::ZERO,
             is_unanimous: false,
         }
@@ -102,20 +105,22 @@ impl Outage {
         self.careful_until
     }
 
-    /// When the other hubs are to be asked; `None`: the engine answers.
+    /// When the other hubs are to be asked; `None`: the engine answers, or they are being asked.
     pub fn ask_neighbours_at(&self) -> Option<Time> {
         let next = |asked| asked + self.times.ask_neighbours_every();
-        (self.state == EngineState::Down).then(|| self.neighbours_asked_at.map_or(Time::ZERO, next))
+        (self.state == EngineState::Down && !self.is_asking).then(|| self.neighbours_asked_at.map_or(Time::ZERO, next))
     }
 
     pub fn neighbours_are_asked(&mut self, now: Time) {
         self.neighbours_asked_at = Some(now);
+        self.is_asking = true;
     }
 
     /// What the others said when they were asked then. Those that do not reach the engine will claim nothing for one
     /// lease when it is back, so that what they said is good for as long: also when one of them, where all had said so,
     /// reaches it before this hub does.
     pub fn neighbours_said(&mut self, asked_at: Time, verdict: Verdict) {
+        self.is_asking = false;
         if verdict.is_down_for_all() {
             self.down_for_all_until = self.times.over_at(asked_at);
             self.is_unanimous = verdict.no == verdict.asked;

@@ -105,9 +105,9 @@ fn who_cannot_renew_because_nobody_can_goes_on_and_renews_first_of_all() {
         now = leases.deadline().max(now + ms(1));
         leases.tick(now);
     }
-    leases.want(now, &"another".into());
     assert_eq!(leases.epoch_of("db"), Some(1));
     let now = leases.deadline();
+    leases.want(now, &"another".into());
     assert_eq!(leases.next(now), Some(Request::Renew(vec![("db".into(), 1)])));
     leases.answered(now, Some(Reply::Renewed(vec![Renewal::Renewed])));
     let wanted = vec![Wanted { db: "another".into(), seen: 0 }];
@@ -158,14 +158,14 @@ fn another_hub_s_database_is_asked_for_again_when_its_lease_is_over_and_when_it_
     assert_eq!(leases.next(next), Some(claim(4)));
     leases.answered(next, Some(Reply::Claimed(vec![Claim::Foreign { owner: owner(4), left: LEASE }])));
     assert!(leases.take_news().is_empty());
-    leases.doubt(next, "db", 3);
+    leases.doubt(next, &"db".into(), 3);
     assert!(leases.deadline() > next + RETRY);
     // It has just been asked.
-    leases.doubt(next, "db", 4);
+    leases.doubt(next, &"db".into(), 4);
     assert_eq!(leases.deadline(), next + RETRY / 2);
     let next = next + RETRY / 2;
     answer_claim(&mut leases, next, Claim::Foreign { owner: owner(4), left: LEASE });
-    leases.doubt(next + RETRY, "db", 4);
+    leases.doubt(next + RETRY, &"db".into(), 4);
     answer_claim(&mut leases, next + RETRY, Claim::Mine { epoch: 5 });
     assert_eq!(leases.take_news(), [News::Won { db: "db".into(), epoch: 5 }]);
 }

@@ -29,6 +29,15 @@ pub enum Reply {
     Done,
 }
 
+/// What another hub says of who has a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    pub db: Arc<str>,
+    pub owner: Owner,
+    /// The hub says so of itself.
+    pub is_own: bool,
+}
+
 /// What has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {

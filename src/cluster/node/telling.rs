@@ -67,9 +67,7 @@ impl Node {
     /// Relays need not find out by themselves that the owner is another one.
     fn tell_others(&self, lease: Lease) {
         let neighbours = self.around.neighbours.clone();
-        let me = self.registry().me().clone();
-        let others = self.registry().members().into_iter().filter(move |member| member.life != me.life);
-        let others: Vec<_> = others.collect();
+        let others = self.others();
         tokio::spawn(async move {
             join_all(others.iter().map(|other| timeout(TELL_LIMIT, neighbours.tell_moved(other, &lease)))).await
         });

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::*;
@@ -36,9 +37,9 @@ impl Packing for NoPacking {
     }
 }
 
-/// What the other hubs say of the engine.
+/// What the other hubs say of the engine, and of who has a database.
 #[derive(Default)]
-struct Said(AtomicU8);
+struct Said(AtomicU8, Mutex<Option<Owner>>);
 
 const SILENT: u8 = 0;
 const SEES: u8 = 1;
@@ -48,6 +49,11 @@ impl Neighbours for Said {
     fn sees_engine<'a>(&'a self, _: &'a Member) -> Sees<'a> {
         let said = self.0.load(Ordering::Relaxed);
         Box::pin(async move { (said != SILENT).then_some(said == SEES) })
+    }
+
+    fn knows_owner<'a>(&'a self, _: &'a Member, _: &'a str) -> Knows<'a> {
+        let owner = self.1.lock().clone();
+        Box::pin(async move { owner })
     }
 
     fn tell_moved<'a>(&'a self, _: &'a Member, _: &'a Lease) -> Tells<'a> {
@@ -228,6 +234,32 @@ async fn while_the_engine_may_be_there_for_others_the_owner_gives_up_and_closes_
         assert_eq!(wire.closed(), Some(CloseReason::Moved));
         assert!(a.has_told("database-lost"));
     }
+}
+
+#[tokio::test]
+async fn an_owner_that_alone_is_cut_off_hears_from_others_who_has_the_database_now() {
+    let engine = MemoryEngine::new(LEASE);
+    let (a, _b, mut watched) = owned_by_a(&engine).await;
+    tokio::time::sleep(2 * RENEW).await;
+    a.said.0.store(SEES, Ordering::Relaxed);
+    let mut seen = a.registry.watch("db");
+    engine.cut_off("a", true);
+    watched.wait_for(|whereabouts| *whereabouts == Whereabouts::Here { epoch: 2 }).await.unwrap();
+    seen.wait_for(|whereabouts| matches!(whereabouts, Whereabouts::Nobody(_))).await.unwrap();
+    let Whereabouts::At(next) = at("b", 2) else { unreachable!() };
+    *a.said.1.lock() = Some(next.clone());
+    let told = Instant::now();
+    seen.wait_for(|whereabouts| *whereabouts == at("b", 2)).await.unwrap();
+    assert!(told.elapsed() < LEASE, "{:?}", told.elapsed());
+    assert_eq!(a.registry.engine(), EngineState::Down);
+    // It was not reached, or says that it has not got the database; and is asked again itself.
+    a.registry.doubt("db", &next);
+    seen.wait_for(|whereabouts| *whereabouts == Whereabouts::Nobody(WhyNobody::EngineDown)).await.unwrap();
+    seen.wait_for(|whereabouts| *whereabouts == at("b", 2)).await.unwrap();
+    seen.mark_unchanged();
+    engine.cut_off("a", false);
+    tokio::time::sleep(2 * LEASE).await;
+    assert_eq!((a.registry.engine(), seen.has_changed().unwrap()), (EngineState::Up, false));
 }
 
 #[tokio::test]

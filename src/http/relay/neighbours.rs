@@ -7,23 +7,25 @@ use http_body_util::Empty;
 use hyper::{Method, Response, StatusCode};
 
 use super::{
-    super::inside::{ENGINE_PATH, MOVED_PATH},
+    super::inside::{ENGINE_PATH, MOVED_PATH, OWNER_PATH},
     calls,
 };
-use crate::cluster::{Cluster, EngineState, Member, Neighbours, Sees, Tells, owner::Lease, relay::errand::Failed};
+use crate::cluster::{
+    Cluster, EngineState, Knows, Member, Neighbours, Sees, Tells, owner::Lease, relay::errand::Failed,
+};
 
 /// How long a hub may take for its answer: who asks gives its databases up if it must wait for longer.
 const ENGINE_LIMIT: Duration = Duration::from_millis(450);
 
-/// Bytes of an answer of one word.
-const MAX_WORD: usize = 256;
+/// Bytes of an answer: one word, or a hub's name and address.
+const MAX_ANSWER: usize = 4 * 1024;
 
 /// Asks them as this hub.
 pub struct AskingNeighbours(pub Arc<Cluster>);
 
 impl AskingNeighbours {
     async fn ask(&self, member: &Member, method: Method, target: &str) -> Result<Response<Bytes>, Failed> {
-        calls::ask_hub(member, method, target, Empty::<Bytes>::new(), &self.0, ENGINE_LIMIT, MAX_WORD).await
+        calls::ask_hub(member, method, target, Empty::<Bytes>::new(), &self.0, ENGINE_LIMIT, MAX_ANSWER).await
     }
 }
 
@@ -37,6 +39,14 @@ impl Neighbours for AskingNeighbours {
                 (_, true) => Some(false),
                 _ => None,
             }
+        })
+    }
+
+    fn knows_owner<'a>(&'a self, member: &'a Member, db: &'a str) -> Knows<'a> {
+        Box::pin(async move {
+            let target = calls::deed(OWNER_PATH, db, None);
+            let answer = self.ask(member, Method::GET, &target).await.ok()?;
+            (answer.status() == StatusCode::OK).then(|| serde_json::from_slice(answer.body()).ok()).flatten()
         })
     }
 

@@ -88,6 +88,22 @@ fn hubs_ask_each_other_whether_they_see_the_engine() {
 }
 
 #[test]
+fn hubs_tell_each_other_who_has_a_database_and_ask_nobody_for_it() {
+    let hubs = Hubs::plain();
+    let (owner, other) = hubs.two();
+    drop(hubs.connect(&other, "second"));
+    let ask = |hub: &Hub, db: &str| {
+        let target = format!("/cluster/owner?db={db}");
+        hub.ask(&format!("GET {target}"), &[(HEADER, &sign(hub, "GET", &target))], "")
+    };
+    let told = format!(r#"{{"name":"owner","address":"localhost:{}","epoch":1}}"#, owner.port);
+    assert_eq!([ask(&owner, "db"), ask(&other, "db")], [(200, told.clone()), (200, told)]);
+    assert_eq!(ask(&other, "unknown").0, 404);
+    assert_eq!(other.cluster.registry.peek("unknown"), None);
+    assert_eq!(owner.ask("GET /cluster/owner?db=db", &[], "").0, 404);
+}
+
+#[test]
 fn an_engine_that_all_hubs_miss_moves_nobody() {
     // They have half a second to tell each other, and this machine may be busy.
     let lease = 3 * LEASE;

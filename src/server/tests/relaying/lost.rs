@@ -1,6 +1,7 @@
 //! Hubs that are lost, in order and without, and what their clients see.
 
 use super::*;
+use crate::cluster::EngineState;
 
 /// Connects, and waits for no welcome.
 fn knock(hub: &Hub, id: &str) -> WebSocket<Stream> {
@@ -50,6 +51,50 @@ fn signs_of_life_are_answered_in_the_lobby_and_what_is_said_there_arrives() {
         hear(&mut first, "from the lobby");
     }
     drop(other);
+}
+
+#[test]
+fn an_owner_that_alone_is_cut_off_from_the_engine_relays_to_the_next_one() {
+    let hubs = Hubs::plain();
+    let (owner, other) = hubs.two();
+    let mut first = hubs.connect(&owner, "first");
+    let mut second = hubs.connect(&other, "second");
+    let cut_off = Instant::now();
+    hubs.engine.cut_off("owner", true);
+    assert_eq!([hear_the_end(&mut first), hear_the_end(&mut second)], [Some(1012); 2]);
+    let mut second = hubs.connect(&other, "second");
+    other.has_it();
+    let mut first = hubs.connect(&owner, "first");
+    assert!(cut_off.elapsed() < 6 * LEASE, "{:?}", cut_off.elapsed());
+    assert_ne!(owner.cluster.registry.engine(), EngineState::Up);
+    say(&mut first, "to:second;by way of the former owner");
+    hear(&mut second, "by way of the former owner");
+    assert!(other.clients().contains(&("first".into(), Some("owner".into()))), "{:?}", other.clients());
+    // When it reaches the engine again, nobody notices.
+    hubs.engine.cut_off("owner", false);
+    until(|| owner.cluster.registry.engine() == EngineState::Up);
+    sleep(2 * LEASE);
+    say(&mut second, "to:first;still here");
+    hear(&mut first, "still here");
+}
+
+#[test]
+fn a_relay_that_is_cut_off_from_the_engine_finds_the_owner_after_the_one_that_was_killed() {
+    let hubs = Hubs::plain();
+    let (owner, relay) = hubs.two();
+    let third = hubs.start("third");
+    let mut second = hubs.connect(&relay, "second");
+    let _other = hubs.connect(&third, "third");
+    until(|| relay.cluster.registry.members().len() == 3);
+    hubs.engine.cut_off("other", true);
+    owner.kill();
+    assert_eq!(hear_the_end(&mut second), Some(1012));
+    third.has_it();
+    let mut second = hubs.connect(&relay, "second");
+    assert_ne!(relay.cluster.registry.engine(), EngineState::Up);
+    say(&mut second, "ping");
+    hear(&mut second, "pong");
+    assert!(third.clients().contains(&("second".into(), Some("other".into()))), "{:?}", third.clients());
 }
 
 #[test]
