@@ -40,6 +40,13 @@ pub const STATUS_PATH: &str = "/status.json";
 /// Where it is told whether clients may be sent here.
 pub const READINESS_PATH: &str = "/readyz";
 
+/// What to do where the engine has not answered since this hub was started.
+const ADVICE: &str = "It is asked until it answers. Is cluster.engine its address, is it reached from this machine, and \
+                      does it take the user and password? Over TLS: is the authority of its certificate trusted here?";
+
+/// To whoever may not know where the engine is.
+const TOLD_ELSEWHERE: &str = "the log and /status.json say why, as does this page with the token";
+
 /// What is asked for.
 #[derive(Clone, Copy)]
 enum Target {
@@ -152,13 +159,19 @@ fn may_look(sight: Sight<'_>, query: &str, headers: &HeaderMap, context: &Contex
     context.access.allows_look(sight, query::parameter(query, "t").as_deref(), headers)
 }
 
-/// Ready: not stopping; and for a database, where one is named, a master is there. Needs no token, as probes have none:
-/// of the troubles of that database it tells the kinds, and the rest only to those who may look.
+/// Ready: not stopping; the engine has answered, where this is one of several hubs; and for a database, where one is named, a master is there. Needs no token, as probes have none:
+/// of the troubles of that database it tells the kinds, and the rest only to those who may look; so it is with what the
+/// engine says, which has addresses.
 pub fn readiness(query: &str, headers: &HeaderMap, context: &Context) -> Reply {
     if context.shutdown.is_cancelled() {
         return not_ready("503 The server is stopping".to_owned());
     }
-    let engine = match context.cluster.as_ref().map(|cluster| readiness_of(cluster)) {
+    let may_see = |sight| {
+        context.access.allows_host(sight, headers)
+            && context.access.allows_own_page(headers)
+            && may_look(sight, query, headers, context)
+    };
+    let engine = match context.cluster.as_ref().map(|cluster| readiness_of(cluster, || may_see(Sight::Server))) {
         Some(Err(reason)) => return not_ready(reason),
         Some(Ok(told)) => told,
         None => String::new(),
@@ -166,10 +179,7 @@ pub fn readiness(query: &str, headers: &HeaderMap, context: &Context) -> Reply {
     let Some(db) = query::parameter(query, "db") else {
         return reply::text(StatusCode::OK, format!("ready{engine}"));
     };
-    let sight = Sight::Database(&db);
-    let may_look = context.access.allows_host(sight, headers)
-        && context.access.allows_own_page(headers)
-        && may_look(sight, query, headers, context);
+    let may_look = may_see(Sight::Database(&db));
     let troubles = context.watch.troubles(&context.hub, Some(&db), None, false);
     let tell = |trouble: &Trouble| {
         let (kind, seconds) = (trouble.kind.name(), trouble.age / 1_000);
@@ -187,15 +197,22 @@ pub fn readiness(query: &str, headers: &HeaderMap, context: &Context) -> Reply {
 
 /// One of several hubs is ready as soon as the engine has told it which databases are whose, or where it has some from
 /// the process before it. An engine that is down later is no reason to send clients elsewhere: databases stay where
-/// they are.
-fn readiness_of(cluster: &Cluster) -> Result<String, String> {
+/// they are. `may_see`: whoever asks may know where the engine is.
+fn readiness_of(cluster: &Cluster, may_see: impl Fn() -> bool) -> Result<String, String> {
     let engine = cluster.registry.engine_in_words();
     let seconds = engine.since.map_or(0, |since| since.elapsed().as_secs());
     let has_some = || cluster.registry.rows().iter().any(|row| matches!(row.whereabouts, Whereabouts::Here { .. }));
     match engine.state {
         EngineState::Up => Ok("\nengine: up".to_owned()),
         _ if engine.has_answered || has_some() => Ok(format!("\nengine: down, {seconds} s")),
-        _ => Err("503 The engine of the cluster has not answered yet: no database is served".to_owned()),
+        _ => {
+            let reason = engine.fault.as_ref().map(|fault| {
+                let fault = if may_see() { printable(fault) } else { TOLD_ELSEWHERE.into() };
+                format!("\nengine: down, {seconds} s: {fault}\n{ADVICE}")
+            });
+            let reason = reason.unwrap_or_default();
+            Err(format!("503 The engine of the cluster has not answered yet: no database is served{reason}"))
+        }
     }
 }
 

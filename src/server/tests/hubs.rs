@@ -43,11 +43,26 @@ fn a_server_starts_without_its_engine_and_says_what_it_waits_for() {
     until(|| told.lines().contains(&"warning cluster-engine-lost".into()));
     let ready = get(&server, "/readyz");
     assert_eq!((ready.status, ready.body.contains("engine of the cluster")), (503, true), "{}", ready.body);
+    for part in ["127.0.0.1:1: ", "refused", "Is cluster.engine its address"] {
+        assert!(ready.body.contains(part), "{}", ready.body);
+    }
     assert_eq!(get(&server, "/healthz").status, 200);
     let cluster = get(&server, "/status.json").json()["cluster"].take();
     assert_eq!((&cluster["name"], &cluster["engine"]["state"]), (&"a".into(), &"down".into()));
     assert!(cluster["engine"]["fault"].as_str().unwrap().contains("127.0.0.1:1"));
     assert!(get(&server, "/metrics").body.contains("acebase_ipc_cluster_engine_up 0"));
+}
+
+#[test]
+fn who_has_no_token_does_not_learn_where_the_engine_is() {
+    let told = Arc::new(Notebook::default());
+    let config = Config { token: Some(Secret("token".into())), ..hub("a", 1) };
+    let server = Server::start(config, told.clone()).unwrap();
+    until(|| told.lines().contains(&"warning cluster-engine-lost".into()));
+    let (stranger, owner) = (get(&server, "/readyz"), get(&server, "/readyz?t=token"));
+    assert_eq!((stranger.status, owner.status), (503, 503));
+    assert!(!stranger.body.contains("127.0.0.1") && stranger.body.contains("the log"), "{}", stranger.body);
+    assert!(owner.body.contains("127.0.0.1:1: "), "{}", owner.body);
 }
 
 #[test]
