@@ -24,13 +24,25 @@ const WATCHED = 'acebase';
 const DOWN_AFTER = 1000;
 const FAILOVER_LIMIT = 3000;
 
-/** How it is told to listen, with TLS or without. */
+/** How it, or a Sentinel, is told to listen, and to speak to others of its kind: with TLS or without. */
 function listening(port, ssl) {
   if (!ssl) {
-    return ['--port', String(port)];
+    return [['port', port]];
   }
-  const files = ['--tls-cert-file', ssl.certPath, '--tls-key-file', ssl.keyPath, '--tls-ca-cert-file', ssl.authority];
-  return ['--port', '0', '--tls-port', String(port), ...files, '--tls-auth-clients', 'no'];
+  return [
+    ['port', 0],
+    ['tls-port', port],
+    ['tls-cert-file', ssl.certPath],
+    ['tls-key-file', ssl.keyPath],
+    ['tls-ca-cert-file', ssl.authority],
+    ['tls-auth-clients', 'no'],
+    ['tls-replication', 'yes'],
+  ];
+}
+
+/** Settings as arguments of the command. */
+function toArguments(settings) {
+  return settings.flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 
 class Redis {
@@ -52,7 +64,17 @@ class Redis {
   /** Starts it, also again after `kill`. */
   async start() {
     const { host, port, folder, primary, launcher, env, ssl } = this.#settings;
-    const args = [...listening(port, ssl), '--bind', host, '--dir', folder, '--save', '', '--appendonly', 'no'];
+    const args = [
+      ...toArguments(listening(port, ssl)),
+      '--bind',
+      host,
+      '--dir',
+      folder,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+    ];
     // Else it takes nobody without a password who is not on the loopback interface.
     args.push('--protected-mode', 'no');
     if (primary) {
@@ -105,23 +127,26 @@ async function startRedis(t, { host = '127.0.0.1', ...settings } = {}) {
 
 /**
  * Starts a Redis, a replica of it, and three Sentinels that watch both.
+ * @param {import('node:test').TestContext} t
+ * @param {{ ssl?: object }} [settings] `ssl`: all of them speak TLS only.
  * @returns {Promise<{ url: string, primary: Redis, replica: Redis }>}
  */
-async function startWatchedRedis(t) {
-  const primary = await startRedis(t);
-  const replica = await startRedis(t, { primary });
+async function startWatchedRedis(t, { ssl } = {}) {
+  const primary = await startRedis(t, { ssl });
+  const replica = await startRedis(t, { primary, ssl });
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
   for (const port of ports) {
-    await startSentinel(t, port, primary);
+    await startSentinel(t, port, primary, ssl);
   }
-  return { url: `redis+sentinel://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${WATCHED}`, primary, replica };
+  const scheme = ssl ? 'rediss+sentinel' : 'redis+sentinel';
+  return { url: `${scheme}://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${WATCHED}`, primary, replica };
 }
 
-function startSentinel(t, port, primary) {
+function startSentinel(t, port, primary, ssl) {
   const folder = deferFolder(t, 'sentinel');
   const file = path.join(folder, 'sentinel.conf');
   const lines = [
-    `port ${port}`,
+    ...listening(port, ssl).map(([name, value]) => `${name} ${value}`),
     'bind 127.0.0.1',
     `dir ${folder}`,
     `sentinel monitor ${WATCHED} 127.0.0.1 ${primary.port} 2`,

@@ -1,5 +1,6 @@
 //! Where an engine is, as its owner writes it: `redis://user:password@host:port/database`, `rediss://…` over TLS, and
-//! `redis+sentinel://host:port,host:port/master/database`. With `?cluster=name`, several clusters share one database.
+//! `redis+sentinel://host:port,host:port/master/database`, or `rediss+sentinel://…` with TLS to the Sentinels, too. With
+//! `?cluster=name`, several clusters share one database.
 
 use std::fmt;
 
@@ -17,7 +18,7 @@ const SENTINEL_PORT: u16 = 26379;
 const DEFAULT_CLUSTER: &str = "default";
 
 /// How addresses are written, for errors.
-const FORMS: &str = "write redis://host:6379, rediss://host:6379, or redis+sentinel://host:26379,host:26379/master";
+const FORMS: &str = "write redis://host:6379, or redis+sentinel://host:26379,host:26379/master; rediss for TLS";
 
 /// An address that cannot be read: what is wrong with it, and what to write. The address itself may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +52,7 @@ pub enum Servers {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineAddress {
     pub servers: Servers,
+    /// Also to Sentinels.
     pub is_tls: bool,
     pub user: Option<String>,
     pub password: Option<Secret>,
@@ -177,7 +179,8 @@ mod tests {
         assert_eq!(EngineAddress::parse("redis://:secret@a/").unwrap().user, None);
         let sentinels = EngineAddress::parse("redis+sentinel://a,b:1,[::2]/mymaster/2").unwrap();
         assert_eq!(sentinels.to_string(), "Redis \"mymaster\" of the Sentinels at a:26379, b:1, [::2]:26379");
-        assert_eq!(sentinels.database, 2);
+        assert_eq!((sentinels.database, sentinels.is_tls), (2, false));
+        assert!(EngineAddress::parse("rediss+sentinel://a/mymaster").unwrap().is_tls);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisConnectionInfo, aio::MultiplexedConnection, cmd};
-use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -30,7 +30,12 @@ pub struct Link {
     driver: JoinHandle<()>,
     /// What it is connected to.
     pub server: HostPort,
+    /// How it and the Sentinels are trusted.
+    pub trust: Trust,
 }
+
+/// Whom to trust over TLS. `None`: TLS is not spoken.
+pub type Trust = Option<Arc<ClientConfig>>;
 
 impl Drop for Link {
     fn drop(&mut self) {
@@ -42,11 +47,13 @@ impl Link {
     /// Finds the server and connects.
     pub async fn connect(address: Arc<EngineAddress>) -> Result<Self, EngineError> {
         let connecting = async {
+            // It reads files: whoever asks the Sentinels again does so with the same.
+            let trust = if address.is_tls { Some(tls::client::config().map_err(|error| said(&error))?) } else { None };
             match &address.servers {
-                Servers::One(server) => Self::to(server, &address).await,
+                Servers::One(server) => Self::to(server, &address, &trust).await,
                 Servers::Sentinels { hosts, master } => {
-                    let server = ask_sentinels(hosts, master).await?;
-                    let link = Self::to(&server, &address).await?;
+                    let server = ask_sentinels(hosts, master, &trust).await?;
+                    let link = Self::to(&server, &address, &trust).await?;
                     link.is_master().await.map(|()| link)
                 }
             }
@@ -54,8 +61,7 @@ impl Link {
         timeout(CONNECT_LIMIT, connecting).await.unwrap_or_else(|_| Err(said(&"it cannot be connected to in time")))
     }
 
-    async fn to(server: &HostPort, address: &EngineAddress) -> Result<Self, EngineError> {
-        let socket = tcp(server).await?;
+    async fn to(server: &HostPort, address: &EngineAddress, trust: &Trust) -> Result<Self, EngineError> {
         let mut info = RedisConnectionInfo::default().set_skip_set_lib_name().set_db(address.database.into());
         if let Some(user) = &address.user {
             info = info.set_username(user);
@@ -63,26 +69,23 @@ impl Link {
         if let Some(password) = &address.password {
             info = info.set_password(&password.0);
         }
-        if address.is_tls {
-            let config = tls::client::config().map_err(|error| said(&error))?;
-            let name = ServerName::try_from(server.host.clone()).map_err(|error| said(&error))?;
-            let socket = TlsConnector::from(config).connect(name, socket).await.map_err(|error| said(&error))?;
-            Self::over(socket, &info, server).await
-        } else {
-            Self::over(socket, &info, server).await
-        }
+        Self::with(info, server, trust).await
     }
 
-    async fn over(
-        socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        info: &RedisConnectionInfo,
-        server: &HostPort,
-    ) -> Result<Self, EngineError> {
+    /// Connects, and says who this is.
+    async fn with(info: RedisConnectionInfo, server: &HostPort, trust: &Trust) -> Result<Self, EngineError> {
+        let socket = tcp(server).await?;
         // Whoever asks has a limit of his own.
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let (connection, driver) =
-            MultiplexedConnection::new_with_config(info, socket, config).await.map_err(|error| said(&error))?;
-        Ok(Self { connection, driver: tokio::spawn(driver), server: server.clone() })
+        let (connection, driver) = match trust {
+            None => over(socket, &info, config).await?,
+            Some(trust) => {
+                let name = ServerName::try_from(server.host.clone()).map_err(|error| said(&error))?;
+                let connecting = TlsConnector::from(trust.clone()).connect(name, socket);
+                over(connecting.await.map_err(|error| said(&error))?, &info, config).await?
+            }
+        };
+        Ok(Self { connection, driver, server: server.clone(), trust: trust.clone() })
     }
 
     /// Asks one question.
@@ -101,10 +104,10 @@ impl Link {
 }
 
 /// Which server is the master of that name: the first Sentinel that knows is believed.
-pub async fn ask_sentinels(hosts: &[HostPort], master: &str) -> Result<HostPort, EngineError> {
+pub async fn ask_sentinels(hosts: &[HostPort], master: &str, trust: &Trust) -> Result<HostPort, EngineError> {
     let mut faults = Vec::new();
     for host in hosts {
-        match timeout(SENTINEL_LIMIT, ask_sentinel(host, master)).await {
+        match timeout(SENTINEL_LIMIT, ask_sentinel(host, master, trust)).await {
             Ok(Ok(server)) => return Ok(server),
             Ok(Err(EngineError(error))) => faults.push(format!("{host}: {error}")),
             Err(_) => faults.push(format!("{host}: no answer")),
@@ -113,12 +116,21 @@ pub async fn ask_sentinels(hosts: &[HostPort], master: &str) -> Result<HostPort,
     Err(said(&format!("no Sentinel says where it is ({})", faults.join("; "))))
 }
 
-async fn ask_sentinel(host: &HostPort, master: &str) -> Result<HostPort, EngineError> {
-    let link = Link::over(tcp(host).await?, &RedisConnectionInfo::default().set_skip_set_lib_name(), host).await?;
+async fn ask_sentinel(host: &HostPort, master: &str, trust: &Trust) -> Result<HostPort, EngineError> {
+    let link = Link::with(RedisConnectionInfo::default().set_skip_set_lib_name(), host, trust).await?;
     let mut question = cmd("SENTINEL");
     question.arg("get-master-addr-by-name").arg(master);
     let answer: Option<(String, u16)> = link.ask(&question).await.map_err(EngineError)?;
     answer.map(|(host, port)| HostPort { host, port }).ok_or_else(|| said(&format!("it knows no master {master:?}")))
+}
+
+async fn over(
+    socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    info: &RedisConnectionInfo,
+    config: AsyncConnectionConfig,
+) -> Result<(MultiplexedConnection, JoinHandle<()>), EngineError> {
+    let made = MultiplexedConnection::new_with_config(info, socket, config).await;
+    made.map(|(connection, driver)| (connection, tokio::spawn(driver))).map_err(|error| said(&error))
 }
 
 async fn tcp(server: &HostPort) -> Result<TcpStream, EngineError> {

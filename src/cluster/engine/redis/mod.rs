@@ -128,17 +128,18 @@ impl RedisEngine {
     /// Lets go of a server that is the master no longer.
     async fn look_after_master(&self) -> Result<(), EngineError> {
         let Servers::Sentinels { hosts, master } = &self.address.servers else { return Ok(()) };
-        let connected_to = {
+        let connected = {
             let mut state = self.state.lock();
             if state.sentinels_asked_at.is_some_and(|asked_at| asked_at.elapsed() < ASK_SENTINELS_EVERY) {
                 return Ok(());
             }
             state.sentinels_asked_at = Some(Instant::now());
-            state.link.as_ref().map(|link| link.server.clone())
+            state.link.as_ref().map(|link| (link.server.clone(), link.trust.clone()))
         };
-        let told = timeout(self.limit / 2, link::ask_sentinels(hosts, master)).await;
+        let Some((connected_to, trust)) = connected else { return Ok(()) };
+        let told = timeout(self.limit / 2, link::ask_sentinels(hosts, master, &trust)).await;
         // Sentinels that do not answer change nothing.
-        if let (Some(connected_to), Ok(Ok(told))) = (connected_to, told)
+        if let Ok(Ok(told)) = told
             && connected_to != told
         {
             self.state.lock().link = None;
