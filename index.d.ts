@@ -288,7 +288,7 @@ export interface AceBaseIPCClient extends AceBaseIPCPeer, AceBaseIPCPlace {
    * Where this is one of several hubs (`cluster`): the name of the other one on the client's way. Of a database of this
    * hub it is the one that the client has reached, of any other the one that has the database, to which this one relays
    * the client. `null`: there is none, or the client waits until somebody has the database. What is relayed is another
-   * hub's client: `sendMessage()` and `close()` do not reach it from here.
+   * hub's client: `close()` has that hub close it, and `sendMessage()` does not reach it from here.
    */
   readonly via: string | null;
   /**
@@ -296,7 +296,10 @@ export interface AceBaseIPCClient extends AceBaseIPCPeer, AceBaseIPCPlace {
    * Rejects with code `ERR_IPC_CLIENT_GONE` if the client is not connected any more.
    */
   sendMessage(message: unknown): Promise<void>;
-  /** Closes this client's connection; its session ends. */
+  /**
+   * Closes this client's connection; its session ends. Where another hub has the database, that hub is asked to, up to
+   * three times; where it does not, the warning is `client-not-closed`.
+   */
   close(): void;
 }
 

@@ -159,10 +159,10 @@ impl NativeServer {
         self.server.hub().send(&db, &id, text.into())
     }
 
-    /// Closes one client's connection. `false`: it is not connected.
+    /// Closes one client's connection, or has its hub close it. `false`: it is not connected.
     #[napi(catch_unwind)]
     pub fn close_client(&self, db: String, id: String) -> bool {
-        self.server.hub().kick(&db, &id)
+        self.server.close_client(&db, &id)
     }
 
     /// Reads the certificates' files anew. Rejects where they are bad; then the old ones stay in use.

@@ -3,6 +3,7 @@
 //! Node.js.
 
 mod accept;
+mod close_client;
 mod company;
 pub mod config;
 mod ending;
@@ -41,6 +42,7 @@ use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
+use close_client::FarClients;
 use company::Company;
 pub use error::StartError;
 use heritage::Inheritance;
@@ -88,6 +90,7 @@ pub struct Server {
     certificates: Option<Arc<Certificates>>,
     /// The other hubs, where this is one of several.
     cluster: Option<Arc<Cluster>>,
+    far_clients: Option<FarClients>,
 }
 
 impl Server {
@@ -121,7 +124,12 @@ impl Server {
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let shutdown = CancellationToken::new();
         let parting = Arc::default();
-        let thread = spawn(service, listeners, shutdown.clone(), Arc::clone(&parting)).map_err(StartError::Runtime)?;
+        let runtime = build_runtime(service.config.threads).map_err(StartError::Runtime)?;
+        let far_clients = cluster
+            .clone()
+            .map(|cluster| FarClients::new(hub.clone(), cluster, watch.clone(), runtime.handle().clone()));
+        let thread =
+            spawn(service, runtime, listeners, shutdown.clone(), Arc::clone(&parting)).map_err(StartError::Runtime)?;
         Ok(Self {
             hub,
             addresses,
@@ -133,6 +141,7 @@ impl Server {
             watch,
             certificates,
             cluster,
+            far_clients,
         })
     }
 
@@ -210,6 +219,12 @@ impl Server {
     /// known which.
     pub fn relayed(&self, db: &str) -> Vec<Row> {
         self.cluster.as_ref().map(|cluster| cluster.relay.relayed.of(db)).unwrap_or_default()
+    }
+
+    /// Closes one client's connection; its session ends. Where another hub has its database, that hub is asked to, which
+    /// this does not wait for. `false`: it is not connected.
+    pub fn close_client(&self, db: &str, id: &str) -> bool {
+        self.hub.kick(db, id) || self.far_clients.as_ref().is_some_and(|far| far.close(db, id))
     }
 
     /// The process of a peer, where it is one of this machine that was found.
@@ -319,11 +334,11 @@ fn coordinators(config: &CoordinationConfig) -> Option<CoordinatorFactory> {
 /// Starts the thread of a server: it runs until `shutdown` is cancelled.
 fn spawn(
     service: Service,
+    runtime: Runtime,
     listeners: Vec<TcpListener>,
     shutdown: CancellationToken,
     parting: Arc<OnceLock<Parting>>,
 ) -> io::Result<JoinHandle<Option<Inheritance>>> {
-    let runtime = build_runtime(service.config.threads)?;
     let watch = service.watch.clone();
     let body = move || {
         let run = || runtime.block_on(service.run_or_bequeath(listeners, shutdown, parting));

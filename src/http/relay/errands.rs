@@ -15,6 +15,7 @@ use hyper::{
 use super::{
     super::{
         Context, body,
+        local::KICK_PATH,
         reply::{self, Reply},
         status,
     },
@@ -22,6 +23,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Owner, Whereabouts, relay::errand::Failed},
+    hub::Hub,
     protocol::query,
     unfinished::patience,
 };
@@ -52,7 +54,10 @@ pub(in super::super) struct Elsewhere {
 
 /// Finds out whether another hub has a database; waits until somebody has it. `None`: this one has, or is the only one.
 pub(in super::super) async fn elsewhere(db: &str, context: &Context) -> Option<Elsewhere> {
-    let cluster = context.cluster.as_ref()?;
+    search(db, context.cluster.as_ref()?).await
+}
+
+async fn search(db: &str, cluster: &Arc<Cluster>) -> Option<Elsewhere> {
     let at = match cluster.registry.look(db) {
         Whereabouts::Nobody(_) => Box::pin(cluster.registry.find(db, FIND)).await,
         known => known,
@@ -75,6 +80,24 @@ pub(in super::super) async fn status<B>(request: &Request<B>, remote: SocketAddr
     let target = format!("{path}?{}", calls::without_token(text));
     let elsewhere = Elsewhere { cluster: cluster.clone(), db, owner: Some(owner) };
     Some(status::dressed(Box::pin(elsewhere.get(&target, MAX_LIST, remote, context)).await))
+}
+
+/// Ends a client's session, for this server's own owner: at whichever hub has its database. `false`: that one does not
+/// know it.
+///
+/// # Errors
+/// Why that hub has not done it, for a person.
+pub async fn close_client(db: &str, client: &str, hub: &Hub, cluster: &Arc<Cluster>) -> Result<bool, String> {
+    let Some(elsewhere) = search(db, cluster).await else { return Ok(hub.kick(db, client)) };
+    let target = calls::deed(KICK_PATH, db, Some(client));
+    match elsewhere.ask_in_turn(&Method::POST, &target, MAX_WORDS, None).await {
+        Ok(answer) if answer.status() == StatusCode::NOT_FOUND => Ok(false),
+        Ok(answer) if answer.status().is_success() => Ok(true),
+        Ok(answer) => Err(format!("its hub has answered {}", answer.status())),
+        // The database has come here meanwhile.
+        Err(_) if hub.kick(db, client) => Ok(true),
+        Err(last) => Err(no_answer_in_words(last.as_ref())),
+    }
 }
 
 impl Elsewhere {
@@ -144,13 +167,26 @@ impl Elsewhere {
         remote: SocketAddr,
         context: &Context,
     ) -> Result<Reply, Option<Owner>> {
+        // An answer takes as much room as a message.
+        let Ok(_claim) = context.limits.unfinished.claim(&self.db, ANSWERS, max).await else {
+            return Err(self.owner.clone());
+        };
+        self.ask_in_turn(&method, target, max, Some(remote)).await
+    }
+
+    /// As [`Elsewhere::inquire`], where there is room for the answer. `remote`: on whose behalf, if anybody's.
+    async fn ask_in_turn(
+        &self,
+        method: &Method,
+        target: &str,
+        max: usize,
+        remote: Option<SocketAddr>,
+    ) -> Result<Reply, Option<Owner>> {
         let mut owner = self.owner.clone();
         let mut last = owner.clone();
-        // An answer takes as much room as a message.
-        let Ok(_claim) = context.limits.unfinished.claim(&self.db, ANSWERS, max).await else { return Err(last) };
         for _ in 0..ATTEMPTS {
             let Some(asked) = &owner else { break };
-            let question = calls::begin(method.clone(), target, Some(remote), asked, &self.cluster);
+            let question = calls::begin(method.clone(), target, remote, asked, &self.cluster);
             let Ok(question) = question.body(Empty::<Bytes>::new()) else { break };
             if let Some(answer) = self.ask(question, asked, (patience(max), max)).await {
                 return Ok(answer);
@@ -205,11 +241,14 @@ fn nobody() -> Reply {
 
 /// For operators, who may know where hubs are.
 fn no_answer(last: Option<&Owner>) -> Reply {
-    let text = match last {
+    reply::closing(StatusCode::SERVICE_UNAVAILABLE, format!("503 {}", no_answer_in_words(last)))
+}
+
+fn no_answer_in_words(last: Option<&Owner>) -> String {
+    match last {
         Some(Owner { name, address, .. }) => {
-            format!("503 The hub {name} at {address} has the database, as far as is known, and gave no answer")
+            format!("The hub {name} at {address} has the database, as far as is known, and gave no answer")
         }
-        None => "503 No hub of the cluster is known to have the database".to_owned(),
-    };
-    reply::closing(StatusCode::SERVICE_UNAVAILABLE, text)
+        None => "No hub of the cluster is known to have the database".to_owned(),
+    }
 }

@@ -11,6 +11,7 @@ pub mod passing;
 mod seek;
 mod visitor;
 
+pub use errands::close_client;
 pub(super) use errands::{elsewhere, status};
 pub use neighbours::AskingNeighbours;
 pub(super) use visitor::Visitor;
