@@ -78,6 +78,8 @@ class Network {
     this.#pids.push(child.pid);
     const plug = `ipc-plug-${machine}`;
     ip('link', 'add', plug, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(child.pid));
+    // The system takes it away some time after the machine's last process: the next scenario's has the same name.
+    defer(t, () => spawnSync('ip', ['link', 'delete', plug], QUIET));
     ip('link', 'set', plug, 'master', WIRE, 'up');
     this.#inside(machine, 'address', 'add', `${this.address(machine)}/24`, 'dev', 'eth0');
     for (const device of ['lo', 'eth0']) {
