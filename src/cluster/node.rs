@@ -1,6 +1,7 @@
 //! The task that keeps a hub's leases: asks the engine as the leases say, and tells the registry and the hub. Decides
 //! nothing itself. What owners leave to this hub waits here until it is known whether it is this hub's.
 
+mod asking;
 mod neighbours;
 mod telling;
 mod tenants;

@@ -159,9 +159,9 @@ fn may_look(sight: Sight<'_>, query: &str, headers: &HeaderMap, context: &Contex
     context.access.allows_look(sight, query::parameter(query, "t").as_deref(), headers)
 }
 
-/// Ready: not stopping; the engine has answered, where this is one of several hubs; and for a database, where one is named, a master is there. Needs no token, as probes have none:
-/// of the troubles of that database it tells the kinds, and the rest only to those who may look; so it is with what the
-/// engine says, which has addresses.
+/// Ready: not stopping; the engine has answered, where this is one of several hubs; and for a database, where one is
+/// named, a master is there. Needs no token, as probes have none: of the troubles of that database it tells the kinds,
+/// and the rest only to those who may look; so it is with what the engine says, which has addresses.
 pub fn readiness(query: &str, headers: &HeaderMap, context: &Context) -> Reply {
     if context.shutdown.is_cancelled() {
         return not_ready("503 The server is stopping".to_owned());

@@ -221,8 +221,8 @@ impl Server {
         self.cluster.as_ref().map(|cluster| cluster.relay.relayed.of(db)).unwrap_or_default()
     }
 
-    /// Closes one client's connection; its session ends. Where another hub has its database, that hub is asked to, which
-    /// this does not wait for. `false`: it is not connected.
+    /// Closes one client's connection; its session ends. Where another hub has its database, that hub is asked to, and
+    /// this does not wait for it. `false`: it is not connected.
     pub fn close_client(&self, db: &str, id: &str) -> bool {
         self.hub.kick(db, id) || self.far_clients.as_ref().is_some_and(|far| far.close(db, id))
     }

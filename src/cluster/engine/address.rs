@@ -1,6 +1,6 @@
 //! Where an engine is, as its owner writes it: `redis://user:password@host:port/database`, `rediss://…` over TLS, and
-//! `redis+sentinel://host:port,host:port/master/database`, or `rediss+sentinel://…` with TLS to the Sentinels, too. With
-//! `?cluster=name`, several clusters share one database.
+//! `redis+sentinel://host:port,host:port/master/database`, or `rediss+sentinel://…` with TLS to the Sentinels, too.
+//! With `?cluster=name`, several clusters share one database.
 
 use std::fmt;
 

@@ -20,6 +20,7 @@ mod hearsay;
 #[cfg(test)]
 mod model;
 mod outage;
+mod owners;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -163,8 +164,8 @@ impl Leases {
         self.releases.is_empty() && self.in_flight.is_none()
     }
 
-    /// That owner was not reached, or is none: the engine is asked at once, but for what it has answered just now; where
-    /// it does not answer, the other hubs are.
+    /// That owner was not reached, or is none: the engine is asked at once, but for what it has answered just now; and
+    /// where it does not answer, the other hubs are.
     pub fn doubt(&mut self, now: Time, db: &Arc<str>, epoch: u64) {
         let pause = self.times.retry() / 2;
         let Some(entry) = self.entries.get_mut(db) else { return };

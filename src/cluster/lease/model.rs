@@ -1,46 +1,18 @@
 //! Several hubs and one engine, with whatever can happen to them: the hubs stand still, die and come back, the engine
-//! is down, is cut off from some, answers late, and loses its last writes. Owners leave databases to others meanwhile, and
-//! hubs that do not reach the engine ask others who has what.
+//! is down, is cut off from some, answers late, and loses its last writes. Owners leave databases to others meanwhile,
+//! and hubs that do not reach the engine ask others who has what.
 
-mod estates;
+mod estate;
+mod fault;
+mod passing;
 mod world;
 
 use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*};
 
+use fault::{Fault, Otherwise};
 use world::{DATABASES, HUBS, TROUBLED_FOR, World};
-
-#[derive(Debug, Clone)]
-enum Fault {
-    /// A hub stands still for so long.
-    Pause(usize, Duration),
-    /// A hub dies, and another process comes in its place after so long.
-    Kill(usize, Duration),
-    /// Nobody reaches the engine.
-    Down(Duration),
-    /// The engine's answers do not arrive, though it does what it is asked.
-    Deaf(Duration),
-    /// A hub does not reach the engine.
-    CutOff(usize, Duration),
-    /// The engine is back where it was when it was copied last.
-    Failover,
-    /// The engine is copied.
-    Copy,
-    /// Answers take as long.
-    Slow(Duration),
-    /// Nobody uses the database at this hub any more.
-    Forget(usize, usize),
-    /// Whoever has the database leaves it to that hub: what it has in mind arrives after so long.
-    Pass(usize, usize, Duration, Otherwise),
-}
-
-/// What an owner does with a database that nobody has taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Otherwise {
-    TakesItBack,
-    LetsGo,
-}
 
 fn some_time() -> impl Strategy<Value = Duration> {
     prop_oneof![10u64..500, 500u64..3_500, 3_500u64..12_000].prop_map(Duration::from_millis)

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 
-use super::{Fault, estates::Estate};
+use super::{estate::Estate, fault::Fault};
 use crate::cluster::{
     engine::records::Records,
     lease::{Leases, News, Reply, Request, Time, Times, Verdict, Word},

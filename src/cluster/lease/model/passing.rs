@@ -1,41 +1,15 @@
-//! What an owner leaves to another hub, on its way.
+//! How databases are left from one hub to another.
 
 use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 
 use super::{
-    Otherwise,
+    estate::{Course, Estate, GIVE_LIMIT, TAKE_LIMIT},
+    fault::Otherwise,
     world::{LATENCY, World},
 };
-use crate::cluster::{lease::Time, member::Member, owner::Owner};
-
-/// How long the next owner may take, and the last one waits for it.
-const TAKE_LIMIT: Duration = Duration::from_millis(1_000);
-const GIVE_LIMIT: Duration = Duration::from_millis(1_500);
-
-/// What an owner had in mind, on its way to the next one.
-pub(super) struct Estate {
-    db: &'static str,
-    /// Under which the owner had it.
-    epoch: u64,
-    from: usize,
-    /// Who has died since then remembers nothing.
-    life: String,
-    to: usize,
-    given_up_at: Time,
-    otherwise: Otherwise,
-    course: Course,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Course {
-    UnderWay { arrives: Time },
-    AtHeir,
-    Answered { is_taken: bool, arrives: Time },
-    TakenBack,
-    Over,
-}
+use crate::cluster::{member::Member, owner::Owner};
 
 impl World {
     /// Whoever has the database leaves it to that hub: what it has in mind arrives after so long.
