@@ -206,7 +206,7 @@ function judge(found, times) {
       verdict(isLatency ? added <= TARGETS.addedP50 : ratio >= TARGETS.ratio),
     ]);
   }
-  for (const [way, all] of Object.entries(times)) {
+  for (const [way, all] of Object.entries(times).filter(([, all]) => all.length > 0)) {
     const longest = Math.max(...all);
     const figures = ['', number(longest), `ms, longest; median ${number(median(all))}`, '', `<= ${TARGETS[way]}`];
     lines.push([`owner ${way}`, ...figures, verdict(longest <= TARGETS[way])]);
