@@ -3,7 +3,6 @@
 // The transport of one of AceBase's peers: where what the peer says, the conversation with a hub, and its connection
 // meet. Never throws, never rejects, and ends no process.
 
-const { catchUp } = require('./catch-up.js');
 const { BEGINNINGS, Conversation, HEARD } = require('./conversation.js');
 const { Connection } = require('./connection.js');
 const farewell = require('./farewell.js');
@@ -13,6 +12,7 @@ const { sendLarge } = require('./large-messages.js');
 const { Listener } = require('./listener.js');
 const { MasterGuard } = require('./master-guard.js');
 const { KINDS } = require('./outgoing.js');
+const { Readings } = require('./readings.js');
 const { loggerOf, Requests } = require('./requests.js');
 const { requestTimeoutOf } = require('./settings.js');
 const { Speaker } = require('./speaker.js');
@@ -46,15 +46,11 @@ class Transport {
   #states;
   #connection;
   #guard;
-  /** Whether the tables of a master may be older than the files: it was not the master since it opened them. */
-  #isOutOfDate = true;
+  #readings;
   #socket;
   #place;
   /** Frames of the last connection that came while this process catches up. */
   #unheard;
-  /** The last reading of the files, and the one that has not begun: two at once would undo what is new in the other. */
-  #reading = Promise.resolve();
-  #nextReading;
   /** A connection was lost of which not all was read: it may have told of another master. */
   #isFarewellUnread = false;
   #maxPayload = DEFAULT_MAX_PAYLOAD;
@@ -75,6 +71,9 @@ class Transport {
     this.#peer = peer;
     this.#states = new States(peer);
     this.#guard = new MasterGuard(peer);
+    this.#readings = new Readings(peer, ({ message }) =>
+      this.#log('error', `IPC: the files could not be read again: ${message}`),
+    );
     const withdraw = (id) => this.#conversation.outgoing.withdraw(id);
     this.#requests = new Requests(peer, requestTimeoutOf(peer), withdraw, () => this.#states.trouble);
     this.#speaker = new Speaker(peer, values, this.#requests, this.#conversation.outgoing);
@@ -159,8 +158,11 @@ class Transport {
     this.#settleUncertain(uncertain);
     this.#requests.mayLose(beginning === BEGINNINGS.plain);
     if (beginning !== BEGINNINGS.resumed) {
-      this.#isOutOfDate ||= this.#isFarewellUnread;
-      this.#readFiles();
+      if (this.#isFarewellUnread) {
+        this.#readings.noteSuccessor();
+      }
+      // What was told while there was no connection was missed, also before the first one: the files are open already.
+      this.#readings.begin();
     }
     this.#isFarewellUnread = false;
     // A session that goes on goes on with the reading that began for it, if that has not ended.
@@ -177,36 +179,12 @@ class Transport {
     this.#guard.open().catch((error) => this.#log('error', `IPC: ${error.message}`));
   }
 
-  /**
-   * What was told while there was no connection was missed, also before the first one: the files are open already. A
-   * reading that has begun before may have missed some of it, too.
-   */
-  #readFiles() {
-    this.#nextReading ??= this.#reading.then(() => {
-      this.#nextReading = undefined;
-      return this.#readNow();
-    });
-    this.#reading = this.#nextReading;
-  }
-
-  async #readNow() {
-    const isOutOfDate = this.#isOutOfDate;
-    // Who is told meanwhile of a successor is out of date again.
-    this.#isOutOfDate = false;
-    try {
-      await catchUp(this.#peer, isOutOfDate);
-    } catch (error) {
-      this.#isOutOfDate ||= isOutOfDate;
-      this.#log('error', `IPC: the files could not be read again: ${error.message}`);
-    }
-  }
-
   /** Nothing is heard before the files have been read. */
   async #catchUp(socket) {
     const frames = [];
     this.#unheard = frames;
     socket.pause();
-    await this.#reading;
+    await this.#readings.done;
     socket.resume();
     if (this.#unheard !== frames) {
       // There is another connection, which waits as well.
@@ -252,9 +230,10 @@ class Transport {
     }
   }
 
-  /** Another process is the master now: what this one has in mind of the files is out of date. */
   #noteSuccessor({ code }) {
-    this.#isOutOfDate ||= code === CLOSE_MASTER_TAKEN;
+    if (code === CLOSE_MASTER_TAKEN) {
+      this.#readings.noteSuccessor();
+    }
   }
 
   #hear(frame) {
