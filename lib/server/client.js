@@ -47,8 +47,8 @@ class AceBaseIPCClient {
   }
 
   /**
-   * Closes this client's connection, or has the hub that has its database close it; its session ends. Does nothing if it
-   * has left already.
+   * Closes this client's connection, or has the hub that has its database close it; its session ends. Does nothing if
+   * it has left already.
    */
   close() {
     this.#server()?.closeClient(this.dbname, this.id);
