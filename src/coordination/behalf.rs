@@ -54,8 +54,16 @@ impl ClusterCoordinator {
         // First the master, and then the worker: a lock that its worker takes for released must not be forgotten if
         // the server ends in between.
         self.give_back(lock, moment);
-        self.reply(worker, &message::unlocked(worker, id, lock), moment);
+        self.reply_at_leisure(worker, &message::unlocked(worker, id, lock), moment);
         true
+    }
+
+    /// As [`Self::reply`], of what a client with the extension does not wait for.
+    fn reply_at_leisure(&mut self, worker: &str, answer: &Bytes, moment: &mut Moment<'_>) {
+        match self.config.gather_notifications {
+            time @ 1.. if self.sessions.life(worker).is_some() => moment.post_within(time, worker, answer.clone()),
+            _ => self.reply(worker, answer, moment),
+        }
     }
 
     /// The master has answered, to the hub, what it may have answered its worker in vain.

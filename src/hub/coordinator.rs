@@ -176,6 +176,9 @@ pub struct StateError;
 pub enum Action {
     /// Put a text into a peer's outbox. A peer that the hub does not have is no error.
     Post { to: String, text: Bytes },
+    /// As `Post`, of what the peer does not wait for: it leaves with what comes next, or within so many milliseconds.
+    /// Only for peers with the extension.
+    PostWithin { time: Millis, to: String, text: Bytes },
     /// Put a text into a peer's outbox that another one has sent, and that was kept.
     GoOn { to: String, text: Bytes, origin: Origin },
     /// The coordinator needs a message no more that it has kept: the hub does not go on before what it wants done else.
@@ -240,6 +243,11 @@ impl<'a> Moment<'a> {
     /// [`Action::Post`]
     pub fn post(&mut self, to: &str, text: Bytes) {
         self.out.push(Action::Post { to: to.to_owned(), text });
+    }
+
+    /// [`Action::PostWithin`]
+    pub fn post_within(&mut self, time: Millis, to: &str, text: Bytes) {
+        self.out.push(Action::PostWithin { time, to: to.to_owned(), text });
     }
 
     /// [`Action::GoOn`]

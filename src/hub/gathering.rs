@@ -40,6 +40,16 @@ impl Gathering {
         Departure::Now
     }
 
+    /// Something has come for one that does not wait for it: it is never worth a wake of its own before that time is
+    /// over.
+    pub(super) fn hold(&mut self, now: Millis, within: Millis) -> Departure {
+        if !self.waits {
+            self.until = self.until.max(now + within);
+            self.waits = true;
+        }
+        Departure::Gathered
+    }
+
     /// When what waits is to be told at the latest.
     pub(super) fn deadline(&self) -> Option<Millis> {
         self.waits.then_some(self.until)
@@ -66,5 +76,18 @@ mod tests {
         assert!(!gathering.take_due(104) && gathering.take_due(105) && !gathering.take_due(105));
         assert_eq!(gathering.deadline(), None);
         assert_eq!(gathering.depart(120, 5), Departure::Now);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_held_and_what_follows_leaves_with_it() {
+        let mut gathering = Gathering::default();
+        assert_eq!(gathering.hold(100, 5), Departure::Gathered);
+        assert_eq!(gathering.hold(103, 5), Departure::Gathered);
+        assert_eq!(gathering.deadline(), Some(105));
+        assert_eq!(gathering.depart(104, 5), Departure::Gathered);
+        assert!(gathering.take_due(105));
+        assert_eq!(gathering.depart(106, 5), Departure::Now);
+        assert_eq!(gathering.hold(107, 5), Departure::Gathered);
+        assert_eq!(gathering.deadline(), Some(112));
     }
 }

@@ -1,4 +1,4 @@
-//! Notifications that wait for others like them: never for long, and never behind what is told later.
+//! What nobody waits for waits for others like it: never for long, and never behind what is told later.
 
 use super::*;
 
@@ -78,4 +78,37 @@ fn another_hub_that_goes_on_tells_what_waited() {
     rig.succeed();
     rig.advance(0);
     assert_eq!(rig.read_all(BOB), [news(ANN, "second")]);
+}
+
+/// A worker whose release of its only lock was answered, which it has read nothing of. `life`: it has the extension.
+fn with_released(life: Option<&str>) -> Rig {
+    let mut rig = rig_with(&[MASTER]);
+    match life {
+        Some(life) => rig.connect_reliably(ANN, life),
+        None => rig.connect(ANN).unwrap(),
+    }
+    rig.advance(2_000);
+    let of_ann = |number: u64, kind: &str, id: &str, data: Value| {
+        let text =
+            format!(r#"to:[master];{{"type":"{kind}","id":"{id}","from":"{ANN}","to":"[master]","data":{data}}}"#);
+        if life.is_some() { format!("#{number} {text}") } else { text }
+    };
+    let wanted = json!({"path": "a/b", "tid": "t", "write": true, "comment": "test"});
+    rig.send_frame(ANN, &of_ann(1, "lock-request", "r", wanted));
+    grant(&mut rig, ANN, "r", 1, "t", true);
+    [MASTER, ANN].iter().for_each(|peer| drop(rig.read_all(peer)));
+    rig.send_frame(ANN, &of_ann(2, "unlock-request", "release", json!({"id": 1})));
+    assert!(rig.read_all(MASTER).iter().any(|text| text.contains("unlock-request")), "the master has it at once");
+    rig
+}
+
+#[test]
+fn the_answer_to_a_release_waits_where_its_client_does_not_wait_for_it() {
+    let mut rig = with_released(Some("lifeOfAnn0000000000000"));
+    let answers = |rig: &mut Rig| rig.read_all(ANN).iter().filter(|text| text.contains("unlock-result")).count();
+    assert_eq!(answers(&mut rig), 0);
+    rig.advance(WAIT_MS);
+    assert_eq!(answers(&mut rig), 1);
+    let mut rig = with_released(None);
+    assert_eq!(answers(&mut rig), 1, "a published client waits");
 }

@@ -21,7 +21,7 @@ use state::{ASK_ACKNOWLEDGED_EVERY, Custody, State};
 pub use state::{Pushed, Traffic};
 
 use super::{
-    gathering::{Departure, MAX_GATHERED},
+    gathering::Departure,
     shelf::Shelf,
     transport::{LinkId, Transport},
 };
@@ -95,7 +95,7 @@ impl Outbox {
     }
 
     /// Appends one text as a numbered frame, behind its origin. A large one is referenced, not copied.
-    pub fn push_numbered(&self, origin: &[u8], text: &Bytes) -> Pushed {
+    pub fn push_numbered(&self, origin: &[u8], text: &Bytes, departure: Departure) -> Pushed {
         let mut state = self.state.lock();
         let len = origin.len() + text.len();
         if state.overflows(len, self.limit) {
@@ -111,7 +111,7 @@ impl Outbox {
             return Pushed::Queued;
         }
         state.stream.push_text_behind(origin, text);
-        state.ring()
+        state.depart(departure)
     }
 
     /// Appends a word of the hub's own that means something on this connection only. It is dropped where there is none.
@@ -198,10 +198,7 @@ impl Outbox {
             return Pushed::Queued;
         }
         state.stream.push_frames(frames);
-        match departure {
-            Departure::Gathered if state.waiting_bytes() <= MAX_GATHERED => Pushed::Queued,
-            Departure::Gathered | Departure::Now => state.ring(),
-        }
+        state.depart(departure)
     }
 
     /// Something waits to be sent, and nobody has been promised that: from now on it is.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     hub::{
+        gathering::{Departure, MAX_GATHERED},
         held_back::HeldBack,
         stream::{FrameStream, NEVER_REACHED},
         transport::{LinkId, Transport},
@@ -124,6 +125,14 @@ impl State {
 
     pub(super) fn ring(&mut self) -> Pushed {
         if std::mem::replace(&mut self.rung, true) { Pushed::Queued } else { Pushed::First }
+    }
+
+    /// What was appended may leave so.
+    pub(super) fn depart(&mut self, departure: Departure) -> Pushed {
+        match departure {
+            Departure::Gathered if self.waiting_bytes() <= MAX_GATHERED => Pushed::Queued,
+            Departure::Gathered | Departure::Now => self.ring(),
+        }
     }
 
     /// Takes out what waits for the next connection. What went past a shut gate is not in it: it asked the peer on the

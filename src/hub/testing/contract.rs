@@ -100,6 +100,7 @@ impl Contract {
                 assert!(self.waiting.remove(ticket), "{ticket:?} is told what becomes of it, and does not wait");
             }
             Action::Post { .. }
+            | Action::PostWithin { .. }
             | Action::GoOn { .. }
             | Action::LetGo { .. }
             | Action::Probe { .. }

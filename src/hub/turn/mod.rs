@@ -19,6 +19,7 @@ use super::{
     coordinator::{Action, Coordinator, Entry, Incumbent, Moment, Ticket},
     door::Tell,
     event::Event,
+    gathering::Departure,
     office::Office,
     outbox::{Outbox, Pushed},
     peers::{Peer, State},
@@ -129,10 +130,15 @@ impl<'a> Turn<'a> {
 
     /// As [`Turn::post`]. `origin`: whose message it is, where it is of a peer with the extension.
     fn deliver(&mut self, to: &str, text: &Bytes, origin: Option<&Origin>) -> bool {
+        self.deliver_at(Departure::Now, to, text, origin)
+    }
+
+    /// As [`Turn::deliver`]. Who has not the extension gets it at once.
+    fn deliver_at(&mut self, departure: Departure, to: &str, text: &Bytes, origin: Option<&Origin>) -> bool {
         self.cost += STEP_COST + text.len();
         let pushed = match self.state.peers.get(to) {
             None => return false,
-            Some(peer) if peer.exchange.is_some() => self.push_numbered(to, text, origin.cloned()),
+            Some(peer) if peer.exchange.is_some() => self.push_numbered(to, text, origin.cloned(), departure),
             Some(peer) => peer.outbox.push_text(text),
         };
         let Some((id, peer)) = self.state.peers.get_key_value(to) else { return false };
@@ -176,6 +182,11 @@ impl<'a> Turn<'a> {
                 Action::Post { to, text } => {
                     self.trace_own(&to, &text);
                     self.post_bytes(&to, &text);
+                }
+                Action::PostWithin { time, to, text } => {
+                    self.trace_own(&to, &text);
+                    let departure = self.state.gathering.hold(self.now, time);
+                    self.deliver_at(departure, &to, &text, None);
                 }
                 Action::GoOn { to, text, origin } => {
                     self.trace_own(&to, &text);

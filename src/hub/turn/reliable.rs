@@ -230,9 +230,15 @@ impl Turn<'_> {
     }
 
     /// Puts a text into the outbox of a peer with the extension.
-    pub(super) fn push_numbered(&mut self, to: &str, text: &Bytes, origin: Option<Origin>) -> Pushed {
+    pub(super) fn push_numbered(
+        &mut self,
+        to: &str,
+        text: &Bytes,
+        origin: Option<Origin>,
+        departure: Departure,
+    ) -> Pushed {
         let Some(peer) = self.state.peers.get_mut(to) else { return Pushed::Queued };
-        let pushed = peer.outbox.push_numbered(&frames::origin(origin.as_ref()), text);
+        let pushed = peer.outbox.push_numbered(&frames::origin(origin.as_ref()), text, departure);
         // What the hub says because of a message would be lost with it.
         let waiting = Waiting::new(origin, self.origin.clone());
         if let Some(exchange) = &mut peer.exchange {
