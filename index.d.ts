@@ -144,8 +144,8 @@ export interface AceBaseIPCServerConfig {
    */
   passLocksFor?: number;
   /**
-   * How long notifications of what was written wait for others like them, unless there is something else for their
-   * receiver; 0 is not at all. Default: `5`.
+   * How long notifications of what was written, and answers that nobody waits for, wait for others like them, unless
+   * there is something else for their receiver; 0 is not at all. Default: `5`.
    */
   gatherNotifications?: number;
   /** How long after its death the locks of a process are released; 0 is never. Default: `10000`. */

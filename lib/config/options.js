@@ -148,7 +148,7 @@ const OPTIONS = [
     name: 'gatherNotifications',
     kind: milliseconds(),
     default: 5,
-    help: 'How long notifications of what was written wait for others like them, unless there is something else for their receiver; 0 is not at all.',
+    help: 'How long notifications of what was written, and answers that nobody waits for, wait for others like them, unless there is something else for their receiver; 0 is not at all.',
   },
   {
     name: 'releaseLocksAfter',

@@ -247,3 +247,27 @@ fn a_release_that_is_sent_again_waits_until_nobody_else_can_have_the_lock() {
         assert_eq!(is_answered, expected.is_empty());
     }
 }
+
+/// As before. Bob's machine is cut off for longer than others are waited for, and he may be writing.
+#[test]
+fn a_release_that_is_sent_again_waits_for_who_may_have_the_lock_as_long_as_it_may_last() {
+    for comes_back in [true, false] {
+        let mut rig = rig();
+        rig.connect(MASTER).unwrap();
+        rig.connect_reliably(ANN, LIFE_OF_ANN);
+        rig.send_frame(ANN, &format!("~{}", json!({"peers": [BOB, MASTER]})));
+        let release = request("unlock-request", "r1", &json!({"id": 7}));
+        assert_eq!(rig.send_frame(ANN, &format!("!1 {release}")), Some(Verdict::Kept));
+        rig.advance(30_000);
+        assert!(requests_read(&mut rig).is_empty(), "Bob may have it");
+        if comes_back {
+            rig.connect_reliably(BOB, "lifeOfBob0000000000000");
+            rig.send_frame(BOB, &format!("~{}", json!({"locks": [{"id": 7, "tid": "u", "path": "a", "write": true}]})));
+            assert!(requests_read(&mut rig).is_empty(), "Bob has it");
+            assert!(rig.read_all(ANN).iter().any(|frame| frame.contains("unlock-result")));
+        } else {
+            rig.advance(LOCK_TIMEOUT_MS);
+            assert_eq!(requests_read(&mut rig), ["r1"], "the master has given it up itself");
+        }
+    }
+}

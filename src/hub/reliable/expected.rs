@@ -3,7 +3,10 @@
 //!
 //! What is addressed to such a peer is dealt with when it has joined, as if it came then.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -14,6 +17,10 @@ use crate::clock::Millis;
 /// How long peers are waited for after the first one has come, in milliseconds: they connect again within a second, and
 /// ten times as long where the machine is busy.
 const GRACE_MS: Millis = 10_000;
+
+/// How long locks last at least, in milliseconds, of which only those that have not come could tell: AceBase's default
+/// lock timeout. Then the master has given them up itself.
+const LOCKS_LAST_MS: Millis = 120_000;
 
 /// How many peers are waited for: many times as many as a cluster has.
 const MAX_PEERS: usize = 4_096;
@@ -36,6 +43,12 @@ pub(in crate::hub) struct Expected {
     bytes: usize,
     /// When the time is over. `None`: nobody is waited for.
     until: Option<Millis>,
+    /// Those that have not come in time, cut off perhaps, and at work: nobody knows what they hold.
+    #[serde(default)]
+    unheard: BTreeSet<Arc<str>>,
+    /// When it does not matter any more what they hold. `None`: there are none.
+    #[serde(default)]
+    matters_until: Option<Millis>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +69,28 @@ impl Expected {
         self.peers.is_empty()
     }
 
+    /// It is known of all what they hold.
+    pub(in crate::hub) fn all_are_heard(&self) -> bool {
+        self.peers.is_empty() && self.unheard.is_empty()
+    }
+
     /// This peer is waited for.
     pub(in crate::hub) fn has(&self, id: &str) -> bool {
         !self.peers.is_empty() && self.peers.contains_key(id)
     }
 
-    /// When the time is over.
+    /// When the time is over, of either kind.
     pub(in crate::hub) fn deadline(&self) -> Option<Millis> {
-        self.until
+        [self.until, self.matters_until].into_iter().flatten().min()
+    }
+
+    /// It does not matter any more what those hold that have not come, which is told once.
+    pub(in crate::hub) fn give_up_unheard(&mut self, now: Millis) -> bool {
+        let is_over = self.matters_until.take_if(|until| *until <= now).is_some();
+        if is_over {
+            self.unheard.clear();
+        }
+        is_over
     }
 
     /// The time is over, which is told once.
@@ -100,8 +127,17 @@ impl Expected {
         Err(self.take(id))
     }
 
+    /// The time is over, and the peer has not come: nothing waits for it any longer. This is what has.
+    pub(in crate::hub) fn take_late(&mut self, id: &Arc<str>, now: Millis) -> Vec<Kept> {
+        let kept = self.take(id);
+        self.unheard.insert(id.clone());
+        self.matters_until.get_or_insert(now + LOCKS_LAST_MS);
+        kept
+    }
+
     /// The peer is waited for no longer: this is what waited for it, oldest first.
     pub(in crate::hub) fn take(&mut self, id: &str) -> Vec<Kept> {
+        self.unheard.remove(id);
         if self.peers.is_empty() {
             return Vec::new();
         }
@@ -145,5 +181,20 @@ mod tests {
         assert_eq!(expected.keep("w", message(0), limit).map_err(|kept| kept.len()), Err(2));
         assert!(expected.has("v") && !expected.has("w"));
         assert_eq!((expected.take("v").len(), expected.bytes), (1, 0));
+    }
+
+    #[test]
+    fn who_has_not_come_in_time_matters_as_long_as_locks_last() {
+        let mut expected = Expected::default();
+        ["v", "w"].iter().for_each(|peer| expected.add(peer, GRACE_MS));
+        assert!(expected.is_over(GRACE_MS));
+        ["v", "w"].iter().for_each(|peer| drop(expected.take_late(&(*peer).into(), GRACE_MS)));
+        assert!(expected.is_empty() && !expected.has("v") && !expected.all_are_heard());
+        expected.take("v");
+        assert!(!expected.all_are_heard());
+        let over = GRACE_MS + LOCKS_LAST_MS;
+        assert_eq!(expected.deadline(), Some(over));
+        assert!(!expected.give_up_unheard(over - 1) && expected.give_up_unheard(over));
+        assert!(expected.all_are_heard() && expected.deadline().is_none());
     }
 }

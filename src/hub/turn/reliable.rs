@@ -148,21 +148,24 @@ impl Turn<'_> {
         self.may_be_reunited();
     }
 
-    /// The coordinator is told when nobody is waited for any more.
+    /// The coordinator is told when it is known of all what they hold, or does not matter.
     fn may_be_reunited(&mut self) {
-        if self.state.reliable > 0 && self.state.expected.is_empty() {
+        if self.state.reliable > 0 && self.state.expected.all_are_heard() {
             self.coordinate(|coordinator, moment| coordinator.reunited(moment));
             self.carry_out();
         }
     }
 
-    /// Nobody is waited for any more when the time is over.
+    /// Nobody is waited for any more when the time is over. What those hold who have not come matters for longer.
     pub(super) fn give_up_expected(&mut self) {
+        if self.state.expected.give_up_unheard(self.now) {
+            self.may_be_reunited();
+        }
         if !self.state.expected.is_over(self.now) {
             return;
         }
         for id in self.state.expected.ids() {
-            let kept = self.state.expected.take(&id);
+            let kept = self.state.expected.take_late(&id, self.now);
             if !self.state.peers.contains_key(&id) {
                 self.notify_others(&id, &protocol::disconnect_notice(&id));
             }
