@@ -74,6 +74,23 @@ impl LockTable {
         }
     }
 
+    /// All that is known of a lock is an answer to this request that was sent again to a worker that is away.
+    pub(super) fn note_hearsay(&mut self, id: u64, request: &str) {
+        if let Some(row) = self.held.get(&id).and_then(|key| self.rows.get_mut(key)) {
+            row.heard_for = Some(request.to_owned());
+        }
+    }
+
+    /// A worker tells what it holds, and which requests it awaits: what was only heard of besides, it has returned.
+    pub(super) fn forget_hearsay(&mut self, worker: &str, awaits: impl Fn(&str) -> bool, now: Millis) {
+        for key in self.holdings.of(worker) {
+            let heard_for = self.rows.get_mut(&key).and_then(|row| row.heard_for.take());
+            if heard_for.is_some_and(|request| !awaits(&request)) {
+                self.remove(key, now);
+            }
+        }
+    }
+
     /// A worker has told that it holds a lock by this number.
     pub(super) fn note_told(&mut self, worker: &str, id: u64) {
         for key in self.named(worker, id) {

@@ -37,6 +37,10 @@ pub(super) struct Row {
     /// Its holder has told of it when it told last what it holds, after a crash of the hub.
     #[serde(default)]
     pub(super) is_told: bool,
+    /// The request that it was granted for, by an answer that was sent again while its worker was away: that may have
+    /// had it before, and returned the lock since.
+    #[serde(default)]
+    pub(super) heard_for: Option<String>,
     /// It counts no longer, and its transaction may not go on.
     #[serde(default)]
     pub(super) has_expired: bool,
@@ -58,7 +62,16 @@ impl Row {
         // From here on it is the hub's own clock that counts: nobody sets that.
         let ends = left.map(|left| now + left.min(LONGEST_LOCK_MS));
         let usage = Usage::of_lock(lock.peer.len() + lock.path.len() + lock.tid.len() + lock.comment.len());
-        Self { lock, granted: now, holder: Holder::Around, ends, usage, is_told: false, has_expired: false }
+        Self {
+            lock,
+            granted: now,
+            holder: Holder::Around,
+            ends,
+            usage,
+            is_told: false,
+            heard_for: None,
+            has_expired: false,
+        }
     }
 
     /// Its master, or its holder, is gone: from now on it ends at some time. Tells when.

@@ -94,7 +94,10 @@ impl ClusterCoordinator {
             return Ok(());
         }
         let locks = told.locks.into_iter().filter_map(|lock| serde_json::from_value(lock).ok());
+        let requests: Vec<ToldRequest> =
+            told.requests.into_iter().filter_map(|request| serde_json::from_value(request).ok()).collect();
         self.locks.forget_told(worker);
+        self.locks.forget_hearsay(worker, |id| requests.iter().any(|request| request.id == *id), moment.now);
         let held: Vec<u64> = locks.filter_map(|lock| self.hold_told(worker, lock, moment.now)).collect();
         self.locks.take_for_lent(worker, &held, moment.now);
         // What it has sent again before it has told of its locks.
@@ -102,8 +105,8 @@ impl ClusterCoordinator {
             self.answers_held_borrower(seq, moment);
         }
         let mut is_all_known = true;
-        for request in told.requests.into_iter().filter_map(|request| serde_json::from_value(request).ok()) {
-            is_all_known &= self.await_told(worker, &request, moment.now);
+        for request in &requests {
+            is_all_known &= self.await_told(worker, request, moment.now);
         }
         if is_all_known {
             self.sessions.tells_all(worker);
@@ -272,8 +275,16 @@ impl ClusterCoordinator {
     /// An answer that was sent before, and that nobody is known to wait for: it has been had, most likely.
     pub(super) fn pass_answer_again(&mut self, to: &str, text: &[u8], answer: &Answer, now: Millis) -> Verdict {
         let has_extension = self.sessions.life(to).is_some();
-        if !has_extension && self.survivors.may_wait(to, &answer.id, self.age(now)) {
+        let was_had = answer.grant.as_ref().is_some_and(|grant| self.locks.held(grant.id).is_some());
+        if !has_extension && !was_had && self.survivors.may_wait(to, &answer.id, self.age(now)) {
             self.adopt(to, text, answer, now);
+            if let Some(grant) = answer.grant.as_ref().filter(|_| !self.sessions.has(to)) {
+                self.locks.note_hearsay(grant.id, &answer.id);
+            }
+            // Should it come back after all, and wait for it.
+            if self.absences.keep(to, text) {
+                return Verdict::Taken;
+            }
         }
         Verdict::Forward
     }

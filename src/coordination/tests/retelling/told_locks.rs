@@ -172,3 +172,30 @@ fn a_release_that_this_hub_has_missed_is_done_when_it_is_sent_again() {
     release_again(&mut rig);
     assert_eq!((releases_read(&mut rig), rig.locks().len()), (vec![7], 0));
 }
+
+/// Who is away for longer than others are waited for may have had an answer that is sent again, and may not.
+#[test]
+fn a_lock_of_which_only_an_answer_that_is_sent_again_tells_is_what_its_worker_says_when_it_is_back() {
+    let told = |tid: &str| json!({"id": 7, "tid": tid, "path": "a/b", "write": true, "by": LIFE_OF_MASTER});
+    let awaited = json!([{"id": "rb", "type": "lock-request"}]);
+    let cases = [
+        (json!({}), None, false),
+        (json!({"locks": [told("t")]}), Some("t"), false),
+        (json!({"locks": [told("u")]}), Some("u"), false),
+        (json!({"requests": awaited}), Some("t"), true),
+    ];
+    for (state, tid, is_answered) in cases {
+        let mut rig = rig();
+        rig.connect_reliably(MASTER, LIFE_OF_MASTER);
+        rig.send_frame(MASTER, &format!("~{}", json!({"peers": [BOB]})));
+        rig.send_frame(MASTER, &format!("!1 {}", lock_result(BOB, "rb", 7)));
+        rig.advance(12_000);
+        rig.connect_reliably(BOB, "lifeOfBob0000000000000");
+        rig.send_frame(BOB, &format!("~{state}"));
+        let locks = rig.locks();
+        assert_eq!(locks.first().map(|lock| &*lock.tid), tid, "{state}");
+        assert!(locks.len() <= 1 && locks.iter().all(|lock| lock.peer == BOB));
+        let answers = rig.read_all(BOB).iter().filter(|frame| frame.contains("lock-result")).count();
+        assert!(!is_answered || answers == 1, "{state}");
+    }
+}
