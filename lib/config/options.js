@@ -341,7 +341,7 @@ const CLUSTER_OPTIONS = [
     name: 'engine',
     kind: pattern(
       /^rediss?(\+sentinel)?:\/\/[^/?\s]+(\/[^?\s]*)?(\?cluster=[\w-]+)?$/,
-      "'redis://host:6379' or 'redis+sentinel://host:26379,host:26379/master', with rediss over TLS",
+      "'redis://host:6379', 'redis+sentinel://host:26379,host:26379/master', or either with rediss, over TLS",
     ),
     variable: 'CLUSTER',
     isRequired: true,
