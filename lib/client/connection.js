@@ -20,9 +20,13 @@ const WELCOME_LIMIT = 10_000;
 /** How often it is looked whether the hub is silent, in milliseconds. */
 const LOOK_INTERVAL = 1000;
 
-/** After how many looks without a word the hub is asked for a sign of life, and after how many it is given up. */
-const LOOKS_BEFORE_PING = 5;
-const LOOKS_BEFORE_END = 10;
+/**
+ * After how many looks without a word the hub is asked for a sign of life, and after how many it is given up. Where it
+ * stands still, another one has its databases after three seconds, and keeps what is for its clients for ten more. Till
+ * then they must be there, and they try the silent one once more.
+ */
+const LOOKS_BEFORE_PING = 3;
+const LOOKS_BEFORE_END = 7;
 
 /** A connection that has lasted so long, in milliseconds, was a good one: the next attempt follows at once. */
 const GOOD_AGE = 500;
