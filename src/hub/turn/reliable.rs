@@ -156,7 +156,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Nobody is waited for any more when the time is over. What those hold who have not come matters for longer.
+    /// Nobody is waited for any more when the time is over. Where another hub had the database, who has not come may be
+    /// cut off together with that one, and at work: what it holds matters for longer.
     pub(super) fn give_up_expected(&mut self) {
         if self.state.expected.give_up_unheard(self.now) {
             self.may_be_reunited();
@@ -165,7 +166,10 @@ impl Turn<'_> {
             return;
         }
         for id in self.state.expected.ids() {
-            let kept = self.state.expected.take_late(&id, self.now);
+            let kept = match self.office.taken_over_at() {
+                0 => self.state.expected.take(&id),
+                _ => self.state.expected.take_late(&id, self.now),
+            };
             if !self.state.peers.contains_key(&id) {
                 self.notify_others(&id, &protocol::disconnect_notice(&id));
             }
