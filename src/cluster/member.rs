@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::owner::Owner;
+
 /// A hub, as others know it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Member {
@@ -11,4 +13,11 @@ pub struct Member {
     pub address: String,
     /// Another one with each process, so that two hubs of one name are noticed.
     pub life: String,
+}
+
+impl Member {
+    /// This hub, as the owner of a database.
+    pub fn as_owner(&self, epoch: u64) -> Owner {
+        Owner { name: self.name.clone(), address: self.address.clone(), epoch }
+    }
 }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     clock,
     cluster::{
-        Cluster, EngineState, Member, Owner, Whereabouts,
+        Cluster, EngineState, Member, Whereabouts,
         credentials::{self, NotVouched, Vouched},
         estate::Estate,
         owner::Lease,
@@ -179,10 +179,7 @@ fn report(text: &str, vouched: &Vouched, cluster: &Cluster) -> Reply {
 fn tell_owner(text: &str, cluster: &Cluster) -> Reply {
     let Some(db) = query::parameter(text, "db") else { return reply::not_found() };
     let owner = match cluster.registry.peek(&db) {
-        Some(Whereabouts::Here { epoch }) => {
-            let Member { name, address, .. } = cluster.registry.me().clone();
-            Owner { name, address, epoch }
-        }
+        Some(Whereabouts::Here { epoch }) => cluster.registry.me().as_owner(epoch),
         Some(Whereabouts::At(owner)) => owner,
         Some(Whereabouts::Nobody(_)) | None => return reply::not_found(),
     };

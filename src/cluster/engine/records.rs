@@ -110,8 +110,7 @@ impl Records {
     }
 
     fn write(&mut self, db: &Arc<str>, owner: &Member, epoch: u64, until: Duration) {
-        let owner = Owner { name: owner.name.clone(), address: owner.address.clone(), epoch };
-        self.owners.insert(db.clone(), Record { owner, until });
+        self.owners.insert(db.clone(), Record { owner: owner.as_owner(epoch), until });
         self.epochs.insert(db.clone(), epoch);
     }
 }

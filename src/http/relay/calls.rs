@@ -105,11 +105,6 @@ pub fn about(path: &str, db: &str, epoch: u64) -> String {
     format!("{path}?db={}&epoch={epoch}", utf8_percent_encode(db, NON_ALPHANUMERIC))
 }
 
-/// A hub that is asked something on this one's own behalf.
-pub fn hub(member: &Member) -> Owner {
-    Owner { name: member.name.clone(), address: member.address.clone(), epoch: 0 }
-}
-
 /// A query, without the token.
 pub fn without_token(query: &str) -> String {
     let kept: Vec<_> = query.split('&').filter(|pair| !(*pair == "t" || pair.starts_with("t="))).collect();
@@ -179,7 +174,8 @@ where
     B::Data: Send,
     B::Error: Into<Failed>,
 {
-    let hub = hub(member);
+    // On this hub's own behalf, and of no database.
+    let hub = member.as_owner(0);
     let request = begin(method, target, None, &hub, cluster).body(body)?;
     ask(request, &hub, cluster, limit, max).await
 }

@@ -258,7 +258,7 @@ async fn give_to(
     let answer = answer.map_err(|error| error.to_string())?;
     let words = calls::words(&answer);
     match (answer.status(), words.parse()) {
-        (StatusCode::OK, Ok(epoch)) => Ok(Owner { epoch, ..calls::hub(heir) }),
+        (StatusCode::OK, Ok(epoch)) => Ok(heir.as_owner(epoch)),
         _ => Err(words),
     }
 }

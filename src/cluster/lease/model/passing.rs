@@ -9,7 +9,6 @@ use super::{
     fault::Otherwise,
     world::{LATENCY, World},
 };
-use crate::cluster::{member::Member, owner::Owner};
 
 impl World {
     /// Whoever has the database leaves it to that hub: what it has in mind arrives after so long.
@@ -77,8 +76,7 @@ impl World {
             let local = now - owner.started;
             match estate.course {
                 Course::Answered { is_taken: true, arrives } if arrives <= now => {
-                    let Member { name, address, .. } = self.hubs[estate.to].me.clone();
-                    let to = Owner { name, address, epoch: estate.epoch + 1 };
+                    let to = self.hubs[estate.to].me.as_owner(estate.epoch + 1);
                     self.hubs[estate.from].leases.has_given(local, &lease, to);
                     estate.course = Course::Over;
                 }

@@ -9,7 +9,6 @@ use crate::cluster::{
     engine::records::Records,
     lease::{Leases, News, Reply, Request, Time, Times, Verdict, Word},
     member::Member,
-    owner::Owner,
     registry::EngineState,
 };
 
@@ -110,8 +109,7 @@ impl Hub {
 
     /// What it says of who has a database.
     fn word_of(&self, db: &Arc<str>) -> Option<Word> {
-        let Member { name, address, .. } = self.me.clone();
-        let own = self.leases.epoch_of(db).map(|epoch| Owner { name, address, epoch });
+        let own = self.leases.epoch_of(db).map(|epoch| self.me.as_owner(epoch));
         let is_own = own.is_some();
         let owner = own.or_else(|| self.leases.owner_of(db).cloned())?;
         Some(Word { db: db.clone(), owner, is_own })
