@@ -93,6 +93,8 @@ pub use holds::{Held, Holdable, Holds};
 pub use legacy::Legacy;
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 pub use memory_file::memory_file;
+#[cfg(target_os = "linux")]
+pub use open_files::limit as limit_of_open_files;
 pub use opened::Opened;
 #[cfg(unix)]
 pub use remains::Remains;

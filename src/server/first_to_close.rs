@@ -8,22 +8,20 @@
 
 use std::{net::TcpListener, os::fd::AsFd};
 
-use rustix::{
-    io::fcntl_dupfd_cloexec,
-    process::{Resource, getrlimit},
-};
+use rustix::io::fcntl_dupfd_cloexec;
+
+use crate::keeper::limit_of_open_files;
 
 /// The number that listening sockets get at least: more than the connections of nearly any hub, and the system's table
 /// of open files (eight bytes for each number up to the highest) stays at half a mebibyte.
-const HIGH: u64 = 60_000;
+const HIGH: u32 = 60_000;
 
 /// How many numbers are left above, where the process may not have so many: for all listening sockets.
-const SPARE: u64 = 16;
+const SPARE: u32 = 16;
 
 /// The same socket under a high number; under its own where that cannot be.
 pub fn first_to_close(listener: TcpListener) -> TcpListener {
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let number = HIGH.min(limit.saturating_sub(SPARE));
+    let number = HIGH.min(limit_of_open_files().saturating_sub(SPARE));
     match i32::try_from(number).map(|number| fcntl_dupfd_cloexec(listener.as_fd(), number)) {
         Ok(Ok(high)) => high.into(),
         _ => listener,
