@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
 
+/// How long AceBase's own locks last where nobody says it (`lockTimeout`), in milliseconds.
+pub const DEFAULT_LOCK_TIMEOUT_MS: Millis = 120_000;
+
 /// The state of one lock, as far as the hub has seen it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LockState {

@@ -10,7 +10,7 @@ mod status;
 mod strain;
 mod trouble;
 
-pub use lock::{Lock, LockState};
+pub use lock::{DEFAULT_LOCK_TIMEOUT_MS, Lock, LockState};
 pub use note::{Note, NoteKind};
 pub use objection::Objection;
 pub use role::Role;

@@ -4,13 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::Usage;
 use crate::{
-    acebase::Lock,
+    acebase::{DEFAULT_LOCK_TIMEOUT_MS, Lock},
     clock::{Millis, WallClock},
 };
 
-/// How long a lock counts after its master, or its holder, is gone, where its own expiry is not known, in milliseconds:
-/// AceBase's default lock timeout.
-pub(super) const FENCE_LIMIT_MS: u64 = 120_000;
+/// How long a lock counts after its master, or its holder, is gone, where its own expiry is not known, in milliseconds.
+pub(super) const FENCE_LIMIT_MS: u64 = DEFAULT_LOCK_TIMEOUT_MS;
 
 /// The longest time after its grant that a lock is believed to count, in milliseconds. Thirty times AceBase's default
 /// lock timeout; a later expiry tells of clocks that differ, and must not keep a database locked for as much.

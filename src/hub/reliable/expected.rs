@@ -12,15 +12,15 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Origin;
-use crate::clock::Millis;
+use crate::{acebase::DEFAULT_LOCK_TIMEOUT_MS, clock::Millis};
 
 /// How long peers are waited for after the first one has come, in milliseconds: they connect again within a second, and
 /// ten times as long where the machine is busy.
 const GRACE_MS: Millis = 10_000;
 
-/// How long locks last at least, in milliseconds, of which only those that have not come could tell: AceBase's default
-/// lock timeout. Then the master has given them up itself.
-const LOCKS_LAST_MS: Millis = 120_000;
+/// How long locks last, in milliseconds, of which only those that have not come could tell. Then the master has given
+/// them up itself.
+const LOCKS_LAST_MS: Millis = DEFAULT_LOCK_TIMEOUT_MS;
 
 /// How many peers are waited for: many times as many as a cluster has.
 const MAX_PEERS: usize = 4_096;
