@@ -190,7 +190,7 @@ fn a_lock_of_which_only_an_answer_that_is_sent_again_tells_is_what_its_worker_sa
         rig.send_frame(MASTER, &format!("~{}", json!({"peers": [BOB]})));
         rig.send_frame(MASTER, &format!("!1 {}", lock_result(BOB, "rb", 7)));
         rig.advance(12_000);
-        rig.connect_reliably(BOB, "lifeOfBob0000000000000");
+        rig.connect_reliably(BOB, LIFE_OF_BOB);
         rig.send_frame(BOB, &format!("~{state}"));
         let locks = rig.locks();
         assert_eq!(locks.first().map(|lock| &*lock.tid), tid, "{state}");
