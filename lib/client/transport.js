@@ -3,6 +3,7 @@
 // The transport of one of AceBase's peers: where what the peer says, the conversation with a hub, and its connection
 // meet. Never throws, never rejects, and ends no process.
 
+const { Acknowledging } = require('./acknowledging.js');
 const { BEGINNINGS, Conversation, HEARD } = require('./conversation.js');
 const { Connection } = require('./connection.js');
 const farewell = require('./farewell.js');
@@ -22,9 +23,6 @@ const { credentials, encode, PROTOCOL_VERSION } = require('./words.js');
 
 /** What a hub takes in one frame that does not say it, in UTF-16 units: the published hubs' own. */
 const DEFAULT_MAX_PAYLOAD = 16_384;
-
-/** After how long what was had is acknowledged with what is sent next, and then by itself, in milliseconds. */
-const ACKNOWLEDGE_AFTER = 50;
 
 /** How long what can wait does so at the most, in milliseconds. */
 const PATIENCE = 5;
@@ -58,7 +56,7 @@ class Transport {
   #isHeld = false;
   /** Called when the hub has answered a ping, or is gone. */
   #answered = () => {};
-  #acknowledgement;
+  #acknowledging = new Acknowledging(this.#conversation, (frame) => this.#socket?.send(frame));
   #patience;
   #linger;
   #hasLeft = false;
@@ -215,8 +213,7 @@ class Transport {
   #lose(end, place) {
     this.#socket = undefined;
     this.#answered();
-    clearTimeout(this.#acknowledgement);
-    this.#acknowledgement = undefined;
+    this.#acknowledging.stop();
     if (this.#hasLeft) {
       return;
     }
@@ -247,7 +244,7 @@ class Transport {
     } else if (kind === HEARD.text) {
       this.#hearText(text, life);
     }
-    this.#acknowledgeSoon();
+    this.#acknowledging.begin();
     if (kind === HEARD.nothing || this.#conversation.mustAcknowledge) {
       this.#flush();
     }
@@ -260,24 +257,6 @@ class Transport {
       this.#fetchMessage(text.slice('get:'.length));
     } else {
       this.#listener.hearHub(text);
-    }
-  }
-
-  /** With what is sent meanwhile, or else by itself. */
-  #acknowledgeSoon() {
-    if (this.#conversation.owes && this.#acknowledgement === undefined) {
-      this.#acknowledgement = setTimeout(() => {
-        this.#conversation.acknowledgeNext();
-        this.#acknowledgement = setTimeout(() => this.#acknowledgeNow(), ACKNOWLEDGE_AFTER).unref();
-      }, ACKNOWLEDGE_AFTER).unref();
-    }
-  }
-
-  #acknowledgeNow() {
-    this.#acknowledgement = undefined;
-    const frame = this.#conversation.acknowledge();
-    if (frame) {
-      this.#socket?.send(frame);
     }
   }
 
@@ -364,7 +343,7 @@ class Transport {
     this.#hasLeft = true;
     clearTimeout(this.#linger);
     clearTimeout(this.#patience);
-    clearTimeout(this.#acknowledgement);
+    this.#acknowledging.stop();
     this.#requests.stop();
     this.#listener.stop();
     farewell.discharge(this);
