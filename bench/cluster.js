@@ -25,8 +25,9 @@ const HELP = `Usage: npm run bench:cluster -- [options]
   --rounds N         rounds of all runs [1]
   --load LOAD        what workers do: update, work (5 ms under the lock), or mixed (one update in five, else reads);
                      may be repeated [update]
-  --only SYSTEM      hub, hub-client (this package's client), hub-no-pass (passLocksFor: 0), hub-no-gather
-                     (gatherNotifications: 0), hub-bare (no coordination), ws or socket (may be repeated)
+  --only SYSTEM      hub, hub-client (this package's client), hub-client-no-keep (keepLocksFor: 0), hub-no-pass
+                     (passLocksFor: 0), hub-no-gather (gatherNotifications: 0), hub-bare (no coordination), ws or socket
+                     (may be repeated)
   --hub COMMAND      run this instead of bench/hub.js
   --out FILE         where the results go [bench/results-cluster.json]`;
 
@@ -37,6 +38,7 @@ const CLIENT = path.join(__dirname, '..', 'lib', 'client', 'index.js');
 const SYSTEMS = {
   hub: { kind: 'hub' },
   'hub-client': { kind: 'hub', hasClient: true },
+  'hub-client-no-keep': { kind: 'hub', hasClient: true, ipc: { keepLocksFor: 0 } },
   'hub-no-pass': { kind: 'hub', options: { passLocksFor: 0 } },
   'hub-no-gather': { kind: 'hub', options: { gatherNotifications: 0 } },
   'hub-bare': { kind: 'hub', options: NO_COORDINATION },
@@ -115,7 +117,7 @@ async function run(system, workers, load, { milliseconds, warmUp, hub }) {
     router && (await startServer({ command: commands(hub)[router.kind], options: router.options, anyCore: true }));
   const peers = [];
   const start = async (name, role) => {
-    const ipc = server ? { host: '127.0.0.1', port: server.port, ssl: false, role } : 'socket';
+    const ipc = server ? { host: '127.0.0.1', port: server.port, ssl: false, role, ...router.ipc } : 'socket';
     peers.push(await Peer.start(name, { path: folder, ipc }, router?.hasClient ? ['-r', CLIENT] : []));
     return peers.at(-1);
   };

@@ -6,12 +6,14 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
-const { PathReference, Transport } = require('acebase-core');
+const { PathInfo, PathReference, Transport } = require('acebase-core');
 
 const { Conversation, HEARD } = require('../../lib/client/conversation.js');
+const { Grants } = require('../../lib/client/grants.js');
 const { Incoming } = require('../../lib/client/incoming.js');
 const { Listener } = require('../../lib/client/listener.js');
 const { KINDS, MAX_UNACKNOWLEDGED } = require('../../lib/client/outgoing.js');
+const { OwnLocks } = require('../../lib/client/own-locks.js');
 const { Values } = require('../../lib/client/values.js');
 const { readAcknowledgement, readNumbered, readWelcome } = require('../../lib/client/words.js');
 const { randomFrom } = require('../support/random.js');
@@ -168,10 +170,13 @@ test('texts of any kind do a listener no harm', () => {
     removePeer: () => {},
   };
   const requests = { answer: () => 'unknown', othersMoved: () => {} };
+  const grants = new Grants();
+  const means = { parentOf: (path) => PathInfo.get(path).parentPath, isConnected: () => true, send: () => {} };
   const listener = new Listener(
     peer,
     requests,
     values,
+    { grants, ownLocks: new OwnLocks(peer, grants, 0, means) },
     () => {},
     () => true,
   );

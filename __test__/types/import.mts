@@ -86,7 +86,7 @@ server.on('message', (text: number) => text);
 // The client.
 const replaced: readonly string[] = ipcClient.replaced;
 void replaced;
-const settings: ClientSettings = { hosts: ['one', { host: 'two', port: 9164 }], requestTimeout: 1000 };
+const settings: ClientSettings = { hosts: ['one', { host: 'two', port: 9164 }], requestTimeout: 1000, keepLocksFor: 0 };
 void settings;
 const tell = ({ state, reason = '' }: ConnectionEvent) => `${state} ${reason}`;
 void tell;

@@ -30,6 +30,12 @@ export interface ClientSettings {
    * least.
    */
   requestTimeout?: number;
+  /**
+   * For how long a worker that writes on and on goes on under the lock that it has, in milliseconds, before others have
+   * their turn: from the lock's grant until the last write under it begins. `0`: each write has a lock of its own. At
+   * most `1000`. Default: `2`.
+   */
+  keepLocksFor?: number;
 }
 
 /** How the connection is. The peer emits it as `connection`: `db.api.storage.ipc.on('connection', …)`. */

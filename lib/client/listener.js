@@ -8,24 +8,14 @@ const { randomBytes } = require('node:crypto');
 const { Latecomers } = require('./latecomers.js');
 const { ANSWERS, loggerOf } = require('./requests.js');
 
-/** The locks of which it is remembered by whom they were granted, and until when, at most. */
-const MAX_GRANTS = 10_000;
-
-/** The longest time that a lock is believed to have left when it is granted, in milliseconds, as the hub has it. */
-const LONGEST_LOCK = 60 * 60_000;
-
 class Listener {
   #peer;
   #requests;
   #values;
   #send;
   #latecomers;
-  /**
-   * By the lock's id: the life of the master that granted it, where that is known, and its end by this process's own
-   * clock, which nobody sets, where that is known.
-   * @type {Map<number, { life?: string, ends?: number }>}
-   */
-  #grants = new Map();
+  #grants;
+  #ownLocks;
   /** Whether the master has the extension, too, so that no request and no answer gets lost. */
   #isMasterReliable = false;
 
@@ -33,26 +23,18 @@ class Listener {
    * @param {object} peer AceBase's.
    * @param {import('./requests.js').Requests} requests
    * @param {import('./values.js').Values} values
+   * @param {{ grants: import('./grants.js').Grants, ownLocks: import('./own-locks.js').OwnLocks }} locks
    * @param {(message: object) => void} send
    * @param {() => boolean} isHeldByHub Whether the hub gives to the next master what this one has not answered.
    */
-  constructor(peer, requests, values, send, isHeldByHub) {
+  constructor(peer, requests, values, { grants, ownLocks }, send, isHeldByHub) {
     this.#peer = peer;
     this.#requests = requests;
     this.#values = values;
+    this.#grants = grants;
+    this.#ownLocks = ownLocks;
     this.#send = send;
     this.#latecomers = new Latecomers(peer, isHeldByHub, (message) => this.#handOver(message));
-  }
-
-  /** The life of the master that granted a lock, where that is known. */
-  grantorOf(lockId) {
-    return this.#grants.get(lockId)?.life;
-  }
-
-  /** How much of a lock's time is left, in milliseconds, where that is known; below 0: it is over. */
-  timeLeftOf(lockId) {
-    const ends = this.#grants.get(lockId)?.ends;
-    return ends === undefined ? undefined : Math.floor(ends - performance.now());
   }
 
   /**
@@ -108,7 +90,7 @@ class Listener {
       if (kind !== 'awaited') {
         return;
       }
-      this.#remember(message, life);
+      this.#noteGrant(message, life);
     }
     this.#handOver(message);
   }
@@ -139,13 +121,10 @@ class Listener {
     }
   }
 
-  #remember({ type, ok, data }, life) {
-    if (type !== 'lock-result' || ok !== true) {
-      return;
-    }
-    this.#grants.set(data.id, { life, ends: endOf(data) });
-    if (this.#grants.size > MAX_GRANTS) {
-      this.#grants.delete(this.#grants.keys().next().value);
+  #noteGrant({ type, ok, data }, life) {
+    if (type === 'lock-result' && ok === true) {
+      data.tid = this.#ownLocks.whoIs(data.tid);
+      this.#grants.note(data, life);
     }
   }
 
@@ -154,20 +133,9 @@ class Listener {
     this.#latecomers.stop();
   }
 
-  /** The lock is no more. */
-  forget(lockId) {
-    this.#grants.delete(lockId);
-  }
-
   #log(level, text) {
     loggerOf(this.#peer)?.[level]?.(text);
   }
-}
-
-/** A lock's end by this process's own clock. One that comes when it has ended tells of clocks that differ. */
-function endOf({ expires }) {
-  const left = expires - Date.now();
-  return left > 0 && left <= LONGEST_LOCK ? performance.now() + left : undefined;
 }
 
 module.exports = { Listener };

@@ -27,10 +27,10 @@ function replaceTransport(Peer, { folder, core }) {
     return oddity;
   }
   const transports = new WeakMap();
-  const values = new Values(core.Transport);
+  const means = { values: new Values(core.Transport), parentOf: (path) => core.PathInfo.get(path).parentPath };
   const transportOf = (peer) => {
     if (!transports.has(peer)) {
-      transports.set(peer, makeTransport(peer, folder, values));
+      transports.set(peer, makeTransport(peer, folder, means));
     }
     return transports.get(peer);
   };
@@ -50,9 +50,9 @@ function replaceTransport(Peer, { folder, core }) {
 }
 
 /** A mistake in the settings, or a package that is missing, is told; the process goes on. */
-function makeTransport(peer, folder, values) {
+function makeTransport(peer, folder, means) {
   try {
-    return new Transport(peer, { WebSocket: findWebSocket(folder), values });
+    return new Transport(peer, { WebSocket: findWebSocket(folder), ...means });
   } catch (error) {
     return new NoTransport(peer, error);
   }

@@ -18,6 +18,15 @@ const SHORTEST_DEFAULT = 120_000;
 const LONGEST = 2 ** 31 - 1;
 
 /**
+ * For how long a lock serves one worker where nothing else is set, in milliseconds: some writes, so that the way from
+ * worker to worker is a small part of them, and less than anybody notices who waits.
+ */
+const DEFAULT_KEEP = 2;
+
+/** The longest time that others may be kept waiting so, in milliseconds. */
+const LONGEST_KEEP = 1000;
+
+/**
  * @param {{ config: object, storage: { settings?: { lockTimeout?: number } } }} peer
  * @returns {number} After how long without a move a request is given up, in milliseconds.
  */
@@ -30,4 +39,16 @@ function requestTimeoutOf({ config, storage }) {
   return Math.min(timeout, LONGEST);
 }
 
-module.exports = { requestTimeoutOf };
+/**
+ * @returns {number} For how long after its grant a transaction may go on under the lock of the one before it, in
+ *   milliseconds; 0: never.
+ */
+function keepLocksForOf({ config }) {
+  const { keepLocksFor = DEFAULT_KEEP } = config;
+  if (!(keepLocksFor >= 0 && keepLocksFor <= LONGEST_KEEP)) {
+    throw new TypeError(`ipc.keepLocksFor must be a number of milliseconds from 0 to ${LONGEST_KEEP}`);
+  }
+  return keepLocksFor;
+}
+
+module.exports = { keepLocksForOf, requestTimeoutOf };

@@ -6,27 +6,24 @@
 /**
  * @param {object} peer AceBase's.
  * @param {import('./requests.js').Requests} requests
- * @param {import('./listener.js').Listener} listener
+ * @param {import('./grants.js').Grants} grants
+ * @param {import('./own-locks.js').OwnLocks} ownLocks
  * @param {import('./outgoing.js').Outgoing} outgoing
  */
-function tellState(peer, requests, listener, outgoing) {
+function tellState(peer, requests, grants, ownLocks, outgoing) {
   const { unsent } = outgoing;
   return {
     // A master's table is its own, and holds those of the workers, who tell of them.
-    locks: peer.isMaster ? [] : peer._locks.filter(isHeld).map(({ lock }) => describe(lock, listener)),
+    locks: peer.isMaster ? [] : ownLocks.known.map((lock) => describe(lock, grants, ownLocks)),
     // Those, too, that are sent again: an answer may come before.
     requests: requests.pending.filter(({ id }) => !unsent.has(id)).map(outline),
     peers: peer.peers.map(({ id }) => id),
   };
 }
 
-function isHeld({ granted, lock }) {
-  return granted && lock;
-}
-
-function describe({ id, tid, path, forWriting, expires, comment }, listener) {
-  const [left, by] = [listener.timeLeftOf(id), listener.grantorOf(id)];
-  return { id, tid, path, write: forWriting, expires, comment, left, by };
+function describe({ id, tid, path, forWriting, expires, comment }, grants, ownLocks) {
+  const [left, by] = [grants.timeLeftOf(id), grants.grantorOf(id)];
+  return { id, tid: ownLocks.nameOf(tid), path, write: forWriting, expires, comment, left, by };
 }
 
 function outline({ id, type, data }) {

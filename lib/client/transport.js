@@ -7,15 +7,17 @@ const { Acknowledging } = require('./acknowledging.js');
 const { BEGINNINGS, Conversation, HEARD } = require('./conversation.js');
 const { Connection } = require('./connection.js');
 const farewell = require('./farewell.js');
+const { Grants } = require('./grants.js');
 const { request } = require('./http.js');
 const { Hubs } = require('./hubs.js');
 const { sendLarge } = require('./large-messages.js');
 const { Listener } = require('./listener.js');
 const { MasterGuard } = require('./master-guard.js');
 const { KINDS } = require('./outgoing.js');
+const { OwnLocks } = require('./own-locks.js');
 const { Readings } = require('./readings.js');
 const { loggerOf, Requests } = require('./requests.js');
-const { requestTimeoutOf } = require('./settings.js');
+const { keepLocksForOf, requestTimeoutOf } = require('./settings.js');
 const { Speaker } = require('./speaker.js');
 const { States } = require('./states.js');
 const { tellState } = require('./tell-state.js');
@@ -39,6 +41,8 @@ class Transport {
   #peer;
   #conversation = new Conversation();
   #requests;
+  #grants = new Grants();
+  #ownLocks;
   #listener;
   #speaker;
   #states;
@@ -65,7 +69,7 @@ class Transport {
    * @param {object} peer AceBase's.
    * @param {{ WebSocket: typeof import('ws').WebSocket, values: import('./values.js').Values }} means
    */
-  constructor(peer, { WebSocket, values }) {
+  constructor(peer, { WebSocket, values, parentOf }) {
     this.#peer = peer;
     this.#states = new States(peer);
     this.#guard = new MasterGuard(peer);
@@ -75,8 +79,14 @@ class Transport {
     const withdraw = (id) => this.#conversation.outgoing.withdraw(id);
     this.#requests = new Requests(peer, requestTimeoutOf(peer), withdraw, () => this.#states.trouble);
     this.#speaker = new Speaker(peer, values, this.#requests, this.#conversation.outgoing);
-    const send = (message) => this.send(message);
-    this.#listener = new Listener(peer, this.#requests, values, send, () => this.#conversation.isReliable);
+    const say = (message) => this.#say(message);
+    this.#ownLocks = new OwnLocks(peer, this.#grants, keepLocksForOf(peer), {
+      parentOf,
+      isConnected: () => this.#socket !== undefined,
+      send: say,
+    });
+    const locks = { grants: this.#grants, ownLocks: this.#ownLocks };
+    this.#listener = new Listener(peer, this.#requests, values, locks, say, () => this.#conversation.isReliable);
     this.#connection = new Connection(
       {
         WebSocket,
@@ -123,12 +133,18 @@ class Transport {
    * @param {object} message
    */
   send(message) {
+    if (!this.#ownLocks.takes(message)) {
+      this.#say(message);
+    }
+  }
+
+  #say(message) {
     if (this.#hasLeft) {
       return;
     }
-    const canWait = this.#speaker.say(message);
+    const canWait = this.#speaker.say(this.#ownLocks.named(message));
     if (message.type === 'unlock-request') {
-      this.#listener.forget(message.data.id);
+      this.#grants.forget(message.data.id);
     }
     if (message.type === 'bye' && message.from === this.#peer.id) {
       this.#beginToLeave();
@@ -198,7 +214,7 @@ class Transport {
   }
 
   #tellState() {
-    return tellState(this.#peer, this.#requests, this.#listener, this.#conversation.outgoing);
+    return tellState(this.#peer, this.#requests, this.#grants, this.#ownLocks, this.#conversation.outgoing);
   }
 
   /** Sent to a hub that is gone, and this one could not tell whether it comes twice. */

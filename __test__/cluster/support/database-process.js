@@ -55,7 +55,7 @@ ipc.on('connection', (state) => states.push(state));
 /** Events of all subscriptions, oldest first. */
 const events = [];
 const subscriptions = new Map();
-/** The last lock of each transaction of the test's own. */
+/** The locks of each transaction of the test's own, oldest first. */
 const own = new Map();
 let load;
 const writing = [];
@@ -116,10 +116,23 @@ serve({
   begin: () => ID.generate(),
   /** It takes a lock. */
   async lock(tid, path, write) {
-    own.set(tid, await ipc.lock({ path, tid, write, comment: 'test' }));
+    await lockAs(tid, path, write);
   },
-  /** It returns the last one. */
-  unlock: (tid) => own.get(tid).release(),
+  /** It returns the last one, or the one at this place. */
+  unlock: (tid, at = -1) => own.get(tid).splice(at, 1)[0].release(),
+
+  /** A transaction returns its lock, and another one takes one in the same turn of the event loop. */
+  async goOn(former, next, path) {
+    const first = await lockAs(former, 'elsewhere', true);
+    await own.get(former).pop().release();
+    return { former: first.id, next: outlineOf(await lockAs(next, path, true)) };
+  },
+  /** Its last lock moves to the parent. */
+  async move(tid) {
+    const lock = await own.get(tid).pop().moveToParent();
+    own.get(tid).push(lock);
+    return outlineOf(lock);
+  },
 
   /** Takes the write lock, for as long as this process lives. Resolves when it has it. */
   hold(path) {
@@ -155,6 +168,14 @@ serve({
     isWriting = false;
     await Promise.all(writing);
   },
+  /** Writes so many times, one after the other. */
+  async writeInTurn(path, times) {
+    for (let n = 1; n <= times; n++) {
+      await write(path, n);
+    }
+  },
+  /** Writes all of these without waiting for one before the next. */
+  writeAtOnce: (path, values) => Promise.all(values.map((value) => write(path, value))),
   /** Takes and releases the write lock so many times, and tells how long it waited for it each time, in ms. */
   async waitForLocks(times, pause) {
     const waits = [];
@@ -177,6 +198,16 @@ serve({
   load: () => load.report(),
   stopLoad: () => load.stop(),
 });
+
+async function lockAs(tid, path, write) {
+  const lock = await ipc.lock({ path, tid, write, comment: 'test' });
+  own.set(tid, [...(own.get(tid) ?? []), lock]);
+  return lock;
+}
+
+function outlineOf({ id, tid, path, forWriting }) {
+  return { id, tid, path, forWriting };
+}
 
 function children(count) {
   return Object.fromEntries(Array.from({ length: count }, (_, number) => [`child${number}`, { number }]));

@@ -1,0 +1,228 @@
+'use strict';
+
+// What a worker decides itself about the locks that it has, so that it need not ask the hub.
+// - Whoever has a lock keeps all out who would be in the way of more locks of the same transaction: for reading, and for
+//   writing, if that is what it has. They are granted here, and it is returned when they are.
+// - A transaction that begins to write in the very turn of the event loop in which the one before it has returned its
+//   lock goes on under that lock: neither the release nor the next request is sent. Others have their turn soon: it
+//   serves for a short time only (`keepLocksFor`), and is never kept for what may come later.
+//
+// To all others these locks are one. Without a connection nothing is decided: a worker that is away for long may be taken
+// for dead. Knows AceBase's peer, and of connections whether there is one.
+
+const { Aliases } = require('./aliases.js');
+
+/** What may overtake a release: others want to know it, and it asks for nothing. */
+const NEWS = new Set(['event', 'notification']);
+
+/** @typedef {{ message: object, lock: { id: number, tid: string } }} Release */
+
+class OwnLocks {
+  #peer;
+  #grants;
+  #keepLocksFor;
+  #parentOf;
+  #isConnected;
+  #send;
+  #aliases = new Aliases();
+  /** The transactions of locks that were granted here, by the lock's id. @type {Map<number, string>} */
+  #granted = new Map();
+  /** How many of them each has, if any. @type {Map<string, number>} */
+  #counts = new Map();
+  /** Ids of locks that are granted here are below 0: masters count up from 1. */
+  #lastId = 0;
+  /** Releases that wait for those, by their transaction. @type {Map<string, Release[]>} */
+  #late = new Map();
+  /** The release that waits for the end of the turn. @type {Release | undefined} */
+  #held;
+
+  /**
+   * @param {object} peer AceBase's.
+   * @param {import('./grants.js').Grants} grants
+   * @param {number} keepLocksFor For how long after its grant a transaction may go on under a lock, in milliseconds.
+   * @param {{ parentOf(path: string): string | null, isConnected(): boolean, send(message: object): void }} means
+   *   `send`: whatever it is.
+   */
+  constructor(peer, grants, keepLocksFor, { parentOf, isConnected, send }) {
+    this.#peer = peer;
+    this.#grants = grants;
+    this.#keepLocksFor = keepLocksFor;
+    this.#parentOf = parentOf;
+    this.#isConnected = isConnected;
+    this.#send = send;
+  }
+
+  /**
+   * The peer says something.
+   * @param {object} message
+   * @returns {boolean} Whether it need not be sent, or not yet.
+   */
+  takes(message) {
+    switch (message.type) {
+      case 'lock-request':
+        return this.#goOn(message) || this.#grant(message);
+      case 'move-lock-request':
+        return this.#move(message);
+      case 'unlock-request':
+        return this.#return(message);
+      default:
+        if (!NEWS.has(message.type)) {
+          this.letGo();
+        }
+        return false;
+    }
+  }
+
+  #goOn(message) {
+    const { tid, path, write, comment } = message.data;
+    if (!this.#held || !write || !this.#mayGoOn) {
+      this.letGo();
+      return false;
+    }
+    const { id, tid: former, expires } = this.#held.lock;
+    this.#held = undefined;
+    this.#aliases.succeed(former, tid);
+    this.#grants.passOn(id, tid);
+    this.#answer(message, { id, path, tid, write, expires, comment });
+    return true;
+  }
+
+  /** Where others of this process wait as well, they come first. */
+  get #mayGoOn() {
+    const isAlone = this.#peer._locks.length === 1;
+    return isAlone && this.#isConnected() && this.#grants.validOf(this.#held.lock.tid).length > 0;
+  }
+
+  #grant(message) {
+    const { tid, path, write, comment } = message.data;
+    const locks = this.#isConnected() ? this.#grants.validOf(tid) : [];
+    if (!locks.some((lock) => lock.write || !write)) {
+      return false;
+    }
+    const id = --this.#lastId;
+    this.#granted.set(id, tid);
+    this.#count(tid, 1);
+    this.#answer(message, { id, path, tid, write, expires: locks[0].expires, comment });
+    return true;
+  }
+
+  /** The master would only note where it is. There is nothing above the root. */
+  #move(message) {
+    const lock = this.#find(message.data.id);
+    const isGrantedHere = this.#granted.has(message.data.id);
+    if (!lock?.path || this.#grants.validOf(lock.tid).length === 0) {
+      return isGrantedHere && this.#refuse(message, lock);
+    }
+    const { id, tid, path, forWriting: write, expires, comment } = lock;
+    this.#answer(message, { id, tid, path: this.#parentOf(path), write, expires, comment });
+    return true;
+  }
+
+  /** Nobody else knows this lock. */
+  #refuse({ id }, lock) {
+    const problem = lock?.path === '' ? 'nothing is above the root' : 'it has expired';
+    this.#peer._requests.get(id)?.reject(new Error(`lock on tid ${lock?.tid} cannot be moved: ${problem}`));
+    return true;
+  }
+
+  #return(message) {
+    this.letGo();
+    const { id } = message.data;
+    const tid = this.#granted.get(id);
+    if (tid !== undefined) {
+      this.#answer(message, { id });
+      this.#returnGranted(id, tid);
+      return true;
+    }
+    const lock = this.#find(id);
+    if (lock && this.#counts.has(lock.tid)) {
+      this.#answer(message, { id });
+      this.#late.set(lock.tid, [...(this.#late.get(lock.tid) ?? []), { message, lock }]);
+      return true;
+    }
+    return this.#hold({ message, lock }, id);
+  }
+
+  #returnGranted(id, tid) {
+    this.#granted.delete(id);
+    this.#count(tid, -1);
+    if (this.#counts.has(tid)) {
+      return;
+    }
+    const releases = this.#late.get(tid) ?? [];
+    this.#late.delete(tid);
+    for (const release of releases) {
+      if (releases.length > 1 || !this.#hold(release, id)) {
+        this.#send(release.message);
+      }
+    }
+  }
+
+  /** Waits for the end of the turn, where this process has no other lock than the one that it returns. */
+  #hold({ message, lock }, returned) {
+    const { _locks: locks } = this.#peer;
+    const isOnly = locks.length === 1 && locks[0].lock?.id === returned;
+    if (!isOnly || !lock?.forWriting || !(this.#grants.ageOf(lock.id) < this.#keepLocksFor)) {
+      return false;
+    }
+    this.#answer(message, { id: lock.id });
+    this.#held = { message, lock };
+    // After all that follows from the release in this turn.
+    process.nextTick(() => this.letGo());
+    return true;
+  }
+
+  /** A release that has waited is sent. */
+  letGo() {
+    if (this.#held) {
+      const { message, lock } = this.#held;
+      this.#held = undefined;
+      this.#aliases.forget(lock.tid);
+      this.#send(message);
+    }
+  }
+
+  #find(lockId) {
+    return this.#peer._locks.find(({ lock }) => lock?.id === lockId)?.lock;
+  }
+
+  /** The locks of this process that others know of. */
+  get known() {
+    const held = this.#peer._locks.filter(({ granted, lock }) => granted && lock && !this.#granted.has(lock.id));
+    return [...held, ...[...this.#late.values()].flat()].map(({ lock }) => lock);
+  }
+
+  #count(tid, difference) {
+    const count = (this.#counts.get(tid) ?? 0) + difference;
+    if (count === 0) {
+      this.#counts.delete(tid);
+    } else {
+      this.#counts.set(tid, count);
+    }
+  }
+
+  #answer({ id }, result) {
+    this.#peer._requests.get(id)?.resolve(result);
+  }
+
+  /** What a transaction is called to others. */
+  nameOf(tid) {
+    return this.#aliases.of(tid);
+  }
+
+  /** The transaction that others call so. */
+  whoIs(name) {
+    return this.#aliases.whoIs(name);
+  }
+
+  /** A message with the names that others know. */
+  named(message) {
+    if (message.type !== 'lock-request') {
+      return message;
+    }
+    const tid = this.#aliases.assign(message.data.tid);
+    return tid === message.data.tid ? message : { ...message, data: { ...message.data, tid } };
+  }
+}
+
+module.exports = { OwnLocks };
