@@ -1,14 +1,14 @@
 'use strict';
 
 // What a worker decides itself about the locks that it has, so that it need not ask the hub.
-// - Whoever has a lock keeps all out who would be in the way of more locks of the same transaction: for reading, and for
-//   writing, if that is what it has. They are granted here, and it is returned when they are.
+// - Whoever has a lock keeps all out who would be in the way of more locks of the same transaction: for reading, and
+//   for writing, if that is what it has. They are granted here, and it is returned when they are.
 // - A transaction that begins to write in the very turn of the event loop in which the one before it has returned its
 //   lock goes on under that lock: neither the release nor the next request is sent. Others have their turn soon: it
 //   serves for a short time only (`keepLocksFor`), and is never kept for what may come later.
 //
-// To all others these locks are one. Without a connection nothing is decided: a worker that is away for long may be taken
-// for dead. Knows AceBase's peer, and of connections whether there is one.
+// To all others these locks are one. Without a connection nothing is granted: a worker that is away for long may be
+// taken for dead. Knows AceBase's peer, and of connections whether there is one.
 
 const { Aliases } = require('./aliases.js');
 
