@@ -75,7 +75,7 @@ class OwnLocks {
 
   #goOn(message) {
     const { tid, path, write, comment } = message.data;
-    if (!this.#held || !write || !this.#mayGoOn) {
+    if (!write || !this.#mayGoOn) {
       this.letGo();
       return false;
     }
@@ -87,10 +87,8 @@ class OwnLocks {
     return true;
   }
 
-  /** Where others of this process wait as well, they come first. */
   get #mayGoOn() {
-    const isAlone = this.#peer._locks.length === 1;
-    return isAlone && this.#isConnected() && this.#grants.validOf(this.#held.lock.tid).length > 0;
+    return this.#held && this.#isConnected() && this.#grants.validOf(this.#held.lock.tid).length > 0;
   }
 
   #grant(message) {
@@ -158,7 +156,10 @@ class OwnLocks {
     }
   }
 
-  /** Waits for the end of the turn, where this process has no other lock than the one that it returns. */
+  /**
+   * Waits for the end of the turn, where this process has no other lock than the one that it returns, and asks for none:
+   * those who wait already come first, so that writes keep their order.
+   */
   #hold({ message, lock }, returned) {
     const { _locks: locks } = this.#peer;
     const isOnly = locks.length === 1 && locks[0].lock?.id === returned;

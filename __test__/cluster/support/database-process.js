@@ -174,8 +174,13 @@ serve({
       await write(path, n);
     }
   },
-  /** Writes all of these without waiting for one before the next. */
-  writeAtOnce: (path, values) => Promise.all(values.map((value) => write(path, value))),
+  /** While it writes elsewhere, it writes one value, and the other one when it has written. */
+  async writeBehind(path, [one, other]) {
+    const elsewhere = write('elsewhere', other);
+    const first = write(path, one);
+    await elsewhere;
+    await Promise.all([write(path, other), first]);
+  },
   /** Takes and releases the write lock so many times, and tells how long it waited for it each time, in ms. */
   async waitForLocks(times, pause) {
     const waits = [];
