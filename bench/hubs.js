@@ -3,8 +3,10 @@
 
 // `npm run bench:hubs`: what it costs that a database is at another hub, and how long it is without service when its
 // hub is lost, or told to hand it over. Two hubs and a Redis on this machine; the same load at the hub that has the
-// database, and at the one that relays, in turn within each round.
+// database, and at the one that relays, in turn within each round. Also how a hundred databases are spread over three
+// hubs, and what they carry so, and all at one of them: where there are the processors, that grows.
 
+const os = require('node:os');
 const path = require('node:path');
 
 const { join } = require('../__test__/support/peer.js');
@@ -31,6 +33,13 @@ const LOADS = {
   pipelined: { args: ['direct', '--pairs', PAIRS], unit: 'messages/s', read: ({ rate }) => rate },
 };
 
+/** How many databases are spread, each with one pair, and over how many hubs. */
+const DATABASES = 100;
+const HUBS = 3;
+
+/** From so many processors on the hubs, the load and Redis each have one. */
+const ENOUGH_PROCESSORS = HUBS + 2;
+
 /** What the two peers' database is called. */
 const DATABASE = 'mydb_data';
 
@@ -45,7 +54,7 @@ const AFTER = 8000;
 const AT_ONCE = 1;
 
 /** What is demanded: of latency, the difference in µs; of rates, the ratio; of a loss, the time in ms. */
-const TARGETS = { addedP50: 100, ratio: 0.5, killed: 5000, stopped: 200, told: 200 };
+const TARGETS = { addedP50: 100, ratio: 0.5, spread: 2.5, killed: 5000, stopped: 200, told: 200 };
 
 async function compare({ rounds, seconds }) {
   const found = Object.fromEntries(Object.keys(LOADS).map((name) => [name, { direct: [], relayed: [] }]));
@@ -68,12 +77,45 @@ async function compare({ rounds, seconds }) {
 /** One run of the generator, on a database that the owner has. */
 async function load(owner, port, args, database, seconds) {
   await give(owner, database);
-  const all = [...args, '--port', port, '--seconds', seconds, '--path-prefix', database, '--core', 'any'];
-  const result = await generate(all.map(String));
+  return loadWith([...args, '--port', port, '--seconds', seconds, '--core', 'any'], database);
+}
+
+async function loadWith(args, prefix) {
+  const result = await generate([...args, '--path-prefix', prefix].map(String));
   if (result.violation) {
     throw new Error(`a message was lost, doubled or out of order: ${result.violation}`);
   }
   return result;
+}
+
+/**
+ * A hundred databases, all asked for at one hub, and each at one of three in turn: messages a second, and how many
+ * databases each hub has.
+ */
+async function compareSpread({ rounds, seconds }) {
+  const found = { together: [], apart: [], databases: [] };
+  await inScope(async (scope) => {
+    const redis = await startRedis(scope);
+    const hubs = await startHubs(scope, redis.url, { count: HUBS });
+    const ways = { together: hubs.slice(0, 1), apart: hubs };
+    for (let round = 1; round <= rounds; round++) {
+      for (const [way, places] of Object.entries(ways)) {
+        const ports = places.map(({ port }) => port).join();
+        const args = ['qa', '--pairs', DATABASES, '--apart', '--port', ports, '--seconds', seconds, '--core', 'any'];
+        const running = loadWith(args, `${way}-${round}`);
+        await pause((seconds * 1000) / 2);
+        found.databases = await Promise.all(hubs.map((hub) => databasesOf(hub, `${way}-${round}`)));
+        found[way].push((await running).rate);
+      }
+    }
+  });
+  return found;
+}
+
+/** How many of these databases a hub has. */
+async function databasesOf(hub, prefix) {
+  const { databases } = await hub.status();
+  return databases.filter(({ name }) => name.startsWith(prefix)).length;
 }
 
 /** Two peers at two hubs that relay; the third one has their database, and is lost. The longest silence, in ms. */
@@ -184,8 +226,8 @@ async function lose(losses) {
 }
 
 /** @returns {{ lines: string[][], isMet: boolean }} */
-function judge(found, times) {
-  const lines = [['', 'direct', 'relayed', 'unit', 'difference', 'target', '']];
+function judge(found, spread, times) {
+  const lines = [['', 'direct, or at one', 'relayed, or spread', 'unit', 'difference', 'target', '']];
   let isMet = true;
   const verdict = (is) => {
     isMet &&= is;
@@ -204,6 +246,20 @@ function judge(found, times) {
       isLatency ? `+${number(added)}` : `${number(ratio)}x`,
       isLatency ? `<= +${TARGETS.addedP50}` : `>= ${TARGETS.ratio}x`,
       verdict(isLatency ? added <= TARGETS.addedP50 : ratio >= TARGETS.ratio),
+    ]);
+  }
+  if (spread.apart.length > 0) {
+    const [together, apart] = [median(spread.together), median(spread.apart)];
+    const ratio = apart / together;
+    const isJudged = os.availableParallelism() >= ENOUGH_PROCESSORS;
+    lines.push([
+      `${DATABASES} databases, ${spread.databases.join(' + ')}`,
+      number(together),
+      number(apart),
+      'messages/s',
+      `${number(ratio)}x`,
+      `>= ${TARGETS.spread}x`,
+      isJudged ? verdict(ratio >= TARGETS.spread) : 'too few processors',
     ]);
   }
   for (const [way, all] of Object.entries(times).filter(([, all]) => all.length > 0)) {
@@ -228,9 +284,10 @@ async function main() {
   }
   buildGenerator();
   const found = await compare({ rounds: Number(values.rounds), seconds: Number(values.seconds) });
+  const spread = await compareSpread({ rounds: Number(values.rounds), seconds: Number(values.seconds) });
   const times = await lose(Number(values.losses));
-  const { lines, isMet } = judge(found, times);
-  writeReport(values.out, { found, times });
+  const { lines, isMet } = judge(found, spread, times);
+  writeReport(values.out, { found, spread, times });
   console.log(`\n${textTable(lines, [0, 3, 6])}`);
   process.exitCode = isMet ? 0 : 1;
 }

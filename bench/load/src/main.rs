@@ -65,7 +65,7 @@ fn run(options: &Options) -> Result<Value, Failure> {
         machine::pin_to(core)?;
     }
     machine::allow_many_sockets()?;
-    let dialer = if options.tls { Dialer::tls(options.port)? } else { Dialer::plain(options.port) };
+    let dialer = if options.tls { Dialer::tls(&options.ports)? } else { Dialer::plain(&options.ports) };
     match options.kind {
         Kind::QuestionAnswer => pairs(options, &dialer, Dialogue::QuestionAnswer),
         Kind::Direct => pairs(options, &dialer, Dialogue::Pipelined { window: options.window }),
@@ -78,7 +78,7 @@ fn run(options: &Options) -> Result<Value, Failure> {
 
 fn pairs(options: &Options, dialer: &Dialer, dialogue: Dialogue) -> Result<Value, Failure> {
     let mut pairs = Pairs::new(dialogue, options.pairs, options.style, options.size, options.mask)?;
-    let identities = Pairs::identities(dialogue, options.pairs, options.style, &options.database);
+    let identities = Pairs::identities(dialogue, options.pairs, options.style, &options.database, options.apart);
     let measured = load(options, dialer, &identities, &mut pairs)?;
     Ok(rate(options, &measured, "messages/s"))
 }
@@ -93,7 +93,7 @@ fn fanout(options: &Options, dialer: &Dialer) -> Result<Value, Failure> {
 fn latency(options: &Options, dialer: &Dialer) -> Result<Value, Failure> {
     let dialogue = Dialogue::QuestionAnswer;
     let mut latency = Latency::new(Pairs::new(dialogue, 1, options.style, options.size, options.mask)?);
-    let identities = Pairs::identities(dialogue, 1, options.style, &options.database);
+    let identities = Pairs::identities(dialogue, 1, options.style, &options.database, false);
     let measured = load(options, dialer, &identities, &mut latency)?;
     let mut result = rate(options, &measured, "messages/s");
     if let Some(percentiles) = latency.percentiles() {

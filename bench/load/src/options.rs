@@ -21,11 +21,12 @@ Workloads:
   idle      many peers that say nothing                      (connect time, memory)
 
 Options:
-  --port N              the server's port on 127.0.0.1
+  --port N[,N...]       the server's port on 127.0.0.1; of several servers, pairs are at one after the other
   --tls                 connect through TLS; any certificate is taken
   --seconds S           measured time [2]
   --size BYTES          length of a message, 80 to 16000 [150]
   --pairs N             pairs of qa, direct and locks [16]
+  --apart               each pair in a database of its own; those of locks always are
   --window N            messages on their way per pair, for direct [64]
   --receivers N         receivers of fanout [64]
   --burst N             messages in one burst of fanout [32]
@@ -76,11 +77,12 @@ impl Kind {
 #[derive(Debug)]
 pub struct Options {
     pub kind: Kind,
-    pub port: u16,
+    pub ports: Vec<u16>,
     pub tls: bool,
     pub duration: Duration,
     pub size: usize,
     pub pairs: usize,
+    pub apart: bool,
     pub window: usize,
     pub receivers: usize,
     pub bursts: Bursts,
@@ -105,7 +107,6 @@ pub enum Request {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut kind = None;
-    let mut port = None;
     let mut style = None;
     let mut options = defaults();
     while let Some(argument) = parser.next()? {
@@ -115,11 +116,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, l
                 let name = name.string()?;
                 kind = Some(Kind::named(&name).ok_or_else(|| format!("unknown workload '{name}'"))?);
             }
-            Long("port") => port = Some(parser.value()?.parse()?),
+            Long("port") => options.ports = parser.value()?.parse_with(ports)?,
             Long("tls") => options.tls = true,
             Long("seconds") => options.duration = parser.value()?.parse_with(seconds)?,
             Long("size") => options.size = parser.value()?.parse_with(size)?,
             Long("pairs") => options.pairs = at_least_one(&mut parser)?,
+            Long("apart") => options.apart = true,
             Long("window") => options.window = at_least_one(&mut parser)?,
             Long("receivers") => options.receivers = at_least_one(&mut parser)?,
             Long("burst") => options.bursts.size = at_least_one(&mut parser)? as u64,
@@ -134,7 +136,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, l
         }
     }
     options.kind = kind.ok_or("a workload is missing; see --help")?;
-    options.port = port.ok_or("--port is missing")?;
+    if options.ports.is_empty() {
+        return Err("--port is missing".into());
+    }
     options.style = style.unwrap_or(if options.kind == Kind::Locks { Style::AceBase } else { Style::Plain });
     Ok(Request::Run(Box::new(options)))
 }
@@ -142,11 +146,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, l
 fn defaults() -> Options {
     Options {
         kind: Kind::QuestionAnswer,
-        port: 0,
+        ports: Vec::new(),
         tls: false,
         duration: Duration::from_secs(2),
         size: 150,
         pairs: 16,
+        apart: false,
         window: 64,
         receivers: 64,
         bursts: Bursts { size: 32, in_flight: 2 },
@@ -165,6 +170,10 @@ fn at_least_one(parser: &mut lexopt::Parser) -> Result<usize, lexopt::Error> {
         Ok(number) => Ok(number),
         Err(error) => Err(error.to_string()),
     })
+}
+
+fn ports(text: &str) -> Result<Vec<u16>, std::num::ParseIntError> {
+    text.split(',').map(str::parse).collect()
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

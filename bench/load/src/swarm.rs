@@ -30,6 +30,8 @@ const HANDSHAKE_ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 pub struct Identity {
     pub database: String,
     pub id: String,
+    /// Which of the servers it is at: they are counted through, and begin anew.
+    pub server: usize,
 }
 
 struct Peer {
@@ -188,7 +190,7 @@ impl Swarm {
 
     fn open(&mut self, dialer: &Dialer, identity: &Identity) -> Result<(), Failure> {
         let index = self.peers.len();
-        let mut transport = dialer.dial()?;
+        let mut transport = dialer.dial(identity.server)?;
         self.poll.registry().register(transport.socket(), Token(index), Interest::READABLE | Interest::WRITABLE)?;
         let mut peer =
             Peer { transport, outgoing: upgrade_request(identity).into_bytes(), tail: Vec::new(), upgraded: false };
@@ -237,7 +239,7 @@ impl Peer {
     }
 }
 
-fn upgrade_request(Identity { database, id }: &Identity) -> String {
+fn upgrade_request(Identity { database, id, .. }: &Identity) -> String {
     format!(
         "GET /{database}/connect?v=1.0.0&id={id}&t=undefined HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
          Connection: Upgrade\r\nSec-WebSocket-Key: {HANDSHAKE_KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"

@@ -16,20 +16,21 @@ const SERVER_NAME: &str = "localhost";
 
 /// Makes connections of one sort to the server under test.
 pub struct Dialer {
-    address: SocketAddr,
+    /// Of the servers. At least one.
+    addresses: Vec<SocketAddr>,
     tls: Option<Arc<ClientConfig>>,
 }
 
 impl Dialer {
-    pub fn plain(port: u16) -> Self {
-        Self { address: loopback(port), tls: None }
+    pub fn plain(ports: &[u16]) -> Self {
+        Self { addresses: loopback(ports), tls: None }
     }
 
     /// Over TLS, every connection with a full handshake, and with any certificate taken: the server is our own.
     ///
     /// # Errors
     /// The TLS library refuses its own defaults.
-    pub fn tls(port: u16) -> Result<Self, rustls::Error> {
+    pub fn tls(ports: &[u16]) -> Result<Self, rustls::Error> {
         let provider = Arc::new(ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()?
@@ -37,15 +38,15 @@ impl Dialer {
             .with_custom_certificate_verifier(Arc::new(TrustAnyone(provider)))
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Ok(Self { address: loopback(port), tls: Some(Arc::new(config)) })
+        Ok(Self { addresses: loopback(ports), tls: Some(Arc::new(config)) })
     }
 
-    /// Connects. On loopback that takes no waiting as long as the server's backlog has room.
+    /// Connects to one of the servers. On loopback that takes no waiting as long as the server's backlog has room.
     ///
     /// # Errors
     /// Nobody listens there, or sockets have run out.
-    pub fn dial(&self) -> io::Result<Transport> {
-        let socket = std::net::TcpStream::connect(self.address)?;
+    pub fn dial(&self, server: usize) -> io::Result<Transport> {
+        let socket = std::net::TcpStream::connect(self.addresses[server % self.addresses.len()])?;
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
         let socket = TcpStream::from_std(socket);
@@ -152,8 +153,8 @@ impl Tls {
     }
 }
 
-fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+fn loopback(ports: &[u16]) -> Vec<SocketAddr> {
+    ports.iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, *port))).collect()
 }
 
 fn take(socket: &mut TcpStream, into: &mut [u8]) -> io::Result<Taken> {

@@ -55,7 +55,7 @@ impl Fanout {
 
     /// Who must connect, the sender first.
     pub fn identities(receivers: usize, style: Style, database: &str) -> Vec<Identity> {
-        (0..=receivers).map(|peer| Identity { database: database.to_owned(), id: style.id(peer) }).collect()
+        (0..=receivers).map(|peer| Identity { database: database.to_owned(), id: style.id(peer), server: 0 }).collect()
     }
 
     fn send_burst(&mut self, swarm: &mut Swarm) -> Result<(), Failure> {

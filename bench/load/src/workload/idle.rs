@@ -50,7 +50,10 @@ pub fn run(
 
 fn identities(peers: usize, style: Style, database: &str) -> Vec<Identity> {
     (0..peers)
-        .map(|peer| Identity { database: format!("{database}-{}", peer / PEERS_PER_DATABASE), id: style.id(peer) })
+        .map(|peer| {
+            let server = peer / PEERS_PER_DATABASE;
+            Identity { database: format!("{database}-{server}"), id: style.id(peer), server }
+        })
         .collect()
 }
 

@@ -61,13 +61,11 @@ impl Pairs {
     }
 
     /// Who must connect, in the order of the peers.
-    pub fn identities(dialogue: Dialogue, pairs: usize, style: Style, database: &str) -> Vec<Identity> {
-        let place = |peer: usize| match dialogue {
-            Dialogue::Locks => format!("{database}-{}", peer / 2),
-            _ => database.to_owned(),
-        };
+    pub fn identities(dialogue: Dialogue, pairs: usize, style: Style, database: &str, apart: bool) -> Vec<Identity> {
+        let are_apart = apart || dialogue == Dialogue::Locks;
+        let place = |pair: usize| if are_apart { format!("{database}-{pair}") } else { database.to_owned() };
         let ids = ids(dialogue, pairs, style).into_iter().enumerate();
-        ids.map(|(peer, id)| Identity { database: place(peer), id }).collect()
+        ids.map(|(peer, id)| Identity { database: place(peer / 2), id, server: peer / 2 }).collect()
     }
 
     fn send(&mut self, peer: usize, messages: usize, swarm: &mut Swarm) -> Result<(), Failure> {
