@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
+const { keepLocksForOf } = require('../../lib/client/settings.js');
 const { prepareCluster } = require('../cluster/support/cluster.js');
 const { HOST, startHub } = require('../cluster/support/hub.js');
 const { sleep, until } = require('../cluster/support/wait.js');
@@ -196,4 +197,12 @@ describe('own locks', { concurrency: 2 }, () => {
     await written;
     assertNoConflicts(cluster);
   });
+});
+
+test('keepLocksFor is a number of milliseconds', () => {
+  assert.equal(keepLocksForOf({ config: {} }), 2);
+  assert.equal(keepLocksForOf({ config: { keepLocksFor: 0 } }), 0);
+  for (const keepLocksFor of ['5', null, Number.NaN, -1, 1001, Number.POSITIVE_INFINITY]) {
+    assert.throws(() => keepLocksForOf({ config: { keepLocksFor } }), /ipc\.keepLocksFor must be a number/);
+  }
 });

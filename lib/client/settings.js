@@ -45,7 +45,7 @@ function requestTimeoutOf({ config, storage }) {
  */
 function keepLocksForOf({ config }) {
   const { keepLocksFor = DEFAULT_KEEP } = config;
-  if (!(keepLocksFor >= 0 && keepLocksFor <= LONGEST_KEEP)) {
+  if (!(typeof keepLocksFor === 'number' && keepLocksFor >= 0 && keepLocksFor <= LONGEST_KEEP)) {
     throw new TypeError(`ipc.keepLocksFor must be a number of milliseconds from 0 to ${LONGEST_KEEP}`);
   }
   return keepLocksFor;
