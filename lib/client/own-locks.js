@@ -157,8 +157,8 @@ class OwnLocks {
   }
 
   /**
-   * Waits for the end of the turn, where this process has no other lock than the one that it returns, and asks for none:
-   * those who wait already come first, so that writes keep their order.
+   * Waits for the end of the turn, where this process has no other lock than the one that it returns, and asks for
+   * none: those who wait already come first, so that writes keep their order.
    */
   #hold({ message, lock }, returned) {
     const { _locks: locks } = this.#peer;
