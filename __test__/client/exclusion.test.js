@@ -92,7 +92,7 @@ class World {
     const worker = new Peer(id, (message) => ownLocks.takes(message) || send(message));
     const parentOf = (at) => PathInfo.get(at).parentPath;
     const isConnected = () => this.#random(20) > 0;
-    const ownLocks = new OwnLocks(worker, grants, KEEP, { parentOf, isConnected, send });
+    const ownLocks = new OwnLocks(worker, grants, KEEP, { parentOf, isConnected, send, flush() {} });
     const hear = (message) => {
       if (message.type === 'lock-result') {
         assert.ok(message.ok, message.reason);

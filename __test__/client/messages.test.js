@@ -78,7 +78,7 @@ describe('messages', { concurrency: 2 }, () => {
     const { hub, worker } = await startPair(t, { hub: { drops: 'unlock-result' }, ipc });
     await within('a write', LIMIT, worker.call('set', 'one', 1));
     await within('another write', LIMIT, worker.call('set', 'two', 2));
-    assert.ok(hub.messages('unlock-request').length >= 2);
+    await until('both releases', LIMIT, () => hub.messages('unlock-request').length === 2);
   });
 
   for (const isSecure of [false, true]) {

@@ -19,6 +19,10 @@ const LIMIT = 10_000;
 /** Within that it would have happened, in milliseconds. */
 const PAUSE = 300;
 
+/** How long a worker computes between two writes, or within one, in milliseconds. */
+const WORK = 20;
+const LONG_WORK = 2000;
+
 /** How many times a worker writes. */
 const WRITES = 300;
 
@@ -99,6 +103,42 @@ describe('own locks', { concurrency: 2 }, () => {
     assert.ok(asked.includes(former));
     assert.ok(!asked.includes(next));
     assert.deepEqual(hub.messages('move-lock-request'), []);
+  });
+
+  test('who begins later has a lock of its own', async (t) => {
+    const { worker } = await startPair(t);
+    const [former, next] = [await worker.call('begin'), await worker.call('begin')];
+    const locks = await worker.call('goOn', former, next, 'shop', WORK);
+    assert.notEqual(locks.former, locks.next.id);
+  });
+
+  test('what was written under a lock is told at once, also when another transaction goes on under it', async (t) => {
+    const { hub, worker } = await startPair(t, { keepLocksFor: 1000 });
+    await worker.call('set', 'one', 'new');
+    await sleep(PAUSE);
+    const before = hub.messages('notification').length;
+    const begin = performance.now();
+    const done = worker.call('writeThenCompute', 'one', LONG_WORK);
+    await until('the notification', LIMIT, () => hub.messages('notification').length > before);
+    assert.ok(performance.now() - begin < LONG_WORK / 2, 'others wait for what one computes');
+    await done;
+  });
+
+  test('a lock of a former master covers no other one', async (t) => {
+    const { cluster, master, workers } = await startTeam(t, 1);
+    const [worker] = workers;
+    const tid = await worker.call('begin');
+    await worker.call('lock', tid, 'shop', true);
+    await master.end();
+    const next = await cluster.startMaster();
+    await next.callWithin(LIMIT, 'holdFor', 'own', PAUSE * 4);
+    let isGranted = false;
+    const granted = worker.call('lock', tid, 'shop/stock', true).then(() => {
+      isGranted = true;
+    });
+    await sleep(PAUSE);
+    assert.equal(isGranted, false, 'while the master writes');
+    await granted;
   });
 
   test('a lock for reading covers none for writing', async (t) => {
@@ -202,7 +242,7 @@ describe('own locks', { concurrency: 2 }, () => {
 test('keepLocksFor is a number of milliseconds', () => {
   assert.equal(keepLocksForOf({ config: {} }), 2);
   assert.equal(keepLocksForOf({ config: { keepLocksFor: 0 } }), 0);
-  for (const keepLocksFor of ['5', null, Number.NaN, -1, 1001, Number.POSITIVE_INFINITY]) {
+  for (const keepLocksFor of ['5', Number.NaN, -1, 1001, Number.POSITIVE_INFINITY]) {
     assert.throws(() => keepLocksForOf({ config: { keepLocksFor } }), /ipc\.keepLocksFor must be a number/);
   }
 });

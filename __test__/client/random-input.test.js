@@ -171,7 +171,7 @@ test('texts of any kind do a listener no harm', () => {
   };
   const requests = { answer: () => 'unknown', othersMoved: () => {} };
   const grants = new Grants();
-  const means = { parentOf: (path) => PathInfo.get(path).parentPath, isConnected: () => true, send: () => {} };
+  const means = { parentOf: (path) => PathInfo.get(path).parentPath, isConnected: () => true, send() {}, flush() {} };
   const listener = new Listener(
     peer,
     requests,

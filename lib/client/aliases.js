@@ -25,7 +25,7 @@ class Aliases {
     }
   }
 
-  /** A transaction has come to its end. */
+  /** A transaction has returned its last lock. Where nobody says so, this is forgotten with the next `succeed`. */
   forget(tid) {
     this.#aliases.delete(tid);
   }

@@ -1,10 +1,13 @@
 'use strict';
 
-// The locks that this worker was granted by others: whose they are, by whom they were granted, since when, and until
-// when. Knows nothing of what they are for.
+// The locks that this worker was granted by others: whose they are, by whom they were granted, since when, until when,
+// and whether they can be relied on. Knows nothing of what they are for.
 
 /** The locks of which it is remembered at most. */
 const MAX_GRANTS = 10_000;
+
+/** A lock is young for so much of its time: who goes on under it has nearly all of it. */
+const YOUTH = 1 / 10;
 
 /** The longest time that a lock is believed to have left when it is granted, in milliseconds, as the hub has it. */
 const LONGEST_LOCK = 60 * 60_000;
@@ -17,6 +20,7 @@ const LONGEST_LOCK = 60 * 60_000;
  * @property {string} [life] Of the master that granted it, where that is known.
  * @property {number} since By this process's own clock, which nobody sets.
  * @property {number} [ends] By the same, where that is known.
+ * @property {boolean} [isDoubtful] Somebody may have granted others since what it excludes.
  */
 
 class Grants {
@@ -57,6 +61,16 @@ class Grants {
     }
   }
 
+  /**
+   * There is another master, or this worker was away for so long that the hub may have given its locks back: what was
+   * granted before need not keep others out.
+   */
+  doubt() {
+    for (const grant of this.#grants.values()) {
+      grant.isDoubtful = true;
+    }
+  }
+
   /** The lock is returned. */
   forget(lockId) {
     const grant = this.#grants.get(lockId);
@@ -75,7 +89,7 @@ class Grants {
   }
 
   /**
-   * What a transaction has, unless it has outlived a lock, or nobody knows whether.
+   * All that a transaction has, or nothing, where it has outlived one of its locks, or nobody knows whether.
    * @returns {Grant[]}
    */
   validOf(tid) {
@@ -88,14 +102,24 @@ class Grants {
     return grants.every(({ ends }) => ends > now) ? grants : [];
   }
 
+  /**
+   * The same, or nothing, where one of them need not keep others out.
+   * @returns {Grant[]}
+   */
+  reliableOf(tid) {
+    const grants = this.validOf(tid);
+    return grants.some(({ isDoubtful }) => isDoubtful) ? [] : grants;
+  }
+
   /** The life of the master that granted a lock, where that is known. */
   grantorOf(lockId) {
     return this.#grants.get(lockId)?.life;
   }
 
-  /** How long this process has had a lock, in milliseconds. @returns {number} NaN: that is not known. */
-  ageOf(lockId) {
-    return performance.now() - this.#grants.get(lockId)?.since;
+  /** Whether this process has had a lock for less than so many milliseconds, and for a small part of its time. */
+  isYoung(lockId, limit) {
+    const { since, ends } = this.#grants.get(lockId) ?? {};
+    return performance.now() - since < Math.min(limit, (ends - since) * YOUTH);
   }
 
   /** How much of a lock's time is left, in milliseconds, where that is known; below 0: it is over. */

@@ -32,7 +32,8 @@ export interface ClientSettings {
   requestTimeout?: number;
   /**
    * For how long a worker that writes on and on goes on under the lock that it has, in milliseconds, before others have
-   * their turn: from the lock's grant until the last write under it begins. `0`: each write has a lock of its own. At
+   * their turn: from the lock's grant until the last write under it begins (and for no more than a tenth of the
+   * lock's time). `0`: each write has a lock of its own. At
    * most `1000`. Default: `2`.
    */
   keepLocksFor?: number;

@@ -51,7 +51,10 @@ class Listener {
 
   /** All others hear of it themselves: nobody needs to say farewell on its behalf. */
   #drop(id) {
-    this.#isMasterReliable &&= id !== this.#peer.masterPeerId;
+    if (id === this.#peer.masterPeerId) {
+      this.#isMasterReliable = false;
+      this.#grants.doubt();
+    }
     if (this.#peer.peers.some((peer) => peer.id === id)) {
       this.#peer.removePeer(id, true);
     }

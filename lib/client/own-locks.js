@@ -7,13 +7,20 @@
 //   lock goes on under that lock: neither the release nor the next request is sent. Others have their turn soon: it
 //   serves for a short time only (`keepLocksFor`), and is never kept for what may come later.
 //
-// To all others these locks are one. Without a connection nothing is granted: a worker that is away for long may be
-// taken for dead. Knows AceBase's peer, and of connections whether there is one.
+// To all others these locks are one. Without a connection nothing is granted, nor under a lock from before a worker was
+// away, or of a former master: others may have been granted since what it excludes. Knows AceBase's peer, and of
+// connections whether there is one.
 
 const { Aliases } = require('./aliases.js');
 
 /** What may overtake a release: others want to know it, and it asks for nothing. */
 const NEWS = new Set(['event', 'notification']);
+
+/**
+ * What AceBase calls the lock of a write that takes no longer than it must. What others must know of the one before it
+ * waits for that, and not for a program's own code in a transaction.
+ */
+const PLAIN_WRITE = '_updateNode';
 
 /** @typedef {{ message: object, lock: { id: number, tid: string } }} Release */
 
@@ -24,6 +31,7 @@ class OwnLocks {
   #parentOf;
   #isConnected;
   #send;
+  #flush;
   #aliases = new Aliases();
   /** The transactions of locks that were granted here, by the lock's id. @type {Map<number, string>} */
   #granted = new Map();
@@ -31,25 +39,26 @@ class OwnLocks {
   #counts = new Map();
   /** Ids of locks that are granted here are below 0: masters count up from 1. */
   #lastId = 0;
-  /** Releases that wait for those, by their transaction. @type {Map<string, Release[]>} */
+  /** Releases that wait until those are returned, by their transaction. @type {Map<string, Release[]>} */
   #late = new Map();
   /** The release that waits for the end of the turn. @type {Release | undefined} */
-  #held;
+  #paused;
 
   /**
    * @param {object} peer AceBase's.
    * @param {import('./grants.js').Grants} grants
    * @param {number} keepLocksFor For how long after its grant a transaction may go on under a lock, in milliseconds.
-   * @param {{ parentOf(path: string): string | null, isConnected(): boolean, send(message: object): void }} means
-   *   `send`: whatever it is.
+   * @param {{ parentOf(path: string): string | null, isConnected(): boolean, send(message: object): void, flush(): void }}
+   *   means `send`: whatever it is. `flush`: sends what waits, with the rest of this turn.
    */
-  constructor(peer, grants, keepLocksFor, { parentOf, isConnected, send }) {
+  constructor(peer, grants, keepLocksFor, { parentOf, isConnected, send, flush }) {
     this.#peer = peer;
     this.#grants = grants;
     this.#keepLocksFor = keepLocksFor;
     this.#parentOf = parentOf;
     this.#isConnected = isConnected;
     this.#send = send;
+    this.#flush = flush;
   }
 
   /**
@@ -79,28 +88,36 @@ class OwnLocks {
       this.letGo();
       return false;
     }
-    const { id, tid: former, expires } = this.#held.lock;
-    this.#held = undefined;
+    const { id, tid: former, expires } = this.#paused.lock;
+    this.#paused = undefined;
     this.#aliases.succeed(former, tid);
     this.#grants.passOn(id, tid);
     this.#answer(message, { id, path, tid, write, expires, comment });
+    if (comment !== PLAIN_WRITE) {
+      this.#flush();
+    }
     return true;
   }
 
   get #mayGoOn() {
-    return this.#held && this.#isConnected() && this.#grants.validOf(this.#held.lock.tid).length > 0;
+    return this.#paused && this.#isConnected() && this.#canServe(this.#paused.lock);
+  }
+
+  /** Another transaction may go on under it. */
+  #canServe({ id, tid }) {
+    return this.#grants.isYoung(id, this.#keepLocksFor) && this.#grants.reliableOf(tid).length > 0;
   }
 
   #grant(message) {
     const { tid, path, write, comment } = message.data;
-    const locks = this.#isConnected() ? this.#grants.validOf(tid) : [];
+    const locks = this.#isConnected() ? this.#grants.reliableOf(tid) : [];
     if (!locks.some((lock) => lock.write || !write)) {
       return false;
     }
     const id = --this.#lastId;
     this.#granted.set(id, tid);
     this.#count(tid, 1);
-    this.#answer(message, { id, path, tid, write, expires: locks[0].expires, comment });
+    this.#answer(message, { id, path, tid, write, expires: earliestOf(locks), comment });
     return true;
   }
 
@@ -138,7 +155,7 @@ class OwnLocks {
       this.#late.set(lock.tid, [...(this.#late.get(lock.tid) ?? []), { message, lock }]);
       return true;
     }
-    return this.#hold({ message, lock }, id);
+    return this.#pause({ message, lock }, id);
   }
 
   #returnGranted(id, tid) {
@@ -150,7 +167,7 @@ class OwnLocks {
     const releases = this.#late.get(tid) ?? [];
     this.#late.delete(tid);
     for (const release of releases) {
-      if (releases.length > 1 || !this.#hold(release, id)) {
+      if (releases.length > 1 || !this.#pause(release, id)) {
         this.#send(release.message);
       }
     }
@@ -160,14 +177,14 @@ class OwnLocks {
    * Waits for the end of the turn, where this process has no other lock than the one that it returns, and asks for
    * none: those who wait already come first, so that writes keep their order.
    */
-  #hold({ message, lock }, returned) {
+  #pause({ message, lock }, returned) {
     const { _locks: locks } = this.#peer;
     const isOnly = locks.length === 1 && locks[0].lock?.id === returned;
-    if (!isOnly || !lock?.forWriting || !(this.#grants.ageOf(lock.id) < this.#keepLocksFor)) {
+    if (!isOnly || !lock?.forWriting || !this.#canServe(lock)) {
       return false;
     }
     this.#answer(message, { id: lock.id });
-    this.#held = { message, lock };
+    this.#paused = { message, lock };
     // After all that follows from the release in this turn.
     process.nextTick(() => this.letGo());
     return true;
@@ -175,9 +192,9 @@ class OwnLocks {
 
   /** A release that has waited is sent. */
   letGo() {
-    if (this.#held) {
-      const { message, lock } = this.#held;
-      this.#held = undefined;
+    if (this.#paused) {
+      const { message, lock } = this.#paused;
+      this.#paused = undefined;
       this.#aliases.forget(lock.tid);
       this.#send(message);
     }
@@ -189,8 +206,8 @@ class OwnLocks {
 
   /** The locks of this process that others know of. */
   get known() {
-    const held = this.#peer._locks.filter(({ granted, lock }) => granted && lock && !this.#granted.has(lock.id));
-    return [...held, ...[...this.#late.values()].flat()].map(({ lock }) => lock);
+    const asked = this.#peer._locks.filter(({ granted, lock }) => granted && lock && !this.#granted.has(lock.id));
+    return [...asked, ...[...this.#late.values()].flat()].map(({ lock }) => lock);
   }
 
   #count(tid, difference) {
@@ -224,6 +241,10 @@ class OwnLocks {
     const tid = this.#aliases.assign(message.data.tid);
     return tid === message.data.tid ? message : { ...message, data: { ...message.data, tid } };
   }
+}
+
+function earliestOf(locks) {
+  return Math.min(...locks.map(({ expires }) => expires));
 }
 
 module.exports = { OwnLocks };

@@ -44,7 +44,7 @@ function requestTimeoutOf({ config, storage }) {
  *   milliseconds; 0: never.
  */
 function keepLocksForOf({ config }) {
-  const { keepLocksFor = DEFAULT_KEEP } = config;
+  const keepLocksFor = config.keepLocksFor ?? DEFAULT_KEEP;
   if (!(typeof keepLocksFor === 'number' && keepLocksFor >= 0 && keepLocksFor <= LONGEST_KEEP)) {
     throw new TypeError(`ipc.keepLocksFor must be a number of milliseconds from 0 to ${LONGEST_KEEP}`);
   }

@@ -13,8 +13,8 @@ const DEFAULT_LIMIT = 100 * 1024 * 1024;
 const FRAME_HEAD = 24;
 
 /**
- * Notifications of which others must know before they get the next lock, and no sooner: they leave with the release of
- * the present one.
+ * Notifications of which others must know before they get the next lock: they leave with the release of the present
+ * one, or when a transaction of the program's own goes on under it.
  */
 const WITH_RELEASE = new Set(['cache.update', 'cache.invalidate']);
 

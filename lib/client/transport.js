@@ -84,6 +84,7 @@ class Transport {
       parentOf,
       isConnected: () => this.#socket !== undefined,
       send: say,
+      flush: () => this.#flush(),
     });
     const locks = { grants: this.#grants, ownLocks: this.#ownLocks };
     this.#listener = new Listener(peer, this.#requests, values, locks, say, () => this.#conversation.isReliable);
@@ -177,6 +178,7 @@ class Transport {
       }
       // What was told while there was no connection was missed, also before the first one: the files are open already.
       this.#readings.begin();
+      this.#grants.doubt();
     }
     this.#isFarewellUnread = false;
     // A session that goes on goes on with the reading that began for it, if that has not ended.

@@ -121,10 +121,11 @@ serve({
   /** It returns the last one, or the one at this place. */
   unlock: (tid, at = -1) => own.get(tid).splice(at, 1)[0].release(),
 
-  /** A transaction returns its lock, and another one takes one in the same turn of the event loop. */
-  async goOn(former, next, path) {
+  /** A transaction returns its lock, and another one takes one in the same turn of the event loop, or after work. */
+  async goOn(former, next, path, work = 0) {
     const first = await lockAs(former, 'elsewhere', true);
     await own.get(former).pop().release();
+    computeFor(work);
     return { former: first.id, next: outlineOf(await lockAs(next, path, true)) };
   },
   /** Its last lock moves to the parent. */
@@ -168,6 +169,14 @@ serve({
     isWriting = false;
     await Promise.all(writing);
   },
+  /** Writes, and in the same turn of the event loop begins a transaction that computes for a while, in milliseconds. */
+  async writeThenCompute(path, duration) {
+    await write(path, 'written');
+    await db.ref(path).transaction(() => {
+      computeFor(duration);
+      return 'computed';
+    });
+  },
   /** Writes so many times, one after the other. */
   async writeInTurn(path, times) {
     for (let n = 1; n <= times; n++) {
@@ -205,9 +214,15 @@ serve({
 });
 
 async function lockAs(tid, path, write) {
-  const lock = await ipc.lock({ path, tid, write, comment: 'test' });
+  const lock = await db.api.storage.nodeLocker.lock(path, tid, write, 'test');
   own.set(tid, [...(own.get(tid) ?? []), lock]);
   return lock;
+}
+
+/** Nothing else happens in this process meanwhile. */
+function computeFor(duration) {
+  const end = performance.now() + duration;
+  while (performance.now() < end) {}
 }
 
 function outlineOf({ id, tid, path, forWriting }) {
