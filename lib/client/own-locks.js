@@ -12,9 +12,7 @@
 // connections whether there is one.
 
 const { Aliases } = require('./aliases.js');
-
-/** What may overtake a release: others want to know it, and it asks for nothing. */
-const NEWS = new Set(['event', 'notification']);
+const { NEWS } = require('./speaker.js');
 
 /**
  * What AceBase calls the lock of a write that takes no longer than it must. What others must know of the one before it
@@ -23,6 +21,13 @@ const NEWS = new Set(['event', 'notification']);
 const PLAIN_WRITE = '_updateNode';
 
 /** @typedef {{ message: object, lock: { id: number, tid: string } }} Release */
+
+/**
+ * @typedef {object} Cover What a transaction has under the locks that it was granted by others.
+ * @property {string} tid
+ * @property {number} count Of its locks that were granted here.
+ * @property {Release[]} releases Of locks granted by others: they wait until those are returned.
+ */
 
 class OwnLocks {
   #peer;
@@ -33,14 +38,12 @@ class OwnLocks {
   #send;
   #flush;
   #aliases = new Aliases();
-  /** The transactions of locks that were granted here, by the lock's id. @type {Map<number, string>} */
+  /** By the ids of locks that were granted here. @type {Map<number, Cover>} */
   #granted = new Map();
-  /** How many of them each has, if any. @type {Map<string, number>} */
-  #counts = new Map();
+  /** The same, by the transaction. @type {Map<string, Cover>} */
+  #covers = new Map();
   /** Ids of locks that are granted here are below 0: masters count up from 1. */
   #lastId = 0;
-  /** Releases that wait until those are returned, by their transaction. @type {Map<string, Release[]>} */
-  #late = new Map();
   /** The release that waits for the end of the turn. @type {Release | undefined} */
   #paused;
 
@@ -75,8 +78,9 @@ class OwnLocks {
       case 'unlock-request':
         return this.#return(message);
       default:
+        // News may overtake a release: they ask for nothing.
         if (!NEWS.has(message.type)) {
-          this.letGo();
+          this.#letGo();
         }
         return false;
     }
@@ -85,7 +89,7 @@ class OwnLocks {
   #goOn(message) {
     const { tid, path, write, comment } = message.data;
     if (!write || !this.#mayGoOn) {
-      this.letGo();
+      this.#letGo();
       return false;
     }
     const { id, tid: former, expires } = this.#paused.lock;
@@ -115,8 +119,10 @@ class OwnLocks {
       return false;
     }
     const id = --this.#lastId;
-    this.#granted.set(id, tid);
-    this.#count(tid, 1);
+    const cover = this.#covers.get(tid) ?? { tid, count: 0, releases: [] };
+    cover.count++;
+    this.#covers.set(tid, cover);
+    this.#granted.set(id, cover);
     this.#answer(message, { id, path, tid, write, expires: earliestOf(locks), comment });
     return true;
   }
@@ -141,31 +147,32 @@ class OwnLocks {
   }
 
   #return(message) {
-    this.letGo();
+    this.#letGo();
     const { id } = message.data;
-    const tid = this.#granted.get(id);
-    if (tid !== undefined) {
+    if (this.#granted.has(id)) {
       this.#answer(message, { id });
-      this.#returnGranted(id, tid);
+      this.#returnGranted(id);
       return true;
     }
     const lock = this.#find(id);
-    if (lock && this.#counts.has(lock.tid)) {
+    const cover = this.#covers.get(lock?.tid);
+    if (cover) {
       this.#answer(message, { id });
-      this.#late.set(lock.tid, [...(this.#late.get(lock.tid) ?? []), { message, lock }]);
+      cover.releases.push({ message, lock });
       return true;
     }
     return this.#pause({ message, lock }, id);
   }
 
-  #returnGranted(id, tid) {
+  #returnGranted(id) {
+    const cover = this.#granted.get(id);
     this.#granted.delete(id);
-    this.#count(tid, -1);
-    if (this.#counts.has(tid)) {
+    cover.count--;
+    if (cover.count > 0) {
       return;
     }
-    const releases = this.#late.get(tid) ?? [];
-    this.#late.delete(tid);
+    const { tid, releases } = cover;
+    this.#covers.delete(tid);
     for (const release of releases) {
       if (releases.length > 1 || !this.#pause(release, id)) {
         this.#send(release.message);
@@ -186,12 +193,12 @@ class OwnLocks {
     this.#answer(message, { id: lock.id });
     this.#paused = { message, lock };
     // After all that follows from the release in this turn.
-    process.nextTick(() => this.letGo());
+    process.nextTick(() => this.#letGo());
     return true;
   }
 
   /** A release that has waited is sent. */
-  letGo() {
+  #letGo() {
     if (this.#paused) {
       const { message, lock } = this.#paused;
       this.#paused = undefined;
@@ -207,16 +214,8 @@ class OwnLocks {
   /** The locks of this process that others know of. */
   get known() {
     const asked = this.#peer._locks.filter(({ granted, lock }) => granted && lock && !this.#granted.has(lock.id));
-    return [...asked, ...[...this.#late.values()].flat()].map(({ lock }) => lock);
-  }
-
-  #count(tid, difference) {
-    const count = (this.#counts.get(tid) ?? 0) + difference;
-    if (count === 0) {
-      this.#counts.delete(tid);
-    } else {
-      this.#counts.set(tid, count);
-    }
+    const waiting = [...this.#covers.values()].flatMap(({ releases }) => releases);
+    return [...asked, ...waiting].map(({ lock }) => lock);
   }
 
   #answer({ id }, result) {

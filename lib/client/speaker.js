@@ -139,4 +139,4 @@ function kindOf(type) {
   return NEWS.has(type) ? KINDS.news : KINDS.duty;
 }
 
-module.exports = { Speaker };
+module.exports = { NEWS, Speaker };

@@ -67,7 +67,8 @@ class Transport {
 
   /**
    * @param {object} peer AceBase's.
-   * @param {{ WebSocket: typeof import('ws').WebSocket, values: import('./values.js').Values }} means
+   * @param {{ WebSocket: typeof import('ws').WebSocket, values: import('./values.js').Values,
+   *   parentOf(path: string): string | null }} means `parentOf`: as AceBase has it.
    */
   constructor(peer, { WebSocket, values, parentOf }) {
     this.#peer = peer;
