@@ -81,7 +81,7 @@ test('both builds of a copy are replaced: CommonJS and ESM', async (t) => {
   assert.equal((await run(t, folder, 'without.mjs', preloaded)).stdout, 'true\n');
 });
 
-test('nothing but three methods is replaced', async (t) => {
+test('nothing but three methods is replaced, and one put before that of the base class', async (t) => {
   const folder = makeProgram(t, 'node_modules/acebase');
   const remote = JSON.stringify(path.join(folder, 'node_modules/acebase/dist/cjs/ipc/remote.js'));
   const script = `
@@ -95,7 +95,7 @@ test('nothing but three methods is replaced', async (t) => {
       (level[key].value ?? level[key].get) !== (before[n][key]?.value ?? before[n][key]?.get)));
     console.log(changed.sort().join(), Object.keys(globalThis).length - globals, process.eventNames().length);`;
   const { stdout, stderr } = await run(t, folder, 'program.js', script);
-  assert.match(stdout, /^connect,fetch,sendMessage 0 /, stderr);
+  assert.match(stdout, /^connect,fetch,lock,sendMessage 0 /, stderr);
 });
 
 test('a class of another shape is left alone, with one warning', async (t) => {

@@ -16,6 +16,7 @@ class Listener {
   #latecomers;
   #grants;
   #ownLocks;
+  #fence;
   /** Whether the master has the extension, too, so that no request and no answer gets lost. */
   #isMasterReliable = false;
 
@@ -23,16 +24,18 @@ class Listener {
    * @param {object} peer AceBase's.
    * @param {import('./requests.js').Requests} requests
    * @param {import('./values.js').Values} values
-   * @param {{ grants: import('./grants.js').Grants, ownLocks: import('./own-locks.js').OwnLocks }} locks
+   * @param {{ grants: import('./grants.js').Grants, ownLocks: import('./own-locks.js').OwnLocks,
+   *   fence: import('./fence.js').Fence }} locks
    * @param {(message: object) => void} send
    * @param {() => boolean} isHeldByHub Whether the hub gives to the next master what this one has not answered.
    */
-  constructor(peer, requests, values, { grants, ownLocks }, send, isHeldByHub) {
+  constructor(peer, requests, values, { grants, ownLocks, fence }, send, isHeldByHub) {
     this.#peer = peer;
     this.#requests = requests;
     this.#values = values;
     this.#grants = grants;
     this.#ownLocks = ownLocks;
+    this.#fence = fence;
     this.#send = send;
     this.#latecomers = new Latecomers(peer, isHeldByHub, (message) => this.#handOver(message));
   }
@@ -44,6 +47,8 @@ class Listener {
   hearHub(text) {
     if (text.startsWith('disconnect:')) {
       this.#drop(text.slice('disconnect:'.length));
+    } else if (text.startsWith('fence:')) {
+      this.#fence.hear(text.slice('fence:'.length));
     } else if (!text.startsWith('connect:') && !text.startsWith('welcome:')) {
       this.#log('warn', `IPC: the hub says: ${text.slice(0, 500)}`);
     }
@@ -99,6 +104,9 @@ class Listener {
   }
 
   #handOver(message) {
+    if (message.type === 'lock-request') {
+      this.#fence.letThrough(message.data);
+    }
     this.#peer
       .handleMessage(message)
       .catch((error) => this.#log('error', `IPC: ${message.type} failed: ${error.message}`));

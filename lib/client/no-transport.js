@@ -24,6 +24,10 @@ class NoTransport {
     this.#states.refused({ reason: this.#reason });
   }
 
+  lock(_details, ask) {
+    return ask();
+  }
+
   send({ id, type }) {
     if (REQUESTS.has(type) || type === 'unlock-request') {
       this.#requests.fail(id, 'ERR_IPC_NOT_SENT', `was not sent: ${this.#reason}`);

@@ -1,6 +1,7 @@
 'use strict';
 
-// Replaces the transport of AceBase's remote peer: three methods of its prototype, and nothing else.
+// Replaces the transport of AceBase's remote peer: three methods of its prototype. A fourth goes before its base's: who
+// asks for a lock may have to wait.
 
 const { createRequire } = require('node:module');
 const path = require('node:path');
@@ -34,12 +35,16 @@ function replaceTransport(Peer, { folder, core }) {
     }
     return transports.get(peer);
   };
+  const { lock } = Peer.prototype;
   define(Peer.prototype, {
     async connect() {
       transportOf(this).start();
     },
     sendMessage(message) {
       transportOf(this).send(message);
+    },
+    lock(details) {
+      return transportOf(this).lock(details, () => lock.call(this, details));
     },
     fetch(method, address, body) {
       return transportOf(this).fetch(method, address, body);

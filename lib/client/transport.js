@@ -7,10 +7,12 @@ const { Acknowledging } = require('./acknowledging.js');
 const { BEGINNINGS, Conversation, HEARD } = require('./conversation.js');
 const { Connection } = require('./connection.js');
 const farewell = require('./farewell.js');
+const { Fence } = require('./fence.js');
 const { Grants } = require('./grants.js');
 const { request } = require('./http.js');
 const { Hubs } = require('./hubs.js');
 const { sendLarge } = require('./large-messages.js');
+const { lastWordsOf } = require('./last-words.js');
 const { Listener } = require('./listener.js');
 const { MasterGuard } = require('./master-guard.js');
 const { KINDS } = require('./outgoing.js');
@@ -21,7 +23,7 @@ const { keepLocksForOf, requestTimeoutOf } = require('./settings.js');
 const { Speaker } = require('./speaker.js');
 const { States } = require('./states.js');
 const { tellState } = require('./tell-state.js');
-const { credentials, encode, PROTOCOL_VERSION } = require('./words.js');
+const { credentials, encode, headOf, PROTOCOL_VERSION } = require('./words.js');
 
 /** What a hub takes in one frame that does not say it, in UTF-16 units: the published hubs' own. */
 const DEFAULT_MAX_PAYLOAD = 16_384;
@@ -48,6 +50,7 @@ class Transport {
   #states;
   #connection;
   #guard;
+  #fence;
   #readings;
   #socket;
   #place;
@@ -74,6 +77,7 @@ class Transport {
     this.#peer = peer;
     this.#states = new States(peer);
     this.#guard = new MasterGuard(peer);
+    this.#fence = new Fence(peer);
     this.#readings = new Readings(peer, ({ message }) =>
       this.#log('error', `IPC: the files could not be read again: ${message}`),
     );
@@ -87,7 +91,7 @@ class Transport {
       send: say,
       flush: () => this.#flush(),
     });
-    const locks = { grants: this.#grants, ownLocks: this.#ownLocks };
+    const locks = { grants: this.#grants, ownLocks: this.#ownLocks, fence: this.#fence };
     this.#listener = new Listener(peer, this.#requests, values, locks, say, () => this.#conversation.isReliable);
     this.#connection = new Connection(
       {
@@ -128,6 +132,15 @@ class Transport {
     farewell.enlist(this);
     this.#guard.close();
     this.#connection.run();
+  }
+
+  /**
+   * Asks for a lock, now or as soon as this peer may have it.
+   * @param {object} details As AceBase has them.
+   * @param {() => Promise<object>} ask Asks AceBase for it.
+   */
+  lock(details, ask) {
+    return this.#fence.lock(details, ask);
   }
 
   /**
@@ -173,7 +186,9 @@ class Transport {
     this.#speaker.limit = welcome.reliable?.maxMessage;
     this.#settleUncertain(uncertain);
     this.#requests.mayLose(beginning === BEGINNINGS.plain);
-    if (beginning !== BEGINNINGS.resumed) {
+    const isResumed = beginning === BEGINNINGS.resumed;
+    this.#fence.begin({ isResumed, isTold: welcome.reliable?.fences === true });
+    if (!isResumed) {
       if (this.#isFarewellUnread) {
         this.#readings.noteSuccessor();
       }
@@ -183,16 +198,17 @@ class Transport {
     }
     this.#isFarewellUnread = false;
     // A session that goes on goes on with the reading that began for it, if that has not ended.
-    if (beginning !== BEGINNINGS.resumed || this.#unheard) {
+    if (!isResumed || this.#unheard) {
       await this.#catchUp(socket);
     }
     if (socket.isOver) {
       return;
     }
     this.#socket = socket;
-    this.#states[beginning === BEGINNINGS.resumed ? 'resumed' : 'connected'](place);
+    this.#states[isResumed ? 'resumed' : 'connected'](place);
     this.#speaker.makeUpForDropped();
     this.#flush();
+    this.#fence.open();
     this.#guard.open().catch((error) => this.#log('error', `IPC: ${error.message}`));
   }
 
@@ -236,6 +252,7 @@ class Transport {
     if (this.#hasLeft) {
       return;
     }
+    this.#fence.close();
     this.#guard.close();
     this.#noteSuccessor(end);
     this.#isFarewellUnread = this.#unheard !== undefined;
@@ -347,6 +364,7 @@ class Transport {
 
   /** Waits until all has been said, but not for ever. */
   #beginToLeave() {
+    this.#fence.end();
     this.#linger ??= setTimeout(() => this.#leave(), LINGER);
     this.#socket?.send('ping');
     if (!this.#socket && this.#conversation.outgoing.size === 1) {
@@ -384,22 +402,11 @@ class Transport {
 
   /** The process ends in this turn of the event loop. */
   leaveNow() {
-    const { id, masterPeerId, isMaster, _locks: locks } = this.#peer;
-    // Who has only read has done so.
-    const idle = isMaster ? [] : locks.filter(({ granted, lock }) => granted && lock && !lock.forWriting);
-    for (const { lock } of idle) {
-      const request = `exit-${lock.id}`;
-      this.send({ type: 'unlock-request', id: request, from: id, to: masterPeerId, data: { id: lock.id } });
+    for (const message of lastWordsOf(this.#peer)) {
+      this.send(message);
     }
-    this.send({ type: 'bye', from: id });
     this.#leave();
   }
-}
-
-/** Who a text was from, and what it was: it is long, and was made here. */
-function headOf(text) {
-  const { id, type } = JSON.parse(text.slice(text.indexOf('{')));
-  return { id, type };
 }
 
 module.exports = { Transport };

@@ -71,4 +71,10 @@ function readAcknowledgement(frame) {
   return frame === '=0' ? 0 : readNumber(frame.slice(1));
 }
 
-module.exports = { credentials, encode, PROTOCOL_VERSION, readAcknowledgement, readNumbered, readWelcome };
+/** Who a text was from, and what it was: it is long, and was made here. */
+function headOf(text) {
+  const { id, type } = JSON.parse(text.slice(text.indexOf('{')));
+  return { id, type };
+}
+
+module.exports = { credentials, encode, headOf, PROTOCOL_VERSION, readAcknowledgement, readNumbered, readWelcome };

@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     absences::Absences, bounds::Bounds, complaints::Complaints, config::CoordinationConfig, deletions::Deletions,
-    farewells::Farewells, file_news::FileNews, indexing::Indexing, locks::LockTable, master::Master,
+    farewells::Farewells, fences::Forbidden, file_news::FileNews, indexing::Indexing, locks::LockTable, master::Master,
     requests::Requests, sessions::Sessions, succession::Succession, survivors::Survivors, trial::Trial,
     under_way::UnderWay, vigil::Vigil,
 };
-use crate::clock::{Millis, WallClock};
+use crate::{
+    clock::{Millis, WallClock},
+    hub::coordinator::Moment,
+};
 
 /// Coordinates the AceBase peers of one database.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +42,9 @@ pub struct ClusterCoordinator {
     /// Workers have told of what they hold, and not all are back yet that may hold more.
     #[serde(default)]
     pub(super) is_scattered: bool,
+    /// What the master was told last, in this session, of the locks of former ones.
+    #[serde(default)]
+    pub(super) told_master: Option<Forbidden>,
     pub(super) deletions: Deletions,
     #[serde(default)]
     pub(super) file_news: FileNews,
@@ -54,6 +60,12 @@ impl ClusterCoordinator {
     /// How long the hub has had the database.
     pub(super) fn age(&self, now: Millis) -> Millis {
         now.saturating_sub(self.since)
+    }
+
+    /// To be called when all is done about what has happened: what follows from how it is now.
+    pub(super) fn take_stock(&mut self, moment: &mut Moment<'_>) {
+        self.keep_vigil(moment.now);
+        self.tell_master_of_fences(moment);
     }
 
     /// A coordinator that has seen nothing yet. `wall_clock` tells its run from others, and what masters mean by their
@@ -74,6 +86,7 @@ impl ClusterCoordinator {
             since: 0,
             told_masters: BTreeSet::new(),
             is_scattered: false,
+            told_master: None,
             deletions: Deletions::default(),
             file_news: FileNews::default(),
             complaints: Complaints::default(),

@@ -34,6 +34,15 @@ impl OpenTo<'_> {
     }
 }
 
+/// Which locks a master must not give itself, because of those that former ones have granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Forbidden {
+    Nothing,
+    Writing,
+    /// Reading, too.
+    Everything,
+}
+
 /// When the locks of former masters end, by transaction.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fences {
@@ -57,6 +66,15 @@ impl Fences {
         self.all.remove(tid, ends, key);
         if write {
             self.writes.remove(tid, ends, key);
+        }
+    }
+
+    /// No transaction that these locks let through is a master's own.
+    pub(super) fn forbidden_to_master(&self, now: Millis) -> Forbidden {
+        match (self.open_to(false, now), self.open_to(true, now)) {
+            (OpenTo::Everyone, OpenTo::Everyone) => Forbidden::Nothing,
+            (OpenTo::Everyone, _) => Forbidden::Writing,
+            _ => Forbidden::Everything,
         }
     }
 

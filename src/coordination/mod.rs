@@ -57,6 +57,7 @@ mod newcomers;
 mod offence;
 mod orphans;
 mod outliving;
+mod own_grants;
 mod passing;
 mod pending;
 mod quiet;
@@ -171,7 +172,7 @@ impl ClusterCoordinator {
             }
             _ => Verdict::Forward,
         };
-        self.keep_vigil(moment.now);
+        self.take_stock(moment);
         verdict
     }
 }
@@ -197,6 +198,7 @@ impl Coordinator for ClusterCoordinator {
     fn joined(&mut self, peer: &str, life: Option<&str>, moment: &mut Moment<'_>) {
         self.sessions.begin(peer, life);
         if peer == MASTER {
+            self.told_master = None;
             self.master_place_is_taken(moment);
         }
         self.survivors.note(peer, self.age(moment.now));
@@ -208,7 +210,7 @@ impl Coordinator for ClusterCoordinator {
         let missed = missed.into_iter().flatten();
         missed.for_each(|text| moment.post(peer, text));
         self.is_over(&Place::Worker(peer.into()), moment);
-        self.keep_vigil(moment.now);
+        self.take_stock(moment);
     }
 
     fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict {
@@ -223,12 +225,18 @@ impl Coordinator for ClusterCoordinator {
         match Self::weigh(from, to, body) {
             Ok(Some(said)) => self.heard(from, to, said, body, moment),
             Ok(None) => Verdict::Forward,
-            Err(offence) => self.keep_back(from, to, body, &offence, moment),
+            Err(offence) => {
+                let verdict = self.keep_back(from, to, body, &offence, moment);
+                self.take_stock(moment);
+                verdict
+            }
         }
     }
 
     fn retold(&mut self, peer: &str, state: &str, moment: &mut Moment<'_>) -> Result<(), StateError> {
-        self.take_over_state(peer, state, moment)
+        let taken = self.take_over_state(peer, state, moment);
+        self.take_stock(moment);
+        taken
     }
 
     fn reunited(&mut self, moment: &mut Moment<'_>) {
@@ -247,7 +255,7 @@ impl Coordinator for ClusterCoordinator {
             if peer == MASTER {
                 self.master.presence = Presence::Away;
                 self.let_next_in(moment);
-                self.keep_vigil(moment.now);
+                self.take_stock(moment);
             }
         }
         fate
@@ -264,7 +272,7 @@ impl Coordinator for ClusterCoordinator {
         if peer == MASTER && recognition == Recognition::Unknown {
             self.sessions.restore(peer);
             self.challenge_master(moment);
-            self.keep_vigil(moment.now);
+            self.take_stock(moment);
             return Return::Identify;
         }
         self.resume(peer, recognition, moment);
@@ -281,7 +289,7 @@ impl Coordinator for ClusterCoordinator {
         } else {
             self.await_worker(peer, loss, lost_at, &undelivered, moment.now);
         }
-        self.keep_vigil(moment.now);
+        self.take_stock(moment);
     }
 
     fn deadline(&self) -> Option<Millis> {
@@ -324,7 +332,7 @@ impl Coordinator for ClusterCoordinator {
         while let Some(peer) = self.sessions.take_due(moment.now) {
             moment.end(peer);
         }
-        self.keep_vigil(moment.now);
+        self.take_stock(moment);
     }
 
     fn locks(&self) -> Vec<Lock> {

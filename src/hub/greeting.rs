@@ -43,13 +43,14 @@ impl Greeting {
         Self { max_payload, max_message: 0, offer: None }
     }
 
-    /// The welcome of a client whose session in the extension is this one, if it has one.
-    pub(super) fn welcome(&self, exchange: Option<&Exchange>) -> String {
+    /// The welcome of a client whose session in the extension is this one, if it has one. `fences`: masters are told
+    /// which locks they must not give themselves.
+    pub(super) fn welcome(&self, exchange: Option<&Exchange>, fences: bool) -> String {
         let Some(exchange) = exchange else { return protocol::welcome(self.max_payload) };
         let resumed = self.offer.as_ref().is_some_and(|offer| exchange.is_known_to(offer));
         let had = exchange.inbound.had();
         let (session, told) = (&exchange.sender.session, exchange.is_told);
-        let terms = Terms { session, had, resumed, told, max_message: self.max_message };
+        let terms = Terms { session, had, resumed, told, max_message: self.max_message, fences };
         protocol::reliable::welcome(self.max_payload, &terms)
     }
 }

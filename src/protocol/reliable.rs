@@ -116,6 +116,8 @@ pub struct Terms<'a> {
     pub told: bool,
     /// The longest frame that the client may send, in bytes.
     pub max_message: usize,
+    /// A master is told which locks it must not give itself, first of all: `fence:…`.
+    pub fences: bool,
 }
 
 /// `welcome:{"maxPayload":…,"reliable":{…}}`, the first frame of a connection with the extension.
@@ -223,8 +225,8 @@ mod tests {
 
     #[test]
     fn the_welcome_says_what_is_agreed() {
-        let terms = Terms { session: "s-1", had: 3, resumed: true, told: false, max_message: 9 };
-        let agreed = r#"{"session":"s-1","had":3,"resumed":true,"told":false,"maxMessage":9}"#;
+        let terms = Terms { session: "s-1", had: 3, resumed: true, told: false, max_message: 9, fences: true };
+        let agreed = r#"{"session":"s-1","had":3,"resumed":true,"told":false,"maxMessage":9,"fences":true}"#;
         assert_eq!(welcome(100, &terms), format!(r#"welcome:{{"maxPayload":100,"reliable":{agreed}}}"#));
     }
 

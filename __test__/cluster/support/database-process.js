@@ -75,6 +75,16 @@ serve({
   setLong: (path, bytes) => write(path, longText(bytes)),
   /** Writes an object of so many children, each in a record of its own. */
   setChildren: (path, count) => write(path, children(count)),
+  /** Adds so many children to an object, again and again; resolves with all of them. */
+  async addChildren(path, rounds, count) {
+    const all = {};
+    for (let round = 0; round < rounds; round++) {
+      const more = Object.entries(children(count)).map(([key, value]) => [`round-${round}-${key}`, value]);
+      await db.ref(path).update(Object.fromEntries(more));
+      Object.assign(all, Object.fromEntries(more));
+    }
+    return all;
+  },
   count: (path) => db.ref(path).count(),
   get: async (path) => summary((await db.ref(path).get()).val()),
 

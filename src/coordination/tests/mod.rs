@@ -9,6 +9,7 @@ mod lending;
 mod locks;
 mod masters;
 mod newcomers;
+mod own_grants;
 mod passing;
 mod quiet;
 mod requests;

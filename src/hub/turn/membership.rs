@@ -41,7 +41,7 @@ impl Turn<'_> {
         let exchange = session.map(|(offer, session)| self.begin_exchange(id, offer, session));
         let limit = self.office.settings.max_queue;
         let outbox = Arc::new(if exchange.is_some() { Outbox::numbered(limit) } else { Outbox::new(limit) });
-        let welcome = greeting.welcome(exchange.as_deref());
+        let welcome = greeting.welcome(exchange.as_deref(), self.is_coordinated());
         outbox.attach(link, make(outbox.clone()), &welcome, false);
         self.touch(&outbox);
         self.notify_others(id, &protocol::connect_notice(id));
@@ -89,7 +89,7 @@ impl Turn<'_> {
             old.close(CloseReason::Replaced);
         }
         let Some(peer) = self.state.peers.get(id) else { return };
-        let welcome = greeting.welcome(peer.exchange.as_deref());
+        let welcome = greeting.welcome(peer.exchange.as_deref(), self.is_coordinated());
         if let (Some(offer), Some(exchange)) = (&greeting.offer, &peer.exchange) {
             let had = exchange.had_of(offer);
             self.acknowledged(id, had);
@@ -101,6 +101,10 @@ impl Turn<'_> {
         self.touch(&outbox);
         self.tell_ended_again(id);
         self.carry_out();
+    }
+
+    fn is_coordinated(&self) -> bool {
+        self.state.coordinator.is_some()
     }
 
     /// A connection that has come from another process with its peer's session. Gives the peer's id.

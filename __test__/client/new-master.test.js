@@ -1,0 +1,101 @@
+'use strict';
+
+// A new master, and locks of workers that the former one has granted: it gives itself locks, and must wait like all
+// others.
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const { isDeepStrictEqual } = require('node:util');
+
+const { prepareCluster, startCluster } = require('../cluster/support/cluster.js');
+const { HOST, startHub } = require('../cluster/support/hub.js');
+const { sleep, within } = require('../cluster/support/wait.js');
+const { ENV } = require('./support/client.js');
+
+/** How long what must happen may take, in milliseconds: less than a lock lasts. */
+const LIMIT = 20_000;
+
+/** How long what must not happen is waited for, in milliseconds: the new master would do it at once. */
+const WATCH = 1000;
+
+/** How often a worker writes an object anew, and of how many children: one takes longer than a master to come. */
+const ROUNDS = 6;
+const CHILDREN = 800;
+
+const options = { concurrency: 2 };
+
+/** A worker has a lock of a master that is gone; there is a new one. */
+async function succeed(t, write) {
+  const { cluster, master, workers } = await startCluster(t, { workers: 1, env: ENV });
+  await workers[0].call('set', 'shop', { stock: 1 });
+  const tid = await workers[0].call('begin');
+  await workers[0].call('lock', tid, 'shop', write);
+  await master.end();
+  const next = await cluster.startMaster();
+  return { cluster, next, worker: workers[0], tid };
+}
+
+/** @returns {Promise<string>} What has happened within the time: "done" or "waits". */
+function stateOf(action) {
+  return Promise.race([action.then(() => 'done'), sleep(WATCH).then(() => 'waits')]);
+}
+
+describe('a new master', options, () => {
+  test('neither writes nor reads while a worker writes under a lock of the former one, whose transaction goes on', async (t) => {
+    const { next, worker, tid } = await succeed(t, true);
+    const write = next.callWithin(LIMIT, 'set', 'shop/stock', 2);
+    const read = next.callWithin(LIMIT, 'get', 'shop/stock');
+    assert.deepEqual(await Promise.all([stateOf(write), stateOf(read)]), ['waits', 'waits']);
+    await within('another lock of the transaction', LIMIT, worker.call('lock', tid, 'shop/stock', true));
+    await worker.call('unlock', tid);
+    assert.equal(await stateOf(write), 'waits');
+    await worker.call('unlock', tid);
+    await within('the write', LIMIT, write);
+    await within('the value read', LIMIT, read);
+    assert.equal(await worker.call('get', 'shop/stock'), 2);
+  });
+
+  test('reads, and does not write, while a worker reads under one', async (t) => {
+    const { next, worker, tid } = await succeed(t, false);
+    const write = next.callWithin(LIMIT, 'set', 'shop/stock', 2);
+    assert.equal(await within('the value', LIMIT, next.call('get', 'shop/stock')), 1);
+    assert.equal(await stateOf(write), 'waits');
+    await worker.call('unlock', tid);
+    await within('the write', LIMIT, write);
+  });
+
+  test('closes its database while it has to wait', async (t) => {
+    const { next } = await succeed(t, true);
+    const write = next.callWithin(LIMIT, 'set', 'shop/stock', 2);
+    write.catch(() => {});
+    await stateOf(write);
+    await within('the end', LIMIT, next.call('close'));
+    await assert.rejects(write, /exiting/);
+  });
+
+  test('that writes as soon as it is there leaves what a worker is writing whole', async (t) => {
+    const hub = await startHub(t);
+    const settings = { port: hub.port, ipc: { host: HOST }, env: ENV, logsLocks: true };
+    const cluster = prepareCluster(t, settings);
+    const first = await cluster.startMaster();
+    const [worker] = await cluster.startWorkers(1);
+    const long = worker.callWithin(3 * LIMIT, 'addChildren', 'many', ROUNDS, CHILDREN);
+    await sleep(WATCH);
+    await first.end();
+    const next = await cluster.startMaster();
+    const expected = {};
+    const end = Date.now() + 2 * WATCH;
+    for (let n = 0; Date.now() < end; n++) {
+      expected[`of-the-new-master-${n}`] = `text ${n} `.repeat(10);
+      await next.callWithin(LIMIT, 'set', `many/of-the-new-master-${n}`, expected[`of-the-new-master-${n}`]);
+    }
+    Object.assign(expected, await long);
+    const { many } = await cluster.audit(['many']);
+    // Thousands of values are too many to be shown.
+    assert.deepEqual(Object.keys(many).sort(), Object.keys(expected).sort());
+    const different = Object.keys(expected).filter((key) => !isDeepStrictEqual(many[key], expected[key]));
+    assert.deepEqual(different, []);
+    assert.deepEqual(cluster.lockConflicts().conflicts, []);
+    cluster.assertAlive([first]);
+  });
+});

@@ -1,0 +1,111 @@
+'use strict';
+
+// Keeps a master from giving itself locks while workers have some that a former one has granted: the hub tells it which
+// it must not. What workers ask for passes, for the hub has looked at that. A master without a connection reads, and
+// begins no write. Knows AceBase's peer, and nothing of connections but whether there is one.
+
+/** What a master must not give itself, as the extension says it. */
+const FORBIDDEN = Object.freeze({ none: 'none', writing: 'writing', all: 'all' });
+
+class Fence {
+  #peer;
+  #isConnected = false;
+  /** What the hub has said last. @type {keyof typeof FORBIDDEN} */
+  #told = FORBIDDEN.all;
+  #isGone = false;
+  /** Requests of workers. */
+  #others = new WeakSet();
+  /** Called when something has changed, in order of arrival. @type {(() => void)[]} */
+  #waiting = [];
+
+  /** @param {object} peer AceBase's. */
+  constructor(peer) {
+    this.#peer = peer;
+  }
+
+  /**
+   * A connection begins.
+   * @param {{ isResumed: boolean, isTold: boolean }} how `isTold`: the hub says what is forbidden, first of all where
+   *   nothing is resumed.
+   */
+  begin({ isResumed, isTold }) {
+    if (!isTold) {
+      this.#told = FORBIDDEN.none;
+    } else if (!isResumed) {
+      this.#told = FORBIDDEN.all;
+    }
+  }
+
+  /** Nothing stands in the way of writing but what the hub has said. */
+  open() {
+    this.#isConnected = true;
+    this.#lookAgain();
+  }
+
+  /** The connection is lost. */
+  close() {
+    this.#isConnected = false;
+    this.#lookAgain();
+  }
+
+  /**
+   * The hub says what is forbidden.
+   * @param {string} what Of a newer hub perhaps, and then as much as can be.
+   */
+  hear(what) {
+    this.#told = FORBIDDEN[what] ?? FORBIDDEN.all;
+    this.#lookAgain();
+  }
+
+  /** The peer leaves: AceBase refuses all itself. */
+  end() {
+    this.#isGone = true;
+    this.#lookAgain();
+  }
+
+  /** A worker asks for this lock. */
+  letThrough(details) {
+    this.#others.add(details);
+  }
+
+  /**
+   * Somebody asks this peer for a lock.
+   * @template T
+   * @param {{ tid: string, write: boolean }} details
+   * @param {() => Promise<T>} ask Asks AceBase for it.
+   * @returns {Promise<T>}
+   */
+  lock(details, ask) {
+    return this.#holdsBack(details) ? this.#wait(details).then(ask) : ask();
+  }
+
+  async #wait(details) {
+    while (this.#holdsBack(details)) {
+      await new Promise((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+  }
+
+  #holdsBack(details) {
+    if (!this.#peer.isMaster || this.#isGone || this.#others.has(details)) {
+      return false;
+    }
+    const forbidden = this.#isConnected ? this.#told : FORBIDDEN.writing;
+    const isForbidden = forbidden === FORBIDDEN.all || (forbidden === FORBIDDEN.writing && details.write);
+    return isForbidden && !this.#isUnderWay(details);
+  }
+
+  /** Its transaction began before, and whoever waits for its locks waits for its end. */
+  #isUnderWay({ tid, write }) {
+    return this.#peer._locks.some(({ granted, lock }) => granted && lock?.tid === tid && (lock.forWriting || !write));
+  }
+
+  #lookAgain() {
+    for (const wake of this.#waiting.splice(0)) {
+      wake();
+    }
+  }
+}
+
+module.exports = { Fence };
