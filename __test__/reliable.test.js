@@ -29,7 +29,7 @@ function specify(start) {
     const server = await start(t);
     const ann = await new Life(ANN).join(server);
     const { session, ...terms } = ann.terms;
-    assert.deepEqual(terms, { had: 0, resumed: false, told: false, maxMessage: MAX_MESSAGE_SIZE });
+    assert.deepEqual(terms, { had: 0, resumed: false, told: false, maxMessage: MAX_MESSAGE_SIZE, fences: true });
     const plain = await connect(server, 'plain-1');
     assert.equal(JSON.parse((await plain.next()).replace(/^welcome:/, '')).reliable, undefined);
   });

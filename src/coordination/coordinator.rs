@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     absences::Absences, bounds::Bounds, complaints::Complaints, config::CoordinationConfig, deletions::Deletions,
-    farewells::Farewells, fences::Forbidden, file_news::FileNews, indexing::Indexing, locks::LockTable, master::Master,
-    requests::Requests, sessions::Sessions, succession::Succession, survivors::Survivors, trial::Trial,
-    under_way::UnderWay, vigil::Vigil,
+    farewells::Farewells, fences::Forbidden, file_news::FileNews, given_back::GivenBack, indexing::Indexing,
+    locks::LockTable, master::Master, requests::Requests, sessions::Sessions, succession::Succession,
+    survivors::Survivors, trial::Trial, under_way::UnderWay, vigil::Vigil,
 };
 use crate::{
     clock::{Millis, WallClock},
@@ -29,6 +29,8 @@ pub struct ClusterCoordinator {
     pub(super) trial: Option<Trial>,
     pub(super) indexing: Indexing,
     pub(super) locks: LockTable,
+    #[serde(default)]
+    pub(super) given_back: GivenBack,
     pub(super) master: Master,
     pub(super) succession: Succession,
     pub(super) farewells: Farewells,
@@ -79,6 +81,7 @@ impl ClusterCoordinator {
             trial: None,
             indexing: Indexing::default(),
             locks: LockTable::new(wall_clock),
+            given_back: GivenBack::default(),
             master: Master::new(wall_clock(0)),
             succession: Succession::default(),
             farewells: Farewells::new(),

@@ -46,7 +46,7 @@ pub(super) struct LockTable {
     pub(super) ends: Timers<Key>,
     next: Key,
     #[serde(skip, default = "stopped_clock")]
-    wall_clock: WallClock,
+    pub(super) wall_clock: WallClock,
     waits: Histogram,
     holds: Histogram,
     /// Whoever may write, if its lock can be passed on.
@@ -153,12 +153,18 @@ impl LockTable {
             passed: 0,
             has_expired: false,
         };
-        let (row, key) = (Row::new(lock, self.wall_clock, now), self.next);
+        let row = Row::new(lock, self.wall_clock, now);
         if let Some(writer) = &mut self.writer {
             writer.gets(&row.lock);
         }
-        self.holdings.add(&row, key);
+        let key = self.insert(row);
         self.held.insert(id, key);
+        key
+    }
+
+    pub(super) fn insert(&mut self, row: Row) -> Key {
+        let key = self.next;
+        self.holdings.add(&row, key);
         self.rows.insert(key, row);
         self.next += 1;
         key

@@ -40,6 +40,7 @@ mod fences;
 mod fencing;
 mod file_news;
 mod freeze;
+mod given_back;
 mod handover;
 mod holdings;
 mod index_ends;
@@ -207,6 +208,9 @@ impl Coordinator for ClusterCoordinator {
             self.recognise(peer, moment);
         }
         self.locks.reclaim(peer);
+        if life.is_none() {
+            self.restore_given_back(peer, moment.now);
+        }
         let missed = missed.into_iter().flatten();
         missed.for_each(|text| moment.post(peer, text));
         self.is_over(&Place::Worker(peer.into()), moment);

@@ -5,9 +5,10 @@
 //! AceBase's own timeout. Either way its requests are given up, and locks that are granted to it too late are released,
 //! for it has never heard of them.
 
-use super::{ClusterCoordinator, absences::Absence, fences::Key, message::Ask, requests::By};
+use super::{ClusterCoordinator, absences::Absence, fences::Key, given_back::usage_of, message::Ask, requests::By};
 use crate::{
     acebase::{LockState, NoteKind},
+    clock::Millis,
     hub::coordinator::{Loss, Moment},
 };
 
@@ -46,9 +47,22 @@ impl ClusterCoordinator {
         if let (LockState::Held, Some(id)) = (lock.state, lock.id) {
             self.give_back(id, moment);
         }
+        if !never_reached_it {
+            self.given_back.add(lock.clone());
+        }
         let what = if lock.write { "write" } else { "read" };
         let detail = format!("The {what} lock of {} on \"/{}\" was released, for {0} is gone", lock.peer, lock.path);
         moment.note(NoteKind::LockReleased, &lock.peer, detail);
+    }
+
+    /// A worker is back that does not tell what it holds: it believes that it has what it had.
+    pub(super) fn restore_given_back(&mut self, worker: &str, now: Millis) {
+        for lock in self.given_back.take_of(worker) {
+            let (own, all) = (self.locks.holdings().usage_of(worker), self.locks.holdings().usage());
+            if self.bounds.admit(usage_of(&lock), own, all) {
+                self.locks.add_over(lock, now);
+            }
+        }
     }
 
     fn releases_locks_after(&self, loss: Loss) -> bool {

@@ -18,6 +18,7 @@ use super::{
     waiting::{Place, Seq},
 };
 use crate::{
+    acebase::Lock,
     clock::Millis,
     hub::coordinator::{Moment, StateError, Verdict},
 };
@@ -49,6 +50,16 @@ struct ToldLock {
     /// The life of the master that granted it, where that is known.
     #[serde(default)]
     by: Option<String>,
+}
+
+impl ToldLock {
+    /// It is over where others can have had it since.
+    fn unless_one_of(mut self, given_back: &[Lock]) -> Self {
+        if given_back.iter().any(|lock| lock.id == Some(self.id) && lock.tid == self.tid) {
+            self.left = Some(0);
+        }
+        self
+    }
 }
 
 /// A request whose answer it waits for.
@@ -93,7 +104,9 @@ impl ClusterCoordinator {
         if worker == MASTER || !self.config.follows_requests() {
             return Ok(());
         }
-        let locks = told.locks.into_iter().filter_map(|lock| serde_json::from_value(lock).ok());
+        let given_back = self.given_back.take_of(worker);
+        let locks = told.locks.into_iter().filter_map(|lock| serde_json::from_value::<ToldLock>(lock).ok());
+        let locks = locks.map(|lock| lock.unless_one_of(&given_back));
         let requests: Vec<ToldRequest> =
             told.requests.into_iter().filter_map(|request| serde_json::from_value(request).ok()).collect();
         self.locks.forget_told(worker);

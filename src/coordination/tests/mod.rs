@@ -4,6 +4,7 @@ mod catching_up;
 mod etiquette;
 mod farewells;
 mod gathering;
+mod given_back;
 mod introductions;
 mod lending;
 mod locks;
