@@ -1,7 +1,7 @@
 'use strict';
 
 // A new master, and locks of workers that the former one has granted: it gives itself locks, and must wait like all
-// others.
+// others. The client of this package is told so; of a published one the hub requests a lock that stands for theirs.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -9,7 +9,7 @@ const { isDeepStrictEqual } = require('node:util');
 
 const { prepareCluster, startCluster } = require('../cluster/support/cluster.js');
 const { HOST, startHub } = require('../cluster/support/hub.js');
-const { sleep, within } = require('../cluster/support/wait.js');
+const { sleep, until, within } = require('../cluster/support/wait.js');
 const { ENV } = require('./support/client.js');
 
 /** How long what must happen may take, in milliseconds: less than a lock lasts. */
@@ -25,13 +25,17 @@ const CHILDREN = 800;
 const options = { concurrency: 2 };
 
 /** A worker has a lock of a master that is gone; there is a new one. */
-async function succeed(t, write) {
-  const { cluster, master, workers } = await startCluster(t, { workers: 1, env: ENV });
+async function succeed(t, write, env = ENV) {
+  const { cluster, master, workers } = await startCluster(t, { workers: 1, env });
   await workers[0].call('set', 'shop', { stock: 1 });
   const tid = await workers[0].call('begin');
   await workers[0].call('lock', tid, 'shop', write);
   await master.end();
   const next = await cluster.startMaster();
+  if (env !== ENV) {
+    await next.call('connected');
+    await until('the lock that stands for it', LIMIT, async () => (await next.call('grantedLocks')).includes(tid));
+  }
   return { cluster, next, worker: workers[0], tid };
 }
 
@@ -40,9 +44,16 @@ function stateOf(action) {
   return Promise.race([action.then(() => 'done'), sleep(WATCH).then(() => 'waits')]);
 }
 
-describe('a new master', options, () => {
+for (const [name, env] of [
+  ['with the client', ENV],
+  ['that is published', {}],
+]) {
+  describe(`a new master ${name}`, options, () => specify(env));
+}
+
+function specify(env) {
   test('neither writes nor reads while a worker writes under a lock of the former one, whose transaction goes on', async (t) => {
-    const { next, worker, tid } = await succeed(t, true);
+    const { next, worker, tid } = await succeed(t, true, env);
     const write = next.callWithin(LIMIT, 'set', 'shop/stock', 2);
     const read = next.callWithin(LIMIT, 'get', 'shop/stock');
     assert.deepEqual(await Promise.all([stateOf(write), stateOf(read)]), ['waits', 'waits']);
@@ -56,14 +67,16 @@ describe('a new master', options, () => {
   });
 
   test('reads, and does not write, while a worker reads under one', async (t) => {
-    const { next, worker, tid } = await succeed(t, false);
+    const { next, worker, tid } = await succeed(t, false, env);
     const write = next.callWithin(LIMIT, 'set', 'shop/stock', 2);
     assert.equal(await within('the value', LIMIT, next.call('get', 'shop/stock')), 1);
     assert.equal(await stateOf(write), 'waits');
     await worker.call('unlock', tid);
     await within('the write', LIMIT, write);
   });
+}
 
+describe('a new master', options, () => {
   test('closes its database while it has to wait', async (t) => {
     const { next } = await succeed(t, true);
     const write = next.callWithin(LIMIT, 'set', 'shop/stock', 2);

@@ -205,10 +205,14 @@ impl ClusterCoordinator {
     }
 
     fn hub_was_answered(&mut self, answer: &Answer, moment: &mut Moment<'_>) {
+        let request = OwnRequest::of(&answer.id);
+        if let Some(OwnRequest::Fence(number)) = request {
+            return self.stand_in_is_answered(number, answer.grant.as_ref(), moment);
+        }
         if let Some(grant) = &answer.grant {
             return self.free_newcomer(grant, moment);
         }
-        match OwnRequest::of(&answer.id) {
+        match request {
             Some(OwnRequest::Who(number)) if self.master.was_challenged(number) => self.identify_master(moment),
             Some(OwnRequest::Alive(number)) => self.master_shows_life(number, moment),
             Some(OwnRequest::Trial(number)) => self.master_lives_on(number, moment),
@@ -218,7 +222,14 @@ impl ClusterCoordinator {
                 let detail = "The AceBase master did not know a lock that it was to release".to_owned();
                 moment.note(NoteKind::ReleaseUnknown, MASTER, detail);
             }
-            Some(OwnRequest::Who(_) | OwnRequest::Release(_) | OwnRequest::Hold | OwnRequest::Free(_)) | None => {}
+            Some(
+                OwnRequest::Who(_)
+                | OwnRequest::Release(_)
+                | OwnRequest::Hold
+                | OwnRequest::Fence(_)
+                | OwnRequest::Free(_),
+            )
+            | None => {}
         }
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     absences::Absences, bounds::Bounds, complaints::Complaints, config::CoordinationConfig, deletions::Deletions,
     farewells::Farewells, fences::Forbidden, file_news::FileNews, given_back::GivenBack, indexing::Indexing,
-    locks::LockTable, master::Master, requests::Requests, sessions::Sessions, succession::Succession,
-    survivors::Survivors, trial::Trial, under_way::UnderWay, vigil::Vigil,
+    locks::LockTable, master::Master, requests::Requests, sessions::Sessions, stand_in::StandIns,
+    succession::Succession, survivors::Survivors, trial::Trial, under_way::UnderWay, vigil::Vigil,
 };
 use crate::{
     clock::{Millis, WallClock},
@@ -47,6 +47,8 @@ pub struct ClusterCoordinator {
     /// What the master was told last, in this session, of the locks of former ones.
     #[serde(default)]
     pub(super) told_master: Option<Forbidden>,
+    #[serde(default)]
+    pub(super) stand_ins: StandIns,
     pub(super) deletions: Deletions,
     #[serde(default)]
     pub(super) file_news: FileNews,
@@ -68,6 +70,7 @@ impl ClusterCoordinator {
     pub(super) fn take_stock(&mut self, moment: &mut Moment<'_>) {
         self.keep_vigil(moment.now);
         self.tell_master_of_fences(moment);
+        self.keep_master_from_fenced(moment);
     }
 
     /// A coordinator that has seen nothing yet. `wall_clock` tells its run from others, and what masters mean by their
@@ -90,6 +93,7 @@ impl ClusterCoordinator {
             told_masters: BTreeSet::new(),
             is_scattered: false,
             told_master: None,
+            stand_ins: StandIns::default(),
             deletions: Deletions::default(),
             file_news: FileNews::default(),
             complaints: Complaints::default(),

@@ -78,6 +78,22 @@ impl Fences {
         }
     }
 
+    /// There are none, not even such as have ended.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.last.is_empty()
+    }
+
+    /// The transaction whose locks keep others out most and for the longest time, and whether one of those is to write.
+    pub(super) fn strongest(&self, now: Millis) -> Option<(&str, bool)> {
+        let writes = self.writes.longest(now).map(|tid| (tid, true));
+        writes.or_else(|| self.all.longest(now).map(|tid| (tid, false)))
+    }
+
+    /// A transaction has locks; where asked so, to write.
+    pub(super) fn any_of(&self, tid: &str, write: bool, now: Millis) -> bool {
+        if write { self.writes.any_of(tid, now) } else { self.all.any_of(tid, now) }
+    }
+
     /// Whose locks can be granted now: locks to write, or to read.
     pub(super) fn open_to(&self, write: bool, now: Millis) -> OpenTo<'_> {
         if write { self.all.open_to(now) } else { self.writes.open_to(now) }
@@ -122,6 +138,14 @@ impl Ends {
         if let Some(after) = after {
             self.last.insert((after, tid.to_owned()));
         }
+    }
+
+    fn longest(&self, now: Millis) -> Option<&str> {
+        self.last.last().filter(|(ends, _)| now < *ends).map(|(_, tid)| tid.as_str())
+    }
+
+    fn any_of(&self, tid: &str, now: Millis) -> bool {
+        self.of.get(tid).and_then(BTreeSet::last).is_some_and(|(ends, _)| now < *ends)
     }
 
     fn open_to(&self, now: Millis) -> OpenTo<'_> {

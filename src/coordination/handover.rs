@@ -77,6 +77,7 @@ impl ClusterCoordinator {
     /// Deals with what a master that is gone has left unanswered and unreleased.
     fn settle_estate(&mut self, end: End, moment: &mut Moment<'_>) {
         self.locks.fence_all(moment.now);
+        self.stand_ins.clear();
         self.indexing.end();
         self.trial = None;
         for seq in self.requests.all() {
@@ -176,6 +177,7 @@ impl ClusterCoordinator {
         for lock in self.master.take_owed() {
             self.release(lock, moment);
         }
+        self.stand_ins.doubt();
         self.doubt_delivered(moment);
         self.trial_resumes(moment);
         self.deliver_held(moment);

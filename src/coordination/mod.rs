@@ -70,6 +70,7 @@ mod retelling;
 mod rig;
 mod sessions;
 mod settled;
+mod stand_in;
 mod strain;
 mod succession;
 mod survivors;

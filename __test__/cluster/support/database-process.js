@@ -117,6 +117,8 @@ serve({
   events: () => events,
   tidings: () => tidings,
   states: () => states,
+  /** The transactions that have a lock of this master. */
+  grantedLocks: () => ipc._locks.filter(({ granted }) => granted).map(({ tid }) => tid),
   /** The ids of the processes that this one knows of. */
   peers: () => ipc.peers.map((peer) => peer.id),
   /** Asks the master for something. */

@@ -27,8 +27,8 @@ pub use self::{
         resembles_acebase,
     },
     write::{
-        disconnected, failed, granted, hello, hold_request, index_challenge, invalidate_cache, mark_hello, refused,
-        unlock_request, unlocked,
+        disconnected, failed, fence_request, granted, hello, hold_request, index_challenge, invalidate_cache,
+        mark_hello, refused, unlock_request, unlocked,
     },
 };
 

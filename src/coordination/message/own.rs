@@ -20,7 +20,9 @@ pub enum OwnRequest {
     Confirm(u64),
     /// The lock that keeps a newcomer from writing.
     Hold,
-    /// That lock's release.
+    /// A lock that stands for one of a former master.
+    Fence(u64),
+    /// The release of one of these two.
     Free(u64),
 }
 
@@ -38,6 +40,7 @@ impl OwnRequest {
             INDEX => Some(Self::Index(number)),
             RELEASE => Some(Self::Release(number)),
             CONFIRM => Some(Self::Confirm(number)),
+            FENCE => Some(Self::Fence(number)),
             FREE => Some(Self::Free(number)),
             _ => None,
         }
@@ -51,6 +54,7 @@ const INDEX: &str = "index";
 const RELEASE: &str = "release";
 const CONFIRM: &str = "confirm";
 const HOLD: &str = "hold";
+const FENCE: &str = "fence";
 const FREE: &str = "free";
 
 /// Its id.
@@ -64,6 +68,7 @@ impl Display for OwnRequest {
             Self::Index(number) => (INDEX, number),
             Self::Release(number) => (RELEASE, number),
             Self::Confirm(number) => (CONFIRM, number),
+            Self::Fence(number) => (FENCE, number),
             Self::Free(number) => (FREE, number),
         };
         write!(formatter, "{kind}-{number}")
@@ -77,7 +82,7 @@ mod tests {
     #[test]
     fn each_is_known_by_its_id() {
         use OwnRequest::*;
-        for request in [Who(1), Alive(2), Trial(3), Index(4), Release(5), Confirm(6), Hold, Free(u64::MAX)] {
+        for request in [Who(1), Alive(2), Trial(3), Index(4), Release(5), Confirm(6), Hold, Fence(7), Free(u64::MAX)] {
             assert_eq!(OwnRequest::of(&request.to_string()), Some(request));
         }
         assert_eq!(Who(7).to_string(), "who-7");

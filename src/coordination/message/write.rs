@@ -39,14 +39,23 @@ pub fn unlock_request(id: impl Display, lock: impl Display) -> Bytes {
 /// The hub requests of a master the lock that keeps it from writing: AceBase has one writer at a time,
 /// whatever the path.
 pub fn hold_request() -> Bytes {
-    let comment = quoted("another master is still connected (acebase-ipc-server)");
-    let data = format!(r#"{{"path":"","tid":{},"write":true,"comment":{comment}}}"#, quoted(HUB));
-    object("lock-request")
-        .text("id", &OwnRequest::Hold.to_string())
-        .text("from", HUB)
-        .text("to", MASTER)
-        .raw("data", &data)
-        .end()
+    own_lock_request(OwnRequest::Hold, HUB, true, "another master is still connected (acebase-ipc-server)")
+}
+
+/// The hub requests of a master a lock by the name of a transaction that has one of a former master.
+pub fn fence_request(number: u64, tid: &str, write: bool) -> Bytes {
+    own_lock_request(
+        OwnRequest::Fence(number),
+        tid,
+        write,
+        "a former master's lock is not returned (acebase-ipc-server)",
+    )
+}
+
+/// The answer comes to [`HUB`].
+fn own_lock_request(id: OwnRequest, tid: &str, write: bool, comment: &str) -> Bytes {
+    let data = format!(r#"{{"path":"","tid":{},"write":{write},"comment":{}}}"#, quoted(tid), quoted(comment));
+    object("lock-request").text("id", &id.to_string()).text("from", HUB).text("to", MASTER).raw("data", &data).end()
 }
 
 /// The hub challenges a master to say whether it has an index: it is told of a change that is none. The answer comes to

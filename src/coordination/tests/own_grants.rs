@@ -1,4 +1,5 @@
-//! What a master is told of the locks of former ones, because it gives itself locks.
+//! What a master is told of the locks of former ones, because it gives itself locks; or what is requested of it, where
+//! it cannot be told.
 
 use super::*;
 
@@ -72,4 +73,78 @@ fn a_hub_that_goes_on_says_it_only_when_it_changes() {
     rig.survive();
     ask_unlock(&mut rig, ANN, "u1", 1);
     assert_eq!(told(&mut rig), ["none"]);
+}
+
+/// Ann has a lock of a published master; there is another one.
+fn with_published(write: bool) -> Rig {
+    let mut rig = rig_with(&[MASTER, ANN]);
+    ask_lock(&mut rig, ANN, "r1", "t", write);
+    grant(&mut rig, ANN, "r1", 1, "t", write);
+    replace_master_unread(&mut rig);
+    rig
+}
+
+/// The process that takes the master's place has read nothing yet.
+fn replace_master_unread(rig: &mut Rig) {
+    rig.lose(MASTER, Loss::Fin);
+    rig.advance(CoordinationConfig::default().resume_window);
+    rig.connect(MASTER).unwrap();
+}
+
+/// What the hub requests of the master now: the kinds of its requests, their ids, and what they say.
+fn requested(rig: &mut Rig) -> Vec<(String, String, Value)> {
+    let texts = rig.read_all(MASTER);
+    let own = texts.iter().filter(|text| field(text, "from").is_some_and(|from| from == HUB));
+    own.map(|text| (field(text, "type").unwrap(), field(text, "id").unwrap(), json_of(text)["data"].clone())).collect()
+}
+
+#[test]
+fn of_a_published_master_a_lock_is_requested_that_stands_for_one_of_a_former_master() {
+    for write in [true, false] {
+        let mut rig = with_published(write);
+        let requests = requested(&mut rig);
+        let [(kind, id, data)] = &requests[..] else { panic!("{requests:?}") };
+        assert_eq!((&**kind, &data["tid"], &data["write"]), ("lock-request", &json!("t"), &json!(write)));
+        assert_eq!(grant(&mut rig, HUB, id, 4, "t", write), Verdict::Taken);
+        assert!(requested(&mut rig).is_empty());
+        ask_unlock(&mut rig, ANN, "u1", 1);
+        let returned = requested(&mut rig);
+        assert_eq!(returned.len(), 1);
+        assert_eq!((&*returned[0].0, &returned[0].2), ("unlock-request", &json!({"id": 4})));
+    }
+}
+
+#[test]
+fn a_lock_that_is_granted_when_it_stands_for_nothing_any_more_is_returned() {
+    let mut rig = with_published(true);
+    let id = requested(&mut rig)[0].1.clone();
+    ask_unlock(&mut rig, ANN, "u1", 1);
+    assert!(requested(&mut rig).is_empty());
+    grant(&mut rig, HUB, &id, 4, "t", true);
+    assert_eq!(requested(&mut rig)[0].2, json!({"id": 4}));
+}
+
+#[test]
+fn the_next_master_is_requested_the_same_and_one_that_refuses_is_not_asked_again() {
+    let mut rig = with_published(true);
+    let id = requested(&mut rig)[0].1.clone();
+    answer(&mut rig, HUB, "lock-result", &id, json!({"ok": false, "reason": "exiting"}));
+    rig.advance(1_000);
+    assert!(requested(&mut rig).is_empty());
+    replace_master_unread(&mut rig);
+    assert_eq!(requested(&mut rig).len(), 1);
+}
+
+#[test]
+fn a_published_master_that_is_back_is_requested_again_what_may_be_lost() {
+    let mut rig = rig_with(&[ANN]);
+    connect_master(&mut rig);
+    ask_lock(&mut rig, ANN, "r1", "t", true);
+    grant(&mut rig, ANN, "r1", 1, "t", true);
+    rig.lose(MASTER, Loss::Fin);
+    rig.advance(CoordinationConfig::default().resume_window);
+    let marks = connect_master(&mut rig);
+    rig.lose(MASTER, Loss::Reset);
+    resume_master(&mut rig, &marks);
+    assert_eq!(requested(&mut rig).len(), 1);
 }
