@@ -126,19 +126,6 @@ impl ClusterCoordinator {
         self.is_over(&Place::Worker(peer.into()), moment);
     }
 
-    fn await_worker(&mut self, worker: &str, loss: Loss, lost_at: Millis, undelivered: &[Bytes], now: Millis) {
-        let mut answers = undelivered.iter().filter(|text| message::is_answer(text)).peekable();
-        let left_something = self.requests.demands().any_of(worker) || self.locks.holdings().any_of(worker);
-        if !left_something && answers.peek().is_none() {
-            return;
-        }
-        let until = (lost_at + self.config.absence()).max(now);
-        self.absences.begin(worker, loss, now, until);
-        for answer in answers {
-            self.absences.keep(worker, answer);
-        }
-    }
-
     /// News in their usual form. Notifications are of no use to their receivers before their next locks.
     #[inline]
     fn forward_news(&self, news: &[u8]) -> Verdict {

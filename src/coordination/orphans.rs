@@ -5,7 +5,16 @@
 //! AceBase's own timeout. Either way its requests are given up, and locks that are granted to it too late are released,
 //! for it has never heard of them.
 
-use super::{ClusterCoordinator, absences::Absence, fences::Key, given_back::usage_of, message::Ask, requests::By};
+use bytes::Bytes;
+
+use super::{
+    ClusterCoordinator,
+    absences::Absence,
+    fences::Key,
+    given_back::usage_of,
+    message::{self, Ask},
+    requests::By,
+};
 use crate::{
     acebase::{LockState, NoteKind},
     clock::Millis,
@@ -13,6 +22,27 @@ use crate::{
 };
 
 impl ClusterCoordinator {
+    /// A worker's session is over: it is waited for if it has left something behind.
+    pub(super) fn await_worker(
+        &mut self,
+        worker: &str,
+        loss: Loss,
+        lost_at: Millis,
+        undelivered: &[Bytes],
+        now: Millis,
+    ) {
+        let mut answers = undelivered.iter().filter(|text| message::is_answer(text)).peekable();
+        let left_something = self.requests.demands().any_of(worker) || self.locks.holdings().any_of(worker);
+        if !left_something && answers.peek().is_none() {
+            return;
+        }
+        let until = (lost_at + self.config.absence()).max(now);
+        self.absences.begin(worker, loss, now, until);
+        for answer in answers {
+            self.absences.keep(worker, answer);
+        }
+    }
+
     /// Deals with the workers that have been away for too long.
     pub(super) fn forget_overdue_workers(&mut self, moment: &mut Moment<'_>) {
         while let Some((worker, absence)) = self.absences.take_due(moment.now) {
