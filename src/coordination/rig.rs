@@ -16,6 +16,8 @@ use std::{
 };
 
 use super::{ClusterCoordinator, CoordinationConfig, master::Master, message::MASTER};
+#[cfg(test)]
+use crate::hub::testing::Talk;
 use crate::{
     acebase::{Lock, Note, Status},
     clock::{Clock, Millis},
@@ -27,8 +29,6 @@ use crate::{
     },
     protocol::Text,
 };
-#[cfg(test)]
-use crate::{hub::testing::Talk, protocol::reliable::Offer};
 
 const DB: &str = "db";
 
@@ -45,11 +45,25 @@ const MAX_TICKS_AT_ONCE: usize = 10_000;
 struct Connection {
     handle: PeerHandle,
     wire: Wire,
+    /// A former hub has closed it.
+    is_left_behind: bool,
 }
 
 impl Connection {
+    fn new((handle, wire): (PeerHandle, Wire)) -> Self {
+        Self { handle, wire, is_left_behind: false }
+    }
+
     fn is_open(&self) -> bool {
         self.wire.closed().is_none()
+    }
+
+    /// Another hub has taken the place of the one that had it.
+    fn goes_on(&mut self, hub: &Hub, id: &str) {
+        match testing::reattach(hub, DB, id, &self.wire) {
+            Some(connection) => *self = Self::new(connection),
+            None => self.is_left_behind = true,
+        }
     }
 }
 
@@ -119,9 +133,7 @@ impl Rig {
         testing::pass_on(&self.hub, &next);
         self.journals = Journals::default();
         for (id, connection) in &mut self.connections {
-            if let Some((handle, wire)) = testing::reattach(&next, DB, id, &connection.wire) {
-                *connection = Connection { handle, wire };
-            }
+            connection.goes_on(&next, id);
         }
         next.settle();
         next.keep_journals(self.journals.factory());
@@ -134,13 +146,12 @@ impl Rig {
         let coordinators = self.watch.factory(maker(self.config.clone(), &self.made));
         let next = Hub::new(settings(coordinators), self.notebook.clone(), self.clock.clone(), Box::new(|| {}));
         let played_back = || settings(boxed(maker(self.config.clone(), &Arc::default())));
-        let wires = self.connections.values().map(|connection| &connection.wire);
+        // The numbers of a former hub's connections are used again.
+        let wires = self.connections.values().filter(|one| !one.is_left_behind).map(|one| &one.wire);
         testing::go_on_after_crash(&self.journals, played_back, wires, &next);
         let (status, locks) = (self.hub.status(DB), self.hub.locks(DB));
         for (id, connection) in &mut self.connections {
-            if let Some((handle, wire)) = testing::reattach(&next, DB, id, &connection.wire) {
-                *connection = Connection { handle, wire };
-            }
+            connection.goes_on(&next, id);
         }
         assert_eq!((next.status(DB), next.locks(DB)), (status, locks), "what was played back is not what happened");
         next.settle();
@@ -215,28 +226,8 @@ impl Rig {
     pub(super) fn enter(&mut self, id: &str, caller: Caller) {
         let (handle, wire) = testing::connect(&self.hub, DB, id, MAX_PAYLOAD).unwrap();
         assert!(wire.read().is_some_and(|text| text.starts_with("welcome:")), "{id} is not welcome");
-        self.connections.insert(id.to_owned(), Connection { handle, wire });
+        self.connections.insert(id.to_owned(), Connection::new((handle, wire)));
         self.withdraw(caller);
-    }
-
-    /// As [`Rig::connect`], of a client with the extension, which was in another session before this one.
-    #[cfg(test)]
-    pub(super) fn connect_reliably(&mut self, id: &str, life: &str) {
-        let (caller, answer) = self.ask_in(id);
-        assert_eq!(answer, Answer::Come);
-        let offer = Offer { life: life.to_owned(), session: Some("past".to_owned()), had: 0 };
-        let (handle, wire) = testing::connect_reliably(&self.hub, DB, id, offer).unwrap();
-        assert!(wire.read().is_some_and(|text| text.contains("reliable")), "{id} is not welcome");
-        self.connections.insert(id.to_owned(), Connection { handle, wire });
-        self.withdraw(caller);
-    }
-
-    /// `id` sends a frame, as it is.
-    #[cfg(test)]
-    pub(super) fn send_frame(&mut self, id: &str, frame: &str) -> Option<Verdict> {
-        self.connections[id].handle.receive(std::iter::once(Text::from(frame)));
-        self.hear();
-        self.watch.look().take_verdict()
     }
 
     /// The other side has ended a connection, which the hub is not told yet.

@@ -1,9 +1,34 @@
-//! Clients with the extension whose test speaks as if they had not: what they say is numbered, kept and sent again.
+//! Clients with the extension: those whose test says each frame, and those whose test speaks as if they had not, so
+//! that what they say is numbered, kept and sent again.
 
 use super::{DB, Rig};
-use crate::hub::testing::{self, Answer, Talk};
+use crate::{
+    hub::{
+        coordinator::Verdict,
+        testing::{self, Answer, Talk},
+    },
+    protocol::{Text, reliable::Offer},
+};
 
 impl Rig {
+    /// As [`Rig::connect`], of a client with the extension, which was in another session before this one.
+    pub(in crate::coordination) fn connect_reliably(&mut self, id: &str, life: &str) {
+        let (caller, answer) = self.ask_in(id);
+        assert_eq!(answer, Answer::Come);
+        let offer = Offer { life: life.to_owned(), session: Some("past".to_owned()), had: 0 };
+        let (handle, wire) = testing::connect_reliably(&self.hub, DB, id, offer).unwrap();
+        assert!(wire.read().is_some_and(|text| text.contains("reliable")), "{id} is not welcome");
+        self.connections.insert(id.to_owned(), super::Connection::new((handle, wire)));
+        self.withdraw(caller);
+    }
+
+    /// `id` sends a frame, as it is.
+    pub(in crate::coordination) fn send_frame(&mut self, id: &str, frame: &str) -> Option<Verdict> {
+        self.connections[id].handle.receive(std::iter::once(Text::from(frame)));
+        self.hear();
+        self.watch.look().take_verdict()
+    }
+
     /// As [`Rig::connect`], of a client that has the extension from its first connection on. `state`: what it tells a
     /// hub that knows nothing, where it was in another session before.
     pub(in crate::coordination) fn connect_to_talk(&mut self, id: &str, state: &str) {
@@ -13,7 +38,7 @@ impl Rig {
         let (handle, wire) = testing::connect_reliably(&self.hub, DB, id, talk.offer()).unwrap();
         assert!(wire.read().is_some_and(|text| text.contains("reliable")), "{id} is not welcome");
         let first = talk.begin(state);
-        self.connections.insert(id.to_owned(), super::Connection { handle, wire });
+        self.connections.insert(id.to_owned(), super::Connection::new((handle, wire)));
         self.withdraw(caller);
         for frame in first {
             self.send_frame(id, &frame);
