@@ -9,7 +9,9 @@ const { isDeepStrictEqual } = require('node:util');
 
 const { prepareCluster, startCluster } = require('../cluster/support/cluster.js');
 const { HOST, startHub } = require('../cluster/support/hub.js');
+const { startProxy } = require('../cluster/support/proxy.js');
 const { sleep, until, within } = require('../cluster/support/wait.js');
+const { freePort } = require('../support/port.js');
 const { ENV } = require('./support/client.js');
 
 /** How long what must happen may take, in milliseconds: less than a lock lasts. */
@@ -84,6 +86,36 @@ describe('a new master', options, () => {
     await stateOf(write);
     await within('the end', LIMIT, next.call('close'));
     await assert.rejects(write, /exiting/);
+  });
+
+  test('goes on to wait when its connection breaks, and when its server is killed', async (t) => {
+    const port = await freePort();
+    let hub = await startHub(t, { port });
+    const proxy = await startProxy(t, port);
+    const placeOf = () => ({ ipc: { host: HOST, port: proxy.port } });
+    const cluster = prepareCluster(t, { port, env: ENV, logsLocks: true, placeOf });
+    const first = await cluster.startMaster();
+    const [worker] = await cluster.startWorkers(1);
+    await worker.call('set', 'shop', { stock: 1 });
+    const tid = await worker.call('begin');
+    await worker.call('lock', tid, 'shop', true);
+    await first.end();
+    const next = await cluster.startMaster();
+    const read = next.callWithin(2 * LIMIT, 'get', 'shop/stock');
+    assert.equal(await stateOf(read), 'waits');
+    const letThrough = proxy.hold();
+    await proxy.cut();
+    assert.equal(await stateOf(read), 'waits');
+    letThrough();
+    assert.equal(await stateOf(read), 'waits');
+    await hub.child.end();
+    hub = await startHub(t, { port });
+    assert.equal(await stateOf(read), 'waits');
+    await until('the worker is back', LIMIT, async () => (await worker.call('states')).at(-1).state === 'connected');
+    await worker.call('unlock', tid);
+    assert.equal(await within('the value', LIMIT, read), 1);
+    assert.deepEqual(cluster.lockConflicts().conflicts, []);
+    cluster.assertAlive([first]);
   });
 
   test('that writes as soon as it is there leaves what a worker is writing whole', async (t) => {

@@ -1,17 +1,23 @@
 'use strict';
 
 // Keeps a master from giving itself locks while workers have some that a former one has granted: the hub tells it which
-// it must not. What workers ask for passes, for the hub has looked at that. A master without a connection reads, and
-// begins no write. Knows AceBase's peer, and nothing of connections but whether there is one.
+// it must not. What workers ask for passes, for the hub has looked at that. A master without a connection begins no
+// write; it reads, unless the hub has told it not to. Knows AceBase's peer, and nothing of connections but whether there
+// is one.
 
 /** What a master must not give itself, as the extension says it. */
 const FORBIDDEN = Object.freeze({ none: 'none', writing: 'writing', all: 'all' });
 
+/** How long AceBase's locks last where nobody says it, in milliseconds. */
+const LOCK_TIMEOUT = 120_000;
+
 class Fence {
   #peer;
   #isConnected = false;
-  /** What the hub has said last. @type {keyof typeof FORBIDDEN} */
-  #told = FORBIDDEN.all;
+  /** @type {keyof typeof FORBIDDEN} */
+  #told = FORBIDDEN.none;
+  /** Without a connection nobody tells when the locks of former masters are over. */
+  #lapse;
   #isGone = false;
   /** Requests of workers. */
   #others = new WeakSet();
@@ -39,13 +45,16 @@ class Fence {
   /** Nothing stands in the way of writing but what the hub has said. */
   open() {
     this.#isConnected = true;
+    clearTimeout(this.#lapse);
     this.#lookAgain();
   }
 
   /** The connection is lost. */
   close() {
     this.#isConnected = false;
-    this.#lookAgain();
+    clearTimeout(this.#lapse);
+    const limit = this.#peer._nodeLocker.timeout ?? LOCK_TIMEOUT;
+    this.#lapse = setTimeout(() => this.hear(FORBIDDEN.none), limit).unref();
   }
 
   /**
@@ -60,7 +69,18 @@ class Fence {
   /** The peer leaves: AceBase refuses all itself. */
   end() {
     this.#isGone = true;
+    clearTimeout(this.#lapse);
     this.#lookAgain();
+  }
+
+  /** Locks of former masters are out, as far as this one was told. */
+  get isUp() {
+    return this.#told !== FORBIDDEN.none;
+  }
+
+  /** What the hub has said last. */
+  get told() {
+    return this.#told;
   }
 
   /** A worker asks for this lock. */
@@ -91,8 +111,8 @@ class Fence {
     if (!this.#peer.isMaster || this.#isGone || this.#others.has(details)) {
       return false;
     }
-    const forbidden = this.#isConnected ? this.#told : FORBIDDEN.writing;
-    const isForbidden = forbidden === FORBIDDEN.all || (forbidden === FORBIDDEN.writing && details.write);
+    const mayNotWrite = !this.#isConnected || this.#told !== FORBIDDEN.none;
+    const isForbidden = details.write ? mayNotWrite : this.#told === FORBIDDEN.all;
     return isForbidden && !this.#isUnderWay(details);
   }
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// What a client tells a hub that knows nothing of it: the locks that it holds, the requests whose answer it awaits, and
-// the peers that it knows. Pure.
+// What a client tells a hub that knows nothing of it: the locks that it holds, the requests whose answer it awaits, the
+// peers that it knows, and of a master what it must not give itself. Pure.
 
 /**
  * @param {object} peer AceBase's.
@@ -9,8 +9,9 @@
  * @param {import('./grants.js').Grants} grants
  * @param {import('./own-locks.js').OwnLocks} ownLocks
  * @param {import('./outgoing.js').Outgoing} outgoing
+ * @param {import('./fence.js').Fence} fence
  */
-function tellState(peer, requests, grants, ownLocks, outgoing) {
+function tellState(peer, requests, grants, ownLocks, outgoing, fence) {
   const { unsent } = outgoing;
   return {
     // A master's table is its own, and holds those of the workers, who tell of them.
@@ -18,6 +19,7 @@ function tellState(peer, requests, grants, ownLocks, outgoing) {
     // Those, too, that are sent again: an answer may come before.
     requests: requests.pending.filter(({ id }) => !unsent.has(id)).map(outline),
     peers: peer.peers.map(({ id }) => id),
+    ...(peer.isMaster && fence.isUp && { fence: fence.told }),
   };
 }
 

@@ -233,7 +233,8 @@ class Transport {
   }
 
   #tellState() {
-    return tellState(this.#peer, this.#requests, this.#grants, this.#ownLocks, this.#conversation.outgoing);
+    const { outgoing } = this.#conversation;
+    return tellState(this.#peer, this.#requests, this.#grants, this.#ownLocks, outgoing, this.#fence);
   }
 
   /** Sent to a hub that is gone, and this one could not tell whether it comes twice. */

@@ -137,7 +137,9 @@ impl ClusterCoordinator {
     /// Answers on the master's behalf what no master has answered in time.
     pub(super) fn fail_overdue_requests(&mut self, moment: &mut Moment<'_>) {
         while let Some(seq) = self.requests.take_due(moment.now) {
-            self.fail_pending(seq, &Failure::NoAnswer(self.config.master_timeout), moment);
+            let is_hearsay = self.requests.get(seq).is_some_and(Pending::is_hearsay);
+            let why = if is_hearsay { Failure::UnknownFate } else { Failure::NoAnswer(self.config.master_timeout) };
+            self.fail_pending(seq, &why, moment);
         }
     }
 

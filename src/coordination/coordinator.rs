@@ -44,6 +44,9 @@ pub struct ClusterCoordinator {
     /// Workers have told of what they hold, and not all are back yet that may hold more.
     #[serde(default)]
     pub(super) is_scattered: bool,
+    /// Those of them that have not come in time may have gone.
+    #[serde(default)]
+    pub(super) gave_reunion_up: bool,
     /// What the master was told last, in this session, of the locks of former ones.
     #[serde(default)]
     pub(super) told_master: Option<Forbidden>,
@@ -92,6 +95,7 @@ impl ClusterCoordinator {
             since: 0,
             told_masters: BTreeSet::new(),
             is_scattered: false,
+            gave_reunion_up: false,
             told_master: None,
             stand_ins: StandIns::default(),
             deletions: Deletions::default(),

@@ -66,6 +66,7 @@ mod rarely;
 mod requesting;
 mod requests;
 mod retelling;
+mod reunion;
 #[cfg(any(test, feature = "model"))]
 mod rig;
 mod sessions;
@@ -109,7 +110,8 @@ use self::{
 use crate::hub::{
     Origin,
     coordinator::{
-        Address, Coordinator, Entry, Fate, Incumbent, Loss, Moment, Recognition, Return, StateError, Ticket, Verdict,
+        Address, Coordinator, Entry, Fate, Incumbent, Life, Loss, Moment, Recognition, Return, StateError, Ticket,
+        Verdict,
     },
 };
 
@@ -184,7 +186,7 @@ impl Coordinator for ClusterCoordinator {
         self.let_next_in(moment);
     }
 
-    fn joined(&mut self, peer: &str, life: Option<&str>, moment: &mut Moment<'_>) {
+    fn joined(&mut self, peer: &str, life: Option<Life<'_>>, moment: &mut Moment<'_>) {
         self.sessions.begin(peer, life);
         if peer == MASTER {
             self.told_master = None;
@@ -233,6 +235,7 @@ impl Coordinator for ClusterCoordinator {
 
     fn reunited(&mut self, moment: &mut Moment<'_>) {
         self.all_are_back(moment);
+        self.take_stock(moment);
     }
 
     fn take_let_go(&mut self) -> Vec<Origin> {
@@ -291,6 +294,7 @@ impl Coordinator for ClusterCoordinator {
             self.requests.deadline(),
             self.locks.deadline(),
             self.writing_deadline(),
+            self.reunion_deadline(),
             self.master.deadline(),
             self.master.warm_at(),
             self.succession.deadline(),
@@ -308,7 +312,9 @@ impl Coordinator for ClusterCoordinator {
         if self.master.has_warmed_up(moment.now) {
             self.master_catches_up(moment);
             self.is_over(&Place::Tables, moment);
+            self.expect_little_of_new_master(moment.now);
         }
+        self.give_up_reunion(moment);
         self.writing_goes_on(moment);
         if self.locks.expire(moment.now) {
             self.writer_may_be_done(moment);

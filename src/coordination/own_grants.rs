@@ -25,8 +25,16 @@ impl Forbidden {
 impl ClusterCoordinator {
     /// To be called after whatever may change which locks of former masters are out.
     pub(super) fn tell_master_of_fences(&mut self, moment: &mut Moment<'_>) {
-        let forbidden = self.locks.fences.forbidden_to_master(moment.now);
-        if self.told_master.replace(forbidden) != Some(forbidden) && self.sessions.life(MASTER).is_some() {
+        let forbidden = match self.awaits_reunion() {
+            true => Forbidden::Everything,
+            false => self.locks.fences.forbidden_to_master(moment.now),
+        };
+        // Of what it is about to tell it may follow that there are more.
+        if self.told_master == Some(forbidden) || self.sessions.must_tell(MASTER) {
+            return;
+        }
+        self.told_master = Some(forbidden);
+        if self.sessions.life(MASTER).is_some() {
             moment.post(MASTER, forbidden.text());
         }
     }

@@ -116,6 +116,7 @@ impl ClusterCoordinator {
             return Some(Place::Worker(worker.into()));
         }
         match ask {
+            Ask::Lock(wanted) if self.waits_for_reunion(wanted, now) => Some(Place::Reunion),
             Ask::Lock(wanted) if self.locks.is_fenced_off(wanted, now) => {
                 Some(Place::Fence { write: wanted.write, tid: wanted.tid.as_str().into() })
             }
@@ -181,7 +182,7 @@ impl ClusterCoordinator {
             return Whereabouts::Gone;
         }
         let Some(pending) = self.requests.get(seq) else { return Whereabouts::Gone };
-        if self.is_scattered && pending.is_at(&Place::Reunion) {
+        if self.is_bound_to_reunion(pending) {
             return Whereabouts::Same;
         }
         if pending.ask == Ask::Allocate && self.locks.may_not_go_on(&pending.worker, pending.since, moment.now) {

@@ -220,6 +220,16 @@ impl Requests {
         }
     }
 
+    /// An answer is expected by then, if not sooner.
+    pub(super) fn expect_sooner(&mut self, seq: Seq, deadline: Millis) {
+        if let Some(pending) = self.pending.get_mut(&seq)
+            && pending.deadline.is_none_or(|before| deadline < before)
+        {
+            pending.deadline = Some(deadline);
+            self.deadlines.set(seq, deadline);
+        }
+    }
+
     /// The request may wait as long as it takes. The first deadline of one that has been with a master stands.
     pub(super) fn let_wait(&mut self, seq: Seq) {
         self.deadlines.cancel(&seq);

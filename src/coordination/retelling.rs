@@ -30,6 +30,9 @@ struct Told {
     locks: Vec<Value>,
     #[serde(default)]
     requests: Vec<Value>,
+    /// Of a master: it had not been told yet that all locks of former ones are over.
+    #[serde(default)]
+    fence: Option<Value>,
 }
 
 /// A lock that it holds.
@@ -100,8 +103,13 @@ impl ClusterCoordinator {
         moment: &mut Moment<'_>,
     ) -> Result<(), StateError> {
         let told: Told = serde_json::from_str(state).map_err(|_| StateError)?;
-        self.is_scattered = true;
-        if worker == MASTER || !self.config.follows_requests() {
+        self.sessions.tells(worker);
+        self.is_scattered_from_now(moment.now);
+        if worker == MASTER {
+            self.master_tells(told.fence.is_some(), moment);
+            return Ok(());
+        }
+        if !self.config.follows_requests() {
             return Ok(());
         }
         let given_back = self.given_back.take_of(worker);
@@ -173,6 +181,7 @@ impl ClusterCoordinator {
         if !std::mem::take(&mut self.is_scattered) {
             return;
         }
+        self.expect_little_of_new_master(moment.now);
         for seq in self.requests.waiting().at(&Place::Reunion) {
             let Some(Pending { worker, id, ask, .. }) = self.requests.get(seq) else { continue };
             let (worker, id, ask) = (worker.clone(), id.clone(), ask.clone());

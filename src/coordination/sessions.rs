@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::timers::Timers;
 use crate::{
     clock::Millis,
-    hub::coordinator::{Fate, Loss},
+    hub::coordinator::{Fate, Life, Loss},
 };
 
 /// What is known of a peer.
@@ -46,6 +46,9 @@ struct KnownPeer {
     /// What tells its process from others, where it has the extension.
     #[serde(default)]
     life: Option<String>,
+    /// It was in another session before, and has not told what it holds.
+    #[serde(default)]
+    must_tell: bool,
     /// It has told of all requests whose answers it awaits from before this session.
     #[serde(default)]
     has_told: bool,
@@ -71,11 +74,12 @@ impl Sessions {
     }
 
     /// A peer connected; nothing is known of it yet.
-    pub(super) fn begin(&mut self, peer: &str, life: Option<&str>) {
+    pub(super) fn begin(&mut self, peer: &str, life: Option<Life<'_>>) {
         self.end(peer);
         self.plain += 1;
         let known = KnownPeer {
-            life: life.map(str::to_owned),
+            life: life.map(|life| life.name.to_owned()),
+            must_tell: life.is_some_and(|life| life.must_tell),
             has_told: false,
             has_worked: false,
             standing: Standing::Plain,
@@ -87,6 +91,18 @@ impl Sessions {
     /// What tells a peer's process from others. `None`: it has not the extension, or no session.
     pub(super) fn life(&self, peer: &str) -> Option<&str> {
         self.sessions.get(peer)?.life.as_deref()
+    }
+
+    /// A peer is about to tell what it holds.
+    pub(super) fn must_tell(&self, peer: &str) -> bool {
+        self.sessions.get(peer).is_some_and(|session| session.must_tell)
+    }
+
+    /// A peer has told what it holds.
+    pub(super) fn tells(&mut self, peer: &str) {
+        if let Some(session) = self.sessions.get_mut(peer) {
+            session.must_tell = false;
+        }
     }
 
     /// A peer has told of all requests whose answers it awaits from before this session.

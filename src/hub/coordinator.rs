@@ -9,6 +9,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use super::greeting::Life;
 use super::reliable::Origin;
 use crate::{
     acebase::{Lock, Note, NoteKind, Objection, Role, Status, Strain},
@@ -311,9 +312,9 @@ pub trait Coordinator: Send {
     /// known of it.
     fn withdraw(&mut self, _ticket: Ticket, _moment: &mut Moment<'_>) {}
 
-    /// A new session has begun; the others have been told `connect:` and the peer its `welcome:`. `life`: what tells
-    /// its process from others, where it has the extension.
-    fn joined(&mut self, peer: &str, life: Option<&str>, moment: &mut Moment<'_>);
+    /// A new session has begun; the others have been told `connect:` and the peer its `welcome:`. `life`: of a peer with
+    /// the extension.
+    fn joined(&mut self, peer: &str, life: Option<Life<'_>>, moment: &mut Moment<'_>);
 
     /// A peer sent `body` (valid UTF-8, the address taken off).
     fn received(&mut self, from: &str, to: Address<'_>, body: &Bytes, moment: &mut Moment<'_>) -> Verdict;

@@ -19,6 +19,15 @@ pub struct Greeting {
     pub offer: Option<Offer>,
 }
 
+/// One process, from its beginning to its end, that has the extension.
+#[derive(Debug, Clone, Copy)]
+pub struct Life<'a> {
+    /// What tells it from others.
+    pub name: &'a str,
+    /// It was in another session before, and tells first of all what it holds.
+    pub must_tell: bool,
+}
+
 /// A connection that comes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Arrival {
@@ -38,6 +47,12 @@ impl Arrival {
 }
 
 impl Greeting {
+    /// The process that it is of, if that has the extension.
+    pub(super) fn life(&self) -> Option<Life<'_>> {
+        let offer = self.offer.as_ref()?;
+        Some(Life { name: &offer.life, must_tell: offer.session.is_some() })
+    }
+
     /// Of a client without the extension. `max_payload`: in UTF-16 units.
     pub fn published(max_payload: usize) -> Self {
         Self { max_payload, max_message: 0, offer: None }

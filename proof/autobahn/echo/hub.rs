@@ -8,7 +8,7 @@ use acebase_ipc_server::{
     acebase::{Lock, Status},
     clock::Millis,
     hub::{
-        coordinator::{Address, Coordinator, Fate, Loss, Moment, Recognition, Return, Verdict},
+        coordinator::{Address, Coordinator, Fate, Life, Loss, Moment, Recognition, Return, Verdict},
         event::Deaf,
     },
     protocol::{self, frame},
@@ -63,7 +63,7 @@ impl Coordinator for Echo {
         Return::Renew
     }
 
-    fn joined(&mut self, _: &str, _: Option<&str>, _: &mut Moment<'_>) {}
+    fn joined(&mut self, _: &str, _: Option<Life<'_>>, _: &mut Moment<'_>) {}
 
     fn ended(&mut self, _: &str, _: Vec<Bytes>, _: &mut Moment<'_>) {}
 

@@ -65,7 +65,9 @@ impl World {
         let Some(writes) = master.own_locks(now).max() else { return Ok(()) };
         for lock in self.rig.locks().iter().filter(|lock| lock.state == LockState::Held) {
             let holder = self.workers.iter().find(|worker| worker.id == lock.peer);
-            let is_meant = |belief: &&Belief| belief.is(lock.id, &lock.tid) && belief.counts(now);
+            // One of a former master may bear the same number.
+            let is_same = |belief: &Belief| belief.is(lock.id, &lock.tid) && belief.write == lock.write;
+            let is_meant = |belief: &&Belief| is_same(belief) && belief.counts(now);
             let belief = holder.and_then(|worker| worker.beliefs.iter().find(is_meant));
             if belief.is_some_and(|belief| belief.write || writes) {
                 return Err(format!("the master itself has a lock, to write: {writes}, and there is {lock:?}"));

@@ -13,9 +13,17 @@ use crate::{
 impl Rig {
     /// As [`Rig::connect`], of a client with the extension, which was in another session before this one.
     pub(in crate::coordination) fn connect_reliably(&mut self, id: &str, life: &str) {
+        self.connect_with(id, Offer { life: life.to_owned(), session: Some("past".to_owned()), had: 0 });
+    }
+
+    /// The same, of one that was in none.
+    pub(in crate::coordination) fn connect_newly(&mut self, id: &str, life: &str) {
+        self.connect_with(id, Offer { life: life.to_owned(), session: None, had: 0 });
+    }
+
+    fn connect_with(&mut self, id: &str, offer: Offer) {
         let (caller, answer) = self.ask_in(id);
         assert_eq!(answer, Answer::Come);
-        let offer = Offer { life: life.to_owned(), session: Some("past".to_owned()), had: 0 };
         let (handle, wire) = testing::connect_reliably(&self.hub, DB, id, offer).unwrap();
         assert!(wire.read().is_some_and(|text| text.contains("reliable")), "{id} is not welcome");
         self.connections.insert(id.to_owned(), super::Connection::new((handle, wire)));

@@ -1,6 +1,7 @@
 //! Clients with the extension, and what becomes of their messages after a crash.
 
 mod outlived_locks;
+mod reunion;
 mod told_locks;
 
 use super::*;

@@ -13,7 +13,7 @@ use crate::{
     hub::{
         CoordinatorFactory, Origin,
         coordinator::{
-            Action, Address, Coordinator, Entry, Fate, Incumbent, Loss, Moment, Recognition, Return, StateError,
+            Action, Address, Coordinator, Entry, Fate, Incumbent, Life, Loss, Moment, Recognition, Return, StateError,
             Ticket, Verdict,
         },
     },
@@ -123,7 +123,7 @@ impl<C: Coordinator + 'static> Coordinator for Watch<C> {
         self.ask(moment, |coordinator, moment| coordinator.withdraw(ticket, moment));
     }
 
-    fn joined(&mut self, peer: &str, life: Option<&str>, moment: &mut Moment<'_>) {
+    fn joined(&mut self, peer: &str, life: Option<Life<'_>>, moment: &mut Moment<'_>) {
         self.look().contract.joined(peer);
         self.ask(moment, |coordinator, moment| coordinator.joined(peer, life, moment));
     }

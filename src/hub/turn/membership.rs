@@ -61,8 +61,7 @@ impl Turn<'_> {
         let remote = peer.remote;
         self.state.insert(id.clone(), peer);
         self.office.tell(Event::Connect { db: self.name.clone(), id: id.clone(), remote });
-        let life = greeting.offer.as_ref().map(|offer| offer.life.as_str());
-        self.coordinate(|coordinator, moment| coordinator.joined(id, life, moment));
+        self.coordinate(|coordinator, moment| coordinator.joined(id, greeting.life(), moment));
         self.carry_out();
         // Who has been in another session tells first what it holds: what is for it may concern that.
         if greeting.offer.as_ref().is_none_or(|offer| offer.session.is_none()) {

@@ -11,7 +11,7 @@ use crate::{
     clock::Millis,
     hub::{
         Origin,
-        coordinator::{Address, Coordinator, Fate, Loss, Moment, Recognition, Return, Verdict},
+        coordinator::{Address, Coordinator, Fate, Life, Loss, Moment, Recognition, Return, Verdict},
     },
 };
 
@@ -44,7 +44,7 @@ struct Held {
 }
 
 impl Coordinator for Keeper {
-    fn joined(&mut self, peer: &str, _life: Option<&str>, moment: &mut Moment<'_>) {
+    fn joined(&mut self, peer: &str, _life: Option<Life<'_>>, moment: &mut Moment<'_>) {
         self.sessions.insert(peer.to_owned(), None);
         moment.retain(peer);
     }
