@@ -20,6 +20,9 @@ const LIMIT = 20_000;
 /** How long what must not happen is waited for, in milliseconds: the new master would do it at once. */
 const WATCH = 1000;
 
+/** How long a session is kept, in milliseconds, where one is to end. */
+const ABSENCE = 300;
+
 /** How often a worker writes an object anew, and of how many children: one takes longer than a master to come. */
 const ROUNDS = 6;
 const CHILDREN = 800;
@@ -116,6 +119,30 @@ describe('a new master', options, () => {
     assert.equal(await within('the value', LIMIT, read), 1);
     assert.deepEqual(cluster.lockConflicts().conflicts, []);
     cluster.assertAlive([first]);
+  });
+
+  test('is none where the same process is back: it goes on with the locks that it has granted', async (t) => {
+    const hub = await startHub(t, { resumeWindow: ABSENCE });
+    const proxy = await startProxy(t, hub.port);
+    const placeOf = (name) => ({ ipc: { host: HOST, ...(name === 'master' && { port: proxy.port }) } });
+    const cluster = prepareCluster(t, { port: hub.port, env: ENV, logsLocks: true, placeOf });
+    const master = await cluster.startMaster();
+    const [first, second] = await cluster.startWorkers(2);
+    const tid = await first.call('begin');
+    await first.call('lock', tid, 'shop', true);
+    const waiting = second.callWithin(LIMIT, 'set', 'shop/second', 2);
+    const letThrough = proxy.hold();
+    await proxy.cut();
+    await sleep(2 * ABSENCE);
+    await first.call('unlock', tid);
+    letThrough();
+    await until('it is back', LIMIT, async () => (await master.call('states')).at(-1).state === 'connected');
+    await within('the write that waited', LIMIT, waiting);
+    await master.callWithin(LIMIT, 'set', 'shop/master', 1);
+    await first.callWithin(LIMIT, 'set', 'shop/first', 3);
+    assert.deepEqual(await master.call('get', 'shop'), { master: 1, second: 2, first: 3 });
+    assert.deepEqual(cluster.lockConflicts().conflicts, []);
+    cluster.assertAlive();
   });
 
   test('that writes as soon as it is there leaves what a worker is writing whole', async (t) => {

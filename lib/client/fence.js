@@ -2,8 +2,7 @@
 
 // Keeps a master from giving itself locks while workers have some that a former one has granted: the hub tells it which
 // it must not. What workers ask for passes, for the hub has looked at that. A master without a connection begins no
-// write; it reads, unless the hub has told it not to. Knows AceBase's peer, and nothing of connections but whether there
-// is one.
+// write; it reads, unless the hub has told it not to. Knows AceBase's peer, and of connections whether there is one.
 
 /** What a master must not give itself, as the extension says it. */
 const FORBIDDEN = Object.freeze({ none: 'none', writing: 'writing', all: 'all' });

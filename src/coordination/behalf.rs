@@ -217,6 +217,8 @@ impl ClusterCoordinator {
         if self.master.releases_at_once(lock) {
             let request = OwnRequest::Release(self.master.next_number());
             self.post_release(request, lock, moment);
+        } else if self.master.is_absent() {
+            self.owe_to_former_master(lock);
         }
     }
 

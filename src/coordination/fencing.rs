@@ -8,17 +8,27 @@ use super::{
 use crate::{acebase::LockState, clock::Millis};
 
 impl LockTable {
-    /// The master is gone: what it granted counts on, until released or expired.
-    pub(super) fn fence_all(&mut self, now: Millis) {
+    /// The master is gone: what it granted counts on, until released or expired. `life`: the master's, if it has one.
+    pub(super) fn fence_all(&mut self, life: Option<&str>, now: Millis) {
         (self.first, self.writer) = (None, None);
         let held = std::mem::take(&mut self.held);
-        held.into_values().for_each(|key| self.fence(key, now));
+        for key in held.into_values() {
+            self.fence(key, now);
+            self.note_former(key, life);
+        }
     }
 
     /// As [`LockTable::fence_all`], of one lock: a former master granted it.
-    pub(super) fn fence_one(&mut self, id: u64, now: Millis) {
+    pub(super) fn fence_one(&mut self, id: u64, life: Option<&str>, now: Millis) {
         if let Some(key) = self.held.remove(&id) {
             self.fence(key, now);
+            self.note_former(key, life);
+        }
+    }
+
+    fn note_former(&mut self, key: Key, life: Option<&str>) {
+        if let Some(row) = self.rows.get_mut(&key) {
+            row.former = life.map(str::to_owned);
         }
     }
 
@@ -35,6 +45,37 @@ impl LockTable {
         if ends <= now {
             self.note_expiry(key);
         }
+    }
+
+    /// Locks that a former master has granted are the present one's. Returns whose and which they are.
+    pub(super) fn take_down_fences_of(&mut self, life: &str, now: Millis) -> Vec<(String, Vec<u64>)> {
+        let is_of = |key: &Key| {
+            let row = &self.rows[key];
+            row.lock.state == LockState::Fenced && row.former.as_deref() == Some(life)
+        };
+        let keys: Vec<Key> = self.rows.keys().copied().filter(is_of).collect();
+        let mut by_worker: Vec<(String, Vec<u64>)> = Vec::new();
+        for key in keys {
+            let Some((worker, lock)) = self.take_down(key, now) else { continue };
+            match by_worker.iter_mut().find(|(known, _)| *known == worker) {
+                Some((_, locks)) => locks.push(lock),
+                None => by_worker.push((worker, vec![lock])),
+            }
+        }
+        by_worker
+    }
+
+    fn take_down(&mut self, key: Key, now: Millis) -> Option<(String, u64)> {
+        let row = self.rows.get_mut(&key)?;
+        let id = row.lock.id?;
+        (row.lock.state, row.lock.since, row.former) = (LockState::Held, now, None);
+        if let Some(ends) = row.ends {
+            self.fences.remove(&row.lock.tid, row.lock.write, ends, key);
+        }
+        self.ends.cancel(&key);
+        self.holdings.take_down(row, key);
+        self.held.insert(id, key);
+        Some((row.lock.peer.clone(), id))
     }
 
     /// A lock of a former master keeps this one from being granted: of another transaction, and either of them writes.
@@ -87,7 +128,7 @@ mod tests {
     fn a_lock_fences_only_others_and_only_after_its_master() {
         let mut locks = table_with("w", 1, "t", true, Some(500));
         assert!(!locks.is_fenced_off(&wanted("u", false), 0));
-        locks.fence_all(10);
+        locks.fence_all(None, 10);
         assert!(locks.is_fenced_off(&wanted("u", false), 499));
         assert!(!locks.is_fenced_off(&wanted("t", true), 499));
         assert!(!locks.is_fenced_off(&wanted("u", true), 500));
@@ -101,7 +142,7 @@ mod tests {
             let mut locks = LockTable::new(wall_clock);
             let expires = Some(wall_clock(100) + 500 - EPOCH);
             locks.grant("w", wanted("t", true), &grant(1, expires), 100);
-            locks.fence_all(110);
+            locks.fence_all(None, 110);
             assert!(locks.is_fenced_off(&wanted("u", true), 599));
             assert!(!locks.is_fenced_off(&wanted("u", true), 600));
         }
@@ -110,7 +151,7 @@ mod tests {
     #[test]
     fn read_locks_fence_only_writers() {
         let mut locks = table_with("w", 1, "t", false, Some(500));
-        locks.fence_all(0);
+        locks.fence_all(None, 0);
         assert!(!locks.is_fenced_off(&wanted("u", false), 0));
         assert!(locks.is_fenced_off(&wanted("u", true), 0));
     }
@@ -119,7 +160,7 @@ mod tests {
     fn an_unknown_or_impossible_expiry_counts_from_the_hand_over() {
         for expires in [None, Some(0)] {
             let mut locks = table_with("w", 1, "t", true, expires);
-            locks.fence_all(10);
+            locks.fence_all(None, 10);
             assert!(locks.is_fenced_off(&wanted("u", true), 10 + FENCE_LIMIT_MS - 1));
             assert!(!locks.is_fenced_off(&wanted("u", true), 10 + FENCE_LIMIT_MS));
         }
@@ -128,7 +169,7 @@ mod tests {
     #[test]
     fn an_expiry_in_the_far_future_is_not_waited_for() {
         let mut locks = table_with("w", 1, "t", true, Some(u64::MAX - EPOCH));
-        locks.fence_all(10);
+        locks.fence_all(None, 10);
         assert!(locks.is_fenced_off(&wanted("u", true), LONGEST_LOCK_MS - 1));
         assert!(!locks.is_fenced_off(&wanted("u", true), LONGEST_LOCK_MS));
     }
@@ -136,7 +177,7 @@ mod tests {
     #[test]
     fn an_expired_fence_remembers_whose_number_it_was() {
         let mut locks = table_with("w", 1, "t", true, Some(500));
-        locks.fence_all(0);
+        locks.fence_all(None, 0);
         assert!(locks.expire(500));
         assert!(!locks.expire(500));
         let key = locks.fenced("w", 1, 0).unwrap();
@@ -147,7 +188,7 @@ mod tests {
     #[test]
     fn a_weaker_lock_with_the_same_number_is_known() {
         let mut locks = table_with("w", 1, "t", true, None);
-        locks.fence_all(0);
+        locks.fence_all(None, 0);
         let key = locks.fenced("w", 1, 0).unwrap();
         assert!(locks.fenced("other", 1, 0).is_none() && !locks.has_weaker_namesake(key, "w", 1, 0));
         locks.grant("w", wanted("t", false), &grant(1, None), 0);
@@ -158,7 +199,7 @@ mod tests {
         locks.grant("w", wanted("t", true), &grant(1, None), 0);
         assert!(!locks.has_weaker_namesake(key, "w", 1, 0));
         locks.grant("w", wanted("t", false), &grant(1, None), 0);
-        locks.fence_all(0);
+        locks.fence_all(None, 0);
         assert!(locks.fenced("w", 1, 0) > Some(key));
     }
 }

@@ -34,13 +34,43 @@ enum End {
 impl ClusterCoordinator {
     /// A process takes the master's place; none has it.
     pub(super) fn master_arrives(&mut self, moment: &mut Moment<'_>) {
-        let marks = self.master.begin();
+        let life = self.sessions.life(MASTER).map(str::to_owned);
+        if life.is_some() && life.as_deref() == self.master.life() {
+            // It has lived through whatever it had.
+            self.requests.acquit_all();
+        }
+        let marks = self.master.begin(life.clone());
         // One with the extension tells itself who it is.
         if self.sessions.life(MASTER).is_none() {
             post_to_master(marks, moment);
         }
+        if let Some(life) = life {
+            self.former_master_returns(&life, moment);
+        }
         self.take_over_told(moment);
         self.install_master(moment);
+    }
+
+    /// The master is gone, and may be back: then it is to release this one.
+    pub(super) fn owe_to_former_master(&mut self, lock: u64) {
+        if let Some(life) = self.master.life() {
+            self.locks.returned.add(life.to_owned(), lock);
+        }
+    }
+
+    /// A process is the master that may have been it before: what it has granted then is in its table, and counts
+    /// there.
+    fn former_master_returns(&mut self, life: &str, moment: &mut Moment<'_>) {
+        for (worker, locks) in self.locks.take_down_fences_of(life, moment.now) {
+            self.locks.take_for_lent(&worker, &locks, moment.now);
+        }
+        for lock in self.locks.returned.take_of(life) {
+            self.release(lock, moment);
+        }
+        // It drops what it has had, and may answer it at any time.
+        for seq in self.requests.had_by(life) {
+            self.give_to_master(seq, moment);
+        }
     }
 
     fn install_master(&mut self, moment: &mut Moment<'_>) {
@@ -67,16 +97,22 @@ impl ClusterCoordinator {
         self.expect_all(moment.now);
     }
 
-    /// The master's session is over.
-    pub(super) fn master_leaves(&mut self, moment: &mut Moment<'_>) {
+    /// The master's session is over. `undelivered`: what it may not have got.
+    pub(super) fn master_leaves(&mut self, undelivered: &[Bytes], moment: &mut Moment<'_>) {
         let end = if matches!(self.master.presence, Presence::Departed) { End::Farewell } else { End::Sudden };
-        self.master.leave();
+        let owed = self.master.leave();
         self.settle_estate(end, moment);
+        let lost = undelivered.iter().filter_map(|text| message::own_release(text));
+        owed.into_iter().chain(lost).for_each(|lock| self.owe_to_former_master(lock));
     }
 
     /// Deals with what a master that is gone has left unanswered and unreleased.
     fn settle_estate(&mut self, end: End, moment: &mut Moment<'_>) {
-        self.locks.fence_all(moment.now);
+        // One that was kept to be passed on, and nobody has.
+        if let Some(lock) = self.locks.end_writing().filter(|lock| self.locks.held(*lock).is_none()) {
+            self.owe_to_former_master(lock);
+        }
+        self.locks.fence_all(self.master.life(), moment.now);
         self.stand_ins.clear();
         self.indexing.end();
         self.trial = None;
@@ -98,6 +134,9 @@ impl ClusterCoordinator {
             return self.keep_for_next(seq, end, moment);
         }
         let Some(pending) = self.requests.settle(seq, By::Hub, moment.now) else { return };
+        if let Ask::Unlock { lock } = pending.ask {
+            self.owe_to_former_master(lock);
+        }
         let answer = self.answer_for_former_master(&pending.worker, &pending.id, &pending.ask, moment.now);
         // A lock that is not in the table was gone before its master.
         let failed = || message::failed(&pending.worker, &pending.id, &pending.ask, &Failure::GoneWithMaster);
@@ -118,7 +157,7 @@ impl ClusterCoordinator {
         if may_be_to_blame && self.requests.strike(seq) >= MAX_STRIKES {
             return self.fail_pending(seq, &Failure::EndsMasters, moment);
         }
-        self.requests.take_back(seq);
+        self.requests.take_back(seq, self.master.life());
     }
 
     /// There is no master that could answer, or there will soon be none.

@@ -38,6 +38,13 @@ impl Holdings {
         }
     }
 
+    /// The same master is back.
+    pub(super) fn take_down(&mut self, row: &Row, key: Key) {
+        if let Some(of_worker) = self.by_worker.get_mut(&row.lock.peer) {
+            of_worker.fenced.remove(&(row.lock.id.unwrap_or_default(), key));
+        }
+    }
+
     /// A lock is gone.
     pub(super) fn remove(&mut self, row: &Row, key: Key) {
         self.usage -= row.usage;

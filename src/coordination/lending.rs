@@ -55,7 +55,7 @@ impl LockTable {
         for id in told.iter().filter(|id| message::is_own_lock(**id)) {
             let is_beside = |lock: &Lock| self.writer.as_ref().is_some_and(|writer| writer.is(worker, &lock.tid));
             if self.held(*id).is_some_and(|lock| !is_beside(lock)) {
-                self.fence_one(*id, now);
+                self.fence_one(*id, None, now);
             }
         }
     }

@@ -43,6 +43,9 @@ pub(super) struct Row {
     /// It counts no longer, and its transaction may not go on.
     #[serde(default)]
     pub(super) has_expired: bool,
+    /// The life of the former master that granted it, where that is known.
+    #[serde(default)]
+    pub(super) former: Option<String>,
 }
 
 /// How much a lock keeps others out.
@@ -70,6 +73,7 @@ impl Row {
             is_told: false,
             heard_for: None,
             has_expired: false,
+            former: None,
         }
     }
 

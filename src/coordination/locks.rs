@@ -23,6 +23,7 @@ use super::{
     holdings::Holdings,
     lock_row::{Holder, Row},
     message::{self, Grant, WantedLock},
+    returned::Returned,
     timers::Timers,
     writer::Writer,
 };
@@ -62,6 +63,9 @@ pub(super) struct LockTable {
     /// How often a lock was passed on.
     #[serde(default)]
     pub(super) passes: u64,
+    /// What is returned of the locks of former masters.
+    #[serde(default)]
+    pub(super) returned: Returned,
 }
 
 /// The clock of a table that was just read from data.
@@ -87,6 +91,7 @@ impl LockTable {
             expired: BTreeMap::new(),
             next_own: message::first_own_lock(wall_clock(0)),
             passes: 0,
+            returned: Returned::default(),
         }
     }
 
@@ -221,6 +226,9 @@ impl LockTable {
             self.forget_expired(&row.lock.tid);
         }
         self.holdings.remove(&row, key);
+        if let (LockState::Fenced, Some(life), Some(id)) = (row.lock.state, row.former, row.lock.id) {
+            self.returned.add(life, id);
+        }
         Some(row.lock)
     }
 
@@ -344,7 +352,7 @@ pub(super) mod tests {
         let mut locks = LockTable::new(|now| EPOCH + now);
         locks.note_wait(70, 100);
         locks.grant("w", wanted("t", true), &grant(1, None), 100);
-        locks.fence_all(300);
+        locks.fence_all(None, 300);
         locks.remove(0, 500);
         assert_eq!((locks.waits().count(), locks.waits().sum_ms), (1, 30));
         assert_eq!((locks.holds().count(), locks.holds().sum_ms), (1, 400));
@@ -354,7 +362,7 @@ pub(super) mod tests {
     fn an_expiry_that_a_former_version_has_noted_is_forgotten_when_its_lock_is_returned() {
         let mut locks = table_with("w", 1, "t", true, Some(500));
         locks.grant("w", wanted("t", false), &grant(2, Some(500)), 0);
-        locks.fence_all(500);
+        locks.fence_all(None, 500);
         // As that one has left it.
         locks.rows.values_mut().for_each(|row| row.has_expired = false);
         locks.go_on();

@@ -88,6 +88,9 @@ pub(super) struct Master {
     owed: BTreeSet<u64>,
     /// How many processes have been the master.
     processes: u64,
+    /// The life of the last one, if it has one.
+    #[serde(default)]
+    life: Option<String>,
     marks: VecDeque<String>,
     /// What all marks begin with; differs from one run of the hub to the next, for masters survive it.
     mark_prefix: String,
@@ -103,11 +106,16 @@ impl Master {
             presence: Presence::Absent,
             owed: BTreeSet::new(),
             processes: 0,
+            life: None,
             marks: VecDeque::new(),
             mark_prefix: format!("{HUB}-mark-{epoch_ms}-"),
             next: 0,
             warm_at: None,
         }
+    }
+
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self.presence, Presence::Absent)
     }
 
     pub(super) fn is_present(&self) -> bool {
@@ -139,12 +147,19 @@ impl Master {
         matches!(self.presence, Presence::Present | Presence::Challenged(_))
     }
 
-    /// A process begins as the master. Returns what it must be sent: its marks.
-    pub(super) fn begin(&mut self) -> Vec<Bytes> {
+    /// A process begins as the master, or the last one once more. Returns what it must be sent: its marks.
+    pub(super) fn begin(&mut self, life: Option<String>) -> Vec<Bytes> {
         self.presence = Presence::Present;
-        self.processes += 1;
+        let is_back = life.is_some() && life == self.life;
+        self.processes += u64::from(!is_back);
+        self.life = life;
         self.marks = self.new_marks();
         hellos(&self.marks).collect()
+    }
+
+    /// The life of the master that is there, or was last.
+    pub(super) fn life(&self) -> Option<&str> {
+        self.life.as_deref()
     }
 
     /// Another process was the master before.
@@ -160,11 +175,12 @@ impl Master {
         former > 0
     }
 
-    /// The master's session is over. What was agreed with it means nothing to the next.
-    pub(super) fn leave(&mut self) {
+    /// The master's session is over. What was agreed with it means nothing to the next. Returns the locks that were to
+    /// be released.
+    pub(super) fn leave(&mut self) -> BTreeSet<u64> {
         self.presence = Presence::Absent;
         self.marks.clear();
-        self.owed.clear();
+        self.take_owed()
     }
 
     /// A number that is used once in this run.
@@ -278,7 +294,7 @@ mod tests {
 
     fn present() -> Master {
         let mut master = Master::new(7);
-        assert_eq!(master.begin().len(), MARKS);
+        assert_eq!(master.begin(None).len(), MARKS);
         master
     }
 

@@ -66,6 +66,7 @@ mod rarely;
 mod requesting;
 mod requests;
 mod retelling;
+mod returned;
 mod reunion;
 #[cfg(any(test, feature = "model"))]
 mod rig;
@@ -279,7 +280,7 @@ impl Coordinator for ClusterCoordinator {
         // A session that another connection's renewed was not lost; its peer is there.
         let (loss, lost_at) = self.sessions.end(peer).unwrap_or((Loss::Kicked, moment.now));
         if peer == MASTER {
-            self.master_leaves(moment);
+            self.master_leaves(&undelivered, moment);
             self.let_next_in(moment);
         } else {
             self.await_worker(peer, loss, lost_at, &undelivered, moment.now);

@@ -218,7 +218,7 @@ impl ClusterCoordinator {
         true
     }
 
-    fn give_to_master(&mut self, seq: Seq, moment: &mut Moment<'_>) {
+    pub(super) fn give_to_master(&mut self, seq: Seq, moment: &mut Moment<'_>) {
         if self.is_of_unknown_fate(seq) {
             return self.fail_pending(seq, &Failure::UnknownFate, moment);
         }

@@ -108,6 +108,7 @@ impl Requests {
             since: now,
             deliveries,
             strikes,
+            had_by: None,
             is_survived,
             is_doubtful,
             origin: None,
@@ -170,7 +171,10 @@ impl Requests {
     }
 
     /// The master that had it is no more.
-    pub(super) fn take_back(&mut self, seq: Seq) {
+    pub(super) fn take_back(&mut self, seq: Seq, life: Option<&str>) {
+        if let Some(pending) = self.pending.get_mut(&seq) {
+            pending.had_by = life.map(str::to_owned);
+        }
         // It may have run for the sake of that master's answer.
         self.deadlines.cancel(&seq);
         self.hold(seq, Place::Master);
@@ -190,6 +194,19 @@ impl Requests {
             pending.strikes = pending.strikes.saturating_add(1);
             pending.strikes
         })
+    }
+
+    /// Those that a master had when it left, and that no other has had since.
+    pub(super) fn had_by(&self, life: &str) -> Vec<Seq> {
+        let is_held = |pending: &Pending| !pending.is_delivered() && pending.had_by.as_deref() == Some(life);
+        self.pending.iter().filter(|(_, pending)| is_held(pending)).map(|(seq, _)| *seq).collect()
+    }
+
+    /// The master that had them has not ended.
+    pub(super) fn acquit_all(&mut self) {
+        for pending in self.pending.values_mut() {
+            pending.strikes = pending.strikes.saturating_sub(1);
+        }
     }
 
     /// The master has done what it does with this request on its own, and lives.
@@ -358,7 +375,7 @@ mod tests {
         let (first, second) = (hold(&mut requests, "1"), hold(&mut requests, "2"));
         requests.deliver(first);
         assert_eq!((requests.waiting().all(), requests.delivered_count()), (vec![second], 1));
-        requests.take_back(first);
+        requests.take_back(first, None);
         assert_eq!(requests.waiting().at(&Place::Master), [first, second]);
         requests.hold(first, Place::Tables);
         assert_eq!((requests.waiting().at(&Place::Tables), requests.held_count()), (vec![first], 2));
@@ -406,7 +423,7 @@ mod tests {
         assert_eq!(requests.deadline(), None);
         requests.expect_of_master_by(seq, 20);
         assert_eq!(requests.deadline(), Some(20));
-        requests.take_back(seq);
+        requests.take_back(seq, None);
         requests.let_wait(seq);
         requests.expect_by(seq, 30);
         assert_eq!(requests.deadline(), Some(5));

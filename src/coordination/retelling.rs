@@ -160,7 +160,7 @@ impl ClusterCoordinator {
         }
         if let Some(by) = by {
             match self.sessions.life(MASTER) {
-                Some(present) if *present != *by => self.locks.fence_one(id, now),
+                Some(present) if *present != *by => self.locks.fence_one(id, Some(&by), now),
                 Some(_) => {}
                 None => self.note_told_master(by),
             }
@@ -212,7 +212,7 @@ impl ClusterCoordinator {
         let is_another = self.sessions.life(MASTER).is_some_and(|life| !told.contains(life));
         let returned = self.master.take_owed();
         if !told.is_empty() && is_another {
-            return self.locks.fence_all(moment.now);
+            return self.locks.fence_all(None, moment.now);
         }
         for lock in returned {
             self.release(lock, moment);

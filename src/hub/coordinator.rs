@@ -312,8 +312,8 @@ pub trait Coordinator: Send {
     /// known of it.
     fn withdraw(&mut self, _ticket: Ticket, _moment: &mut Moment<'_>) {}
 
-    /// A new session has begun; the others have been told `connect:` and the peer its `welcome:`. `life`: of a peer with
-    /// the extension.
+    /// A new session has begun; the others have been told `connect:` and the peer its `welcome:`. `life`: of a peer
+    /// with the extension.
     fn joined(&mut self, peer: &str, life: Option<Life<'_>>, moment: &mut Moment<'_>);
 
     /// A peer sent `body` (valid UTF-8, the address taken off).

@@ -20,7 +20,7 @@ mod write;
 
 pub use self::{
     failure::Failure,
-    own::OwnRequest,
+    own::{OwnRequest, own_release},
     said::{Answer, Ask, Due, Fault, Grant, Message, Place, Reading, RefusalForm, Request, Said, Unsound, WantedLock},
     words::{
         AnswerKind, HUB, MASTER, NO_SUCH_LOCK, first_own_lock, is_acebase_id, is_own_id, is_own_lock, parent_path,

@@ -1,7 +1,14 @@
 //! What the hub requests of a master in its own name: each such request has an id that tells, when it is answered, what
 //! it was for.
 
-use std::fmt::{self, Display, Formatter};
+use std::{
+    borrow::Cow,
+    fmt::{self, Display, Formatter},
+};
+
+use serde::Deserialize;
+
+use super::HUB;
 
 /// A request that the hub makes under [`super::HUB`]. Its number is used once in a run of the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,17 +82,46 @@ impl Display for OwnRequest {
     }
 }
 
+/// The lock that the hub requests a master to release in this text, if it does.
+pub fn own_release(text: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Release<'a> {
+        #[serde(borrow)]
+        from: Cow<'a, str>,
+        data: Lock,
+    }
+    #[derive(Deserialize)]
+    struct Lock {
+        id: u64,
+    }
+    let is_release = text.starts_with(br#"{"type":"unlock-request","#);
+    let release: Release<'_> = is_release.then(|| serde_json::from_slice(text).ok())??;
+    (release.from == HUB).then_some(release.data.id)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{OwnRequest::*, *};
 
     #[test]
     fn each_is_known_by_its_id() {
-        use OwnRequest::*;
         for request in [Who(1), Alive(2), Trial(3), Index(4), Release(5), Confirm(6), Hold, Fence(7), Free(u64::MAX)] {
             assert_eq!(OwnRequest::of(&request.to_string()), Some(request));
         }
         assert_eq!(Who(7).to_string(), "who-7");
+    }
+
+    #[test]
+    fn a_release_that_the_hub_requests_tells_which_lock() {
+        assert_eq!(own_release(&super::super::unlock_request(Release(5), 7)), Some(7));
+        assert_eq!(own_release(&super::super::unlock_request(Who(5), super::super::NO_SUCH_LOCK)), None);
+        for other in [
+            r#"{"type":"unlock-request","id":"r","from":"worker","to":"[master]","data":{"id":7}}"#,
+            r#"{"type":"unlock-request","#,
+            r#"{"type":"hello","from":"acebase-ipc-server"}"#,
+        ] {
+            assert_eq!(own_release(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
     master::Master,
     worker::{Belief, Worker},
 };
+use crate::hub::coordinator::Loss;
 
 const WORKERS: usize = 3;
 
@@ -46,6 +47,8 @@ enum Step {
     /// Everybody reads, answers and is heard.
     Flow,
     Crash,
+    /// The master is cut off for so long that its session is over.
+    CutMasterOff,
     /// The hub ends without a word, and the next one begins when all locks have expired.
     Absence,
     Pass(u64),
@@ -69,12 +72,15 @@ fn step() -> impl Strategy<Value = Step> {
         4 => peer().prop_map(Step::ConnectAll),
         6 => Just(Step::Flow),
         2 => Just(Step::Crash),
+        2 => Just(Step::CutMasterOff),
         2 => (1..60_u64).prop_map(Step::Pass),
     ]
 }
 
+/// Neither does the master go: an expired lock that it keeps then keeps nobody out.
 fn steps_without_crash() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(step().prop_filter("it ends", |step| !matches!(step, Step::Crash)), 1..40)
+    let is_calm = |step: &Step| !matches!(step, Step::Crash | Step::CutMasterOff);
+    prop::collection::vec(step().prop_filter("it ends", is_calm), 1..40)
 }
 
 struct Cluster {
@@ -159,6 +165,7 @@ impl Cluster {
             Step::ConnectAll(first) => self.connect_all(first),
             Step::Flow => self.flow()?,
             Step::Crash => self.rig.crash(),
+            Step::CutMasterOff => self.cut_master_off(),
             Step::Absence => self.absence(),
             Step::Pass(millis) => self.rig.advance(millis),
         }
@@ -187,6 +194,13 @@ impl Cluster {
             }
         }
         Err("there is no end to it".to_owned())
+    }
+
+    fn cut_master_off(&mut self) {
+        if self.rig.is_connected(MASTER) {
+            self.rig.lose(MASTER, Loss::Unreachable);
+            self.rig.advance(CoordinationConfig::default().resume_window);
+        }
     }
 
     fn absence(&mut self) {

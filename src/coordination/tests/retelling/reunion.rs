@@ -1,4 +1,5 @@
-//! After a crash of the hub, where the master is a new one: locks of the former one may be out of which nobody has told.
+//! After a crash of the hub, where the master is a new one: locks of the former one may be out of which nobody has
+//! told.
 
 use super::*;
 
