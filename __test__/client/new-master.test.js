@@ -145,6 +145,39 @@ describe('a new master', options, () => {
     cluster.assertAlive();
   });
 
+  test('waits with what was in its queue, too, where it was the master before another one', async (t) => {
+    const hub = await startHub(t, { resumeWindow: ABSENCE });
+    hub.expectsRefusals = true;
+    const proxy = await startProxy(t, hub.port);
+    let isFirst = true;
+    const placeOf = (name) => ({ ipc: { host: HOST, ...(name === 'master' && isFirst && { port: proxy.port }) } });
+    const cluster = prepareCluster(t, { port: hub.port, env: ENV, logsLocks: true, placeOf });
+    const master = await cluster.startMaster();
+    isFirst = false;
+    const [first, second] = await cluster.startWorkers(2);
+    const [former, present] = [await first.call('begin'), await second.call('begin')];
+    await first.call('lock', former, 'shop', true);
+    const queued = Promise.all([
+      master.callWithin(2 * LIMIT, 'set', 'shop/stock', 2),
+      master.callWithin(2 * LIMIT, 'get', 'shop/stock'),
+    ]);
+    await stateOf(queued);
+    const letThrough = proxy.hold();
+    await proxy.cut();
+    await sleep(2 * ABSENCE);
+    const other = await cluster.startMaster();
+    await first.call('unlock', former);
+    await second.callWithin(LIMIT, 'lock', present, 'shop', true);
+    await other.end();
+    letThrough();
+    await until('it is back', LIMIT, async () => (await master.call('states')).at(-1).state === 'connected');
+    assert.equal(await stateOf(queued), 'waits');
+    await second.call('unlock', present);
+    await within('the write', LIMIT, queued);
+    assert.deepEqual(cluster.lockConflicts().conflicts, []);
+    cluster.assertAlive([other]);
+  });
+
   test('that writes as soon as it is there leaves what a worker is writing whole', async (t) => {
     const hub = await startHub(t);
     const settings = { port: hub.port, ipc: { host: HOST }, env: ENV, logsLocks: true };

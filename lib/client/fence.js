@@ -7,6 +7,9 @@
 /** What a master must not give itself, as the extension says it. */
 const FORBIDDEN = Object.freeze({ none: 'none', writing: 'writing', all: 'all' });
 
+/** The state of a lock in AceBase's queue. */
+const PENDING = 'pending';
+
 /** How long AceBase's locks last where nobody says it, in milliseconds. */
 const LOCK_TIMEOUT = 120_000;
 
@@ -22,6 +25,8 @@ class Fence {
   #others = new WeakSet();
   /** Called when something has changed, in order of arrival. @type {(() => void)[]} */
   #waiting = [];
+  /** Locks that were asked for before, and that AceBase is not to grant yet. @type {object[]} */
+  #queued = [];
 
   /** @param {object} peer AceBase's. */
   constructor(peer) {
@@ -39,6 +44,7 @@ class Fence {
     } else if (!isResumed) {
       this.#told = FORBIDDEN.all;
     }
+    this.#holdQueued();
   }
 
   /** Nothing stands in the way of writing but what the hub has said. */
@@ -62,6 +68,7 @@ class Fence {
    */
   hear(what) {
     this.#told = FORBIDDEN[what] ?? FORBIDDEN.all;
+    this.#holdQueued();
     this.#lookAgain();
   }
 
@@ -120,9 +127,33 @@ class Fence {
     return this.#peer._locks.some(({ granted, lock }) => granted && lock?.tid === tid && (lock.forWriting || !write));
   }
 
+  /** What this process has asked for while another one was the master waits in AceBase's queue. */
+  #holdQueued() {
+    const queue = this.#peer._nodeLocker._locks;
+    for (const lock of queue.filter((one) => one.state === PENDING && this.#isOwn(one) && this.#holdsBackQueued(one))) {
+      queue.splice(queue.indexOf(lock), 1);
+      this.#queued.push(lock);
+    }
+  }
+
+  #isOwn({ tid }) {
+    return this.#peer._locks.some((one) => !one.granted && one.tid === tid && !this.#others.has(one.request));
+  }
+
+  #holdsBackQueued({ tid, forWriting }) {
+    return this.#holdsBack({ tid, write: forWriting });
+  }
+
   #lookAgain() {
     for (const wake of this.#waiting.splice(0)) {
       wake();
+    }
+    const free = this.#queued.filter((lock) => !this.#holdsBackQueued(lock));
+    if (free.length > 0) {
+      this.#queued = this.#queued.filter((lock) => !free.includes(lock));
+      const { _nodeLocker: locker } = this.#peer;
+      locker._locks.push(...free);
+      locker._processLockQueue();
     }
   }
 }

@@ -35,10 +35,6 @@ impl ClusterCoordinator {
     /// A process takes the master's place; none has it.
     pub(super) fn master_arrives(&mut self, moment: &mut Moment<'_>) {
         let life = self.sessions.life(MASTER).map(str::to_owned);
-        if life.is_some() && life.as_deref() == self.master.life() {
-            // It has lived through whatever it had.
-            self.requests.acquit_all();
-        }
         let marks = self.master.begin(life.clone());
         // One with the extension tells itself who it is.
         if self.sessions.life(MASTER).is_none() {
@@ -67,8 +63,9 @@ impl ClusterCoordinator {
         for lock in self.locks.returned.take_of(life) {
             self.release(lock, moment);
         }
-        // It drops what it has had, and may answer it at any time.
+        // It has lived through what it had; it drops that, and may answer it at any time.
         for seq in self.requests.had_by(life) {
+            self.requests.acquit(seq);
             self.give_to_master(seq, moment);
         }
     }

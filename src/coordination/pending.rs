@@ -37,9 +37,9 @@ pub(super) struct Pending {
     pub(super) deliveries: u32,
     /// How many masters that had it, and could have ended by it, have ended.
     pub(super) strikes: u8,
-    /// The life of the last master that had it and is gone.
+    /// The lives of the masters that had it and are gone.
     #[serde(default)]
-    pub(super) had_by: Option<String>,
+    pub(super) had_by: Vec<String>,
     /// The master that has it has lived through it.
     pub(super) is_survived: bool,
     /// The master that has it was away: it may never have got it, or its answer may be lost.

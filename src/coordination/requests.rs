@@ -30,6 +30,9 @@ use super::{
 };
 use crate::{clock::Millis, hub::Origin};
 
+/// How many masters that had a request are remembered: a third one is given none that two have ended with.
+const MAX_FORMER_MASTERS: usize = 4;
+
 /// Who answered a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
@@ -108,7 +111,7 @@ impl Requests {
             since: now,
             deliveries,
             strikes,
-            had_by: None,
+            had_by: Vec::new(),
             is_survived,
             is_doubtful,
             origin: None,
@@ -172,8 +175,11 @@ impl Requests {
 
     /// The master that had it is no more.
     pub(super) fn take_back(&mut self, seq: Seq, life: Option<&str>) {
-        if let Some(pending) = self.pending.get_mut(&seq) {
-            pending.had_by = life.map(str::to_owned);
+        if let (Some(pending), Some(life)) = (self.pending.get_mut(&seq), life)
+            && pending.had_by.len() < MAX_FORMER_MASTERS
+            && !pending.had_by.iter().any(|former| former == life)
+        {
+            pending.had_by.push(life.to_owned());
         }
         // It may have run for the sake of that master's answer.
         self.deadlines.cancel(&seq);
@@ -196,15 +202,15 @@ impl Requests {
         })
     }
 
-    /// Those that a master had when it left, and that no other has had since.
+    /// Those that a master had when it left, and that none has now.
     pub(super) fn had_by(&self, life: &str) -> Vec<Seq> {
-        let is_held = |pending: &Pending| !pending.is_delivered() && pending.had_by.as_deref() == Some(life);
+        let is_held = |pending: &Pending| !pending.is_delivered() && pending.had_by.iter().any(|former| former == life);
         self.pending.iter().filter(|(_, pending)| is_held(pending)).map(|(seq, _)| *seq).collect()
     }
 
-    /// The master that had them has not ended.
-    pub(super) fn acquit_all(&mut self) {
-        for pending in self.pending.values_mut() {
+    /// A master that had it has not ended.
+    pub(super) fn acquit(&mut self, seq: Seq) {
+        if let Some(pending) = self.pending.get_mut(&seq) {
             pending.strikes = pending.strikes.saturating_sub(1);
         }
     }

@@ -1,5 +1,5 @@
-//! What is returned of the locks of former masters while those are away. Such a master may be back, as the same process:
-//! it has them in its table still, and is to release them then.
+//! What is returned of the locks of former masters while those are away. Such a master may be back, as the same
+//! process: it has them in its table still, and is to release them then.
 
 use std::collections::VecDeque;
 
