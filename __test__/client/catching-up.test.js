@@ -32,7 +32,7 @@ class Peer extends EventEmitter {
   ourSubscriptions = [];
   _locks = [];
   _requests = new Map();
-  _nodeLocker = { lock: async () => ({ release: async () => {} }) };
+  _nodeLocker = { lock: async () => ({ release: async () => {} }), _locks: [] };
   /** What ends each reading that has begun and not ended, oldest first. */
   readings = [];
   #readsAtOnce = false;

@@ -129,6 +129,9 @@ class Fence {
 
   /** What this process has asked for while another one was the master waits in AceBase's queue. */
   #holdQueued() {
+    if (!this.#peer.isMaster) {
+      return;
+    }
     const queue = this.#peer._nodeLocker._locks;
     for (const lock of queue.filter((one) => one.state === PENDING && this.#isOwn(one) && this.#holdsBackQueued(one))) {
       queue.splice(queue.indexOf(lock), 1);
