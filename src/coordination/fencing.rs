@@ -1,7 +1,10 @@
 //! The lock table's part in changes of masters: which locks of former masters still count, and whom they keep out.
 
+use std::collections::BTreeMap;
+
 use super::{
     fences::{Key, OpenTo},
+    lock_row::Row,
     locks::LockTable,
     message::WantedLock,
 };
@@ -47,20 +50,13 @@ impl LockTable {
         }
     }
 
-    /// Locks that a former master has granted are the present one's. Returns whose and which they are.
-    pub(super) fn take_down_fences_of(&mut self, life: &str, now: Millis) -> Vec<(String, Vec<u64>)> {
-        let is_of = |key: &Key| {
-            let row = &self.rows[key];
-            row.lock.state == LockState::Fenced && row.former.as_deref() == Some(life)
-        };
-        let keys: Vec<Key> = self.rows.keys().copied().filter(is_of).collect();
-        let mut by_worker: Vec<(String, Vec<u64>)> = Vec::new();
-        for key in keys {
-            let Some((worker, lock)) = self.take_down(key, now) else { continue };
-            match by_worker.iter_mut().find(|(known, _)| *known == worker) {
-                Some((_, locks)) => locks.push(lock),
-                None => by_worker.push((worker, vec![lock])),
-            }
+    /// Locks that a former master has granted are the present one's. Returns which they are, by their workers.
+    pub(super) fn take_down_fences_of(&mut self, life: &str, now: Millis) -> BTreeMap<String, Vec<u64>> {
+        let is_of = |row: &Row| row.lock.state == LockState::Fenced && row.former.as_deref() == Some(life);
+        let keys: Vec<Key> = self.rows.iter().filter(|(_, row)| is_of(row)).map(|(key, _)| *key).collect();
+        let mut by_worker = BTreeMap::<String, Vec<u64>>::new();
+        for (worker, lock) in keys.into_iter().filter_map(|key| self.take_down(key, now)) {
+            by_worker.entry(worker).or_default().push(lock);
         }
         by_worker
     }
